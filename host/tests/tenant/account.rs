@@ -1,10 +1,13 @@
 //! `/account`, the page on which users see and change their ways to log in.
 
+mod add;
 mod attacks;
+mod freshness;
 mod page;
 mod person;
+mod remove;
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [attacks::TESTS, page::TESTS].concat()
+    [add::TESTS, attacks::TESTS, freshness::TESTS, page::TESTS, remove::TESTS].concat()
 }

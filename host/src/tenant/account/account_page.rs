@@ -9,11 +9,10 @@ use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
 use crate::tenant::account::methods::{Method, list_methods};
-use crate::tenant::account::words::mask_contact;
+use crate::tenant::account::words::{mask_contact, name_user};
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::profile;
 
 pub(super) const LOG_OUT: &str = "/account/log-out";
 
@@ -46,12 +45,11 @@ fn render(visit: &AccountVisit<'_>) -> Response {
         Ok(links) => links,
         Err(error) => return show_unavailable(&error),
     };
-    let [(_, name), ..] = profile::derive_profile(user);
     let nonce = page::nonce();
     let page = AccountPage {
         nonce: &nonce,
         done: visit.visit.params.get("done").and_then(describe_result),
-        name: if name.contains('@') { mask_contact(&name) } else { name },
+        name: name_user(user),
         email: user.email.as_deref().map(mask_contact),
         is_verified: user.email_verified.is_verified(),
         log_out: visit.form_token(LOG_OUT),

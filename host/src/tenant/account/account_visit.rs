@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::directory::Stored;
-use crate::model::{ApiError, User, mask_addresses};
+use crate::directory::{Actor, Provenance, Stored};
+use crate::model::{ApiError, Identity, User, mask_addresses};
 use crate::service::forms::{Form, FormFault, refuse_foreign};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
@@ -108,6 +108,18 @@ impl<'a> AccountVisit<'a> {
 
     pub(super) fn user(&self) -> &User {
         &self.account.user
+    }
+
+    /// Ends the sessions and tokens of identities that have left the account.
+    pub(super) fn end_logins_by<'i>(&self, identities: impl IntoIterator<Item = &'i Identity>) {
+        let identities = identities.into_iter().cloned().collect();
+        self.tenant().people.end_logins(&User { identities, ..User::default() });
+    }
+
+    /// Returns the provenance of a change by the user.
+    pub(super) fn provenance(&self) -> Provenance {
+        let actor = Actor::User { user_id: self.user().user_id.clone() };
+        Provenance { actor, evidence: None, policy_sha256: None, plugin: None }
     }
 
     /// Returns the address of one of the tenant's own pages.

@@ -6,11 +6,22 @@
 //! | `account_visit` | a visit by a user who is logged in, and the forms that it accepts |
 //! | `account_page` | the page itself, and logging out |
 //! | `methods` | the user's ways to log in, as the page shows them |
+//! | `freshness` | the new login that every change needs |
+//! | `add` | adding a way to log in: the proof of a second account |
+//! | `second_account` | the account that was proved, or that the link creates |
+//! | `link_page`, `link` | the preview of a link, and its confirmation |
+//! | `remove` | removing a way to log in |
 //! | `words` | times and masked addresses |
 
 pub(super) mod routes;
 
 mod account_page;
 mod account_visit;
+mod add;
+mod freshness;
+mod link;
+mod link_page;
 mod methods;
+mod remove;
+mod second_account;
 mod words;

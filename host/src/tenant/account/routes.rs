@@ -3,11 +3,16 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::tenant::account::account_page;
+use crate::tenant::account::{account_page, add, freshness, link, link_page, remove};
 use crate::tenant::state::Shared;
 
 pub(in crate::tenant) fn router() -> Router<Shared> {
     Router::new()
         .route("/account", get(account_page::show))
         .route(account_page::LOG_OUT, post(account_page::log_out))
+        .route(freshness::FRESH, post(freshness::refresh))
+        .route("/account/add", get(add::begin))
+        .route(link_page::LINK, get(link::preview).post(link::confirm))
+        .route(link_page::CANCEL, post(link::cancel))
+        .route(remove::REMOVE, get(remove::show_effect).post(remove::remove))
 }

@@ -2,6 +2,7 @@
 
 use crate::model::{Identity, Timestamp, User};
 use crate::tenant::config::Config;
+use crate::tenant::profile;
 
 /// Returns a time for people, in UTC.
 pub(super) fn format_time(at: Timestamp) -> String {
@@ -22,6 +23,12 @@ pub(super) fn mask_contact(contact: &str) -> String {
             format!("***{}", if contact.chars().count() > 4 { &contact[last..] } else { "" })
         }
     }
+}
+
+/// Returns a user's name. An address in its place is masked.
+pub(super) fn name_user(user: &User) -> String {
+    let [(_, name), ..] = profile::derive_profile(user);
+    if name.contains('@') { mask_contact(&name) } else { name }
 }
 
 /// Returns the label of an identity's connection.

@@ -2,6 +2,7 @@
 
 use crate::model::Step;
 use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::flows::errand::Errand;
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::store::weight::Weighed;
@@ -16,11 +17,31 @@ pub(crate) struct PendingLogin {
     pub(crate) suggestion: Option<Suggestion>,
     /// The step of a link that the application requests, if it requests one.
     pub(crate) linking: Option<LinkingStep>,
+    /// The errand of the account page, if the login is one.
+    pub(crate) errand: Option<Errand>,
+}
+
+impl PendingLogin {
+    /// Returns whether the login page offers a connection.
+    pub(crate) fn offers(&self, connection: &str) -> bool {
+        let only = self.linking.as_ref().and_then(LinkingStep::only_connection);
+        only.is_none_or(|only| connection == only)
+            && self.errand.as_ref().is_none_or(|errand| errand.offers(connection))
+    }
+
+    /// Returns whether a new account may be created. A user who is asked for an existing account
+    /// does not create one.
+    pub(crate) fn may_sign_up(&self) -> bool {
+        self.suggestion.is_none()
+            && self.linking.as_ref().is_none_or(LinkingStep::may_sign_up)
+            && self.errand.as_ref().is_none_or(Errand::may_sign_up)
+    }
 }
 
 impl Weighed for PendingLogin {
     fn bytes(&self) -> usize {
-        self.authorization.bytes() + self.browser.len() + self.suggestion.bytes() + self.linking.bytes()
+        let Self { authorization, browser, suggestion, linking, errand } = self;
+        authorization.bytes() + browser.len() + suggestion.bytes() + linking.bytes() + errand.bytes()
     }
 }
 

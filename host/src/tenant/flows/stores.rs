@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ambient::Ambient;
 use crate::tenant::config::Lifetimes;
+use crate::tenant::flows::account_proof::AccountProof;
 use crate::tenant::flows::authorization_code::AuthorizationCode;
 use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::flows::tickets::Tickets;
@@ -23,7 +24,12 @@ pub(crate) struct Flows {
     pub(crate) login_tickets: OneTime<LoginTicket>,
     /// Tickets of the Management API.
     pub(crate) tickets: Tickets,
+    /// Proofs of second accounts, which wait for their owners to confirm the links.
+    pub(crate) account_proofs: OneTime<Arc<AccountProof>>,
 }
+
+/// The lifetime of the proof of a second account, in seconds.
+const ACCOUNT_PROOF_S: u64 = 300;
 
 /// A login ticket: a proved identity with which `/authorize` continues.
 #[derive(Clone)]
@@ -68,6 +74,7 @@ impl Flows {
             used_codes: OneTime::new(lifetimes.code, ambient),
             login_tickets: OneTime::new(lifetimes.code, ambient),
             tickets: Tickets::new(ambient),
+            account_proofs: OneTime::new(ACCOUNT_PROOF_S, ambient),
         }
     }
 }

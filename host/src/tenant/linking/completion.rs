@@ -34,18 +34,9 @@ impl Completion<'_> {
         let is_new = find_owner(&*self.logins.directory, second)?.is_none();
         let linked = self.try_link(owner, second, around);
         if linked.is_err() && is_new {
-            self.remove_unused(&second.user.user_id);
+            self.logins.remove_unused(&second.user.user_id);
         }
         linked
-    }
-
-    /// Removes a user who was created for a link that failed.
-    fn remove_unused(&self, user_id: &str) {
-        let is_unused =
-            self.logins.directory.get(user_id).is_ok_and(|stored| stored.user.last_login.is_none());
-        if is_unused && let Err(error) = self.logins.directory.delete(user_id) {
-            tracing::warn!(error = %mask_addresses(&error.to_string()), "a user was left behind");
-        }
     }
 
     fn try_link(

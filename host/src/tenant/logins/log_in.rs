@@ -53,6 +53,14 @@ impl Logins {
         give_back_on_failure(proved, owner)?.ok_or(NotLoggedIn::Gone)
     }
 
+    /// Removes a user who was created for a link that failed, unless they have logged in since.
+    pub(crate) fn remove_unused(&self, user_id: &str) {
+        let is_unused = self.directory.get(user_id).is_ok_and(|stored| stored.user.last_login.is_none());
+        if is_unused && let Err(error) = self.directory.delete(user_id) {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "a user was left behind");
+        }
+    }
+
     /// Logs in an identity that a session or a refresh token has proved before.
     pub(crate) fn log_in_again(
         &self,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::model::User;
 use crate::tenant::config::Client;
 use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::flows::errand::Errand;
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::http::browser::Browser;
@@ -54,15 +55,25 @@ impl<'a> BrowserVisit<'a> {
 
     /// Redirects to the login page.
     pub(crate) fn show_login(self, authorization: Authorization) -> Response {
-        self.show(authorization, None)
+        self.show(authorization, None, None)
     }
 
     /// Redirects to the login page of one step of a link.
     pub(crate) fn show_linking_step(self, authorization: Authorization, step: LinkingStep) -> Response {
-        self.show(authorization, Some(step))
+        self.show(authorization, Some(step), None)
     }
 
-    fn show(mut self, authorization: Authorization, linking: Option<LinkingStep>) -> Response {
+    /// Redirects to the login page of an errand.
+    pub(crate) fn show_errand(self, authorization: Authorization, errand: Errand) -> Response {
+        self.show(authorization, None, Some(errand))
+    }
+
+    fn show(
+        mut self,
+        authorization: Authorization,
+        linking: Option<LinkingStep>,
+        errand: Option<Errand>,
+    ) -> Response {
         let Visit { tenant, issuer, .. } = self.visit;
         let connection = match &linking {
             Some(step) => step.only_connection(),
@@ -74,8 +85,8 @@ impl<'a> BrowserVisit<'a> {
             Some(it) if it.is_passwordless() => "code",
             _ => "login",
         };
-        let pending =
-            PendingLogin { authorization, browser: self.browser.get_or_draw_id(), suggestion: None, linking };
+        let browser = self.browser.get_or_draw_id();
+        let pending = PendingLogin { authorization, browser, suggestion: None, linking, errand };
         let mut params = Params::default();
         params.set("state", &tenant.flows.pending.put(Arc::new(pending)));
         if let Some(connection) = connection {

@@ -6,6 +6,7 @@ use askama::Template;
 use crate::service::page::filters;
 use crate::service::suggestion_words::SuggestionWords;
 use crate::tenant::config::{Config, Connection};
+use crate::tenant::flows::errand::Errand;
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::pages::page_view::{FormFault, View, page_path};
@@ -16,6 +17,8 @@ struct Login<'a> {
     nonce: &'a str,
     state: &'a str,
     client: &'a str,
+    /// The heading, if the login is an errand of the account page.
+    heading: Option<&'static str>,
     current: Option<CurrentUser<'a>>,
     /// The description of the link or unlink that the application requests.
     linking: Option<String>,
@@ -84,8 +87,10 @@ pub(crate) fn render(
     let only = only.and_then(|name| config.connection(name));
     // The suggested account may be of another connection. The user has proved nothing of
     // it, so the page offers all connections, whichever leads to it.
-    let wanted =
-        |it: &&Connection| pending.suggestion.is_some() || only.is_none_or(|only| only.name == it.name);
+    let wanted = |it: &&Connection| {
+        pending.suggestion.is_some()
+            || (only.is_none_or(|only| only.name == it.name) && pending.offers(&it.name))
+    };
     let connections = || config.connections().filter(wanted);
 
     let typed_at = params.get("connection").filter(|_| fault.is_some());
@@ -113,6 +118,7 @@ pub(crate) fn render(
         nonce,
         state,
         client: client_label(config, pending),
+        heading: pending.errand.as_ref().map(Errand::heading),
         current: pending.suggestion.as_ref().map(|suggestion| describe_current(config, suggestion)),
         linking: view.linking.clone(),
         error: fault.filter(|_| !is_placed).map(|fault| fault.words),
@@ -146,9 +152,7 @@ impl<'a> Database<'a> {
         let of_sign_up = typed.fault.filter(|fault| fault.is_of_sign_up).map(|fault| fault.words);
         let of_login = typed.fault.filter(|fault| !fault.is_of_sign_up).map(|fault| fault.words);
         let username = if of_login.is_some() { sent("username") } else { typed.hint };
-        // A user who is asked for an existing account does not create one.
-        let may_sign_up =
-            pending.suggestion.is_none() && pending.linking.as_ref().is_none_or(LinkingStep::may_sign_up);
+        let may_sign_up = pending.may_sign_up();
         let comes_first = of_sign_up.is_some()
             || (pending.authorization.begins_with_sign_up
                 && connection.sign_up

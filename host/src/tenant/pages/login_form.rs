@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::tenant::config::Connection;
-use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
@@ -110,8 +109,7 @@ impl<'a> LoginForm<'a> {
             Some(name) => config.connection(name),
             None => config.connections().find(|it| is_fit(it)),
         };
-        let only = self.pending.linking.as_ref().and_then(LinkingStep::only_connection);
-        let found = found.filter(|it| only.is_none_or(|only| it.name == only) && is_fit(it));
+        let found = found.filter(|it| self.pending.offers(&it.name) && is_fit(it));
         found.ok_or_else(|| OAuthError::invalid_request("the connection was not found"))
     }
 }

@@ -8,7 +8,6 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use crate::model::{Identity, Proof, StepAnswer};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
-use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
@@ -33,6 +32,12 @@ impl LoginForm<'_> {
             .into_response()
     }
 
+    /// Shows the page with all connections again, and the reason why the proof does not count.
+    pub(super) fn show_refusal(mut self, error: &OAuthError) -> Response {
+        self.page = Page::Login;
+        self.show_error(error)
+    }
+
     /// Shows the page again because the directory did not respond. The proof can be used
     /// for another attempt.
     pub(crate) fn show_unavailable(self, proved: &ProvedIdentity, error: &OAuthError) -> Response {
@@ -53,6 +58,9 @@ impl LoginForm<'_> {
         if let (Some(linking), Some(step)) = (&pending.authorization.linking, &pending.linking) {
             return self.continue_linking(linking, step, proved);
         }
+        if let Some(errand) = &pending.errand {
+            return self.continue_errand(errand, proved);
+        }
         match self.pending.suggestion.clone() {
             None => self.log_in(proved, None),
             Some(suggestion) => self.answer_suggestion(suggestion, proved),
@@ -69,7 +77,7 @@ impl LoginForm<'_> {
     }
 
     /// Continues with a user who has proved a second account.
-    fn answer_suggestion(mut self, suggestion: Suggestion, second: &ProvedIdentity) -> Response {
+    fn answer_suggestion(self, suggestion: Suggestion, second: &ProvedIdentity) -> Response {
         match self.is_obsolete(&suggestion) {
             Ok(false) => {}
             Ok(true) => return self.log_in(&suggestion.proved, None),
@@ -83,8 +91,7 @@ impl LoginForm<'_> {
         };
         if !suggestion.candidates.contains(&candidate) {
             let words = "This login belongs to another account than the one to be linked. Log in to that account, for example with its password, or choose “Not now”.";
-            self.page = Page::Login;
-            return self.show_error(&OAuthError::access_denied(words));
+            return self.show_refusal(&OAuthError::access_denied(words));
         }
         let proof = Proof {
             current: suggestion.current,
@@ -166,7 +173,7 @@ pub(crate) async fn log_in_with_password(visit: Visit) -> Response {
 /// `POST /u/sign-up`: creates an account, and logs in with it.
 pub(crate) async fn sign_up(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::SignUp, |form| {
-        let may_sign_up = form.pending.linking.as_ref().is_none_or(LinkingStep::may_sign_up);
+        let may_sign_up = form.pending.may_sign_up();
         let proved = form.connection(Connection::is_database).and_then(|connection| {
             if !may_sign_up {
                 return Err(OAuthError::access_denied("Log in to the account that you have."));
@@ -242,10 +249,11 @@ pub(crate) async fn send_reset_link(visit: Visit) -> Response {
     .await
 }
 
-/// `POST /u/skip`: logs in without the suggested step, or cancels a link.
+/// `POST /u/skip`: logs in without the suggested step, or cancels a link or an errand.
 pub(crate) async fn skip_linking(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::Login, |form| match form.pending.suggestion.clone() {
         None if form.pending.linking.is_some() => form.cancel_linking(),
+        None if form.pending.errand.is_some() => form.cancel_errand(),
         None => html::error_page(StatusCode::BAD_REQUEST, "There is nothing to skip."),
         Some(suggestion) if matches!(form.is_obsolete(&suggestion), Ok(true)) => {
             form.log_in(&suggestion.proved, None)

@@ -7,6 +7,7 @@ use axum::response::Response;
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::config::{Account, Connection};
+use crate::tenant::flows::errand::Errand;
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
@@ -94,7 +95,8 @@ impl LoginForm<'_> {
             pending: &self.pending,
             params: self.params(),
             nonce: &nonce,
-            linking: describe_linking(&self.tenant().config, &self.pending),
+            linking: describe_linking(&self.tenant().config, &self.pending)
+                .or_else(|| self.pending.errand.as_ref().map(Errand::describe)),
             error,
         };
         let page = match (self.page, connection) {

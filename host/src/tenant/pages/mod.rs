@@ -2,7 +2,8 @@
 
 pub(super) mod connections_page;
 pub(super) mod dev_login;
-pub(super) mod linking_forms;
+mod errand_forms;
+mod linking_forms;
 pub(super) mod login_form;
 pub(super) mod login_forms;
 pub(super) mod login_pages;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::person::{Person, hidden_fields, users};
+use serde_json::json;
+
+use super::add::identities;
+use super::person::{Person, github, hidden_fields, users};
 use crate::http::{Request, encoded, state_of};
 use crate::tenants::{Tenant, shared};
 
@@ -11,6 +14,18 @@ crate::tests![
     a_form_without_or_with_anothers_token_is_refused,
     done_takes_known_words_only,
     names_of_500_characters_tags_and_bidi_are_text,
+    s_84_a_link_url_in_another_session_links_nothing,
+    s_85_a_proof_is_stale_after_a_change,
+    a_session_that_was_replaced_does_not_confirm,
+    a_proof_is_used_once,
+    two_tabs_with_two_proofs_link_each_once,
+    the_owner_logs_out_meanwhile,
+    a_reset_meanwhile_ends_the_proof,
+    a_proof_of_the_own_account,
+    a_proof_by_any_login_of_an_account_is_of_the_whole_account,
+    a_blocked_second_account,
+    an_identity_digest_of_another_account,
+    for_and_keep_take_known_words_only,
 ];
 
 fn tenant() -> Arc<Tenant> {
@@ -84,4 +99,194 @@ fn names_of_500_characters_tags_and_bidi_are_text() {
         assert!(page.contains("&#60;/script&#62;&#60;img"), "{page}");
         assert!(page.len() <= 30_000, "{}", page.len());
     }
+}
+
+/// The attacker proves an account of their own, and lures the owner to the preview.
+fn s_84_a_link_url_in_another_session_links_nothing() {
+    let tenant = Tenant::with(&users());
+    let mut eve = Person::at(&tenant).logged_in("bob@example.com");
+    let prepared = eve.prove_github("666");
+    let form = eve.page(&prepared);
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let lured = ada.get(&prepared);
+    assert_eq!((lured.status, lured.text().contains("another browser")), (403, true), "{}", lured.text());
+    // The attacker's form has no token of the owner's session.
+    assert_eq!(ada.submit(&form, "/account/link", &[]).status, 400);
+    // A right token does not help.
+    let own = ada.prove_google();
+    let own = ada.page(&own);
+    let state = prepared.split_once("state=").expect("a state").1;
+    assert_eq!(ada.submit(&own, "/account/link", &[("state", state)]).status, 403);
+    assert_eq!(ada.submit(&own, "/account/link/cancel", &[("state", state)]).status, 403);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    // Nobody has used up the proof.
+    assert_eq!(eve.confirm(&prepared).status, 303);
+}
+
+fn s_85_a_proof_is_stale_after_a_change() {
+    let tenant = Tenant::with(&format!("{}{}", users(), ADMINISTRATION));
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&preview);
+    let change = json!({ "user_metadata": { "theme": "light" } });
+    patch(&tenant, "google-oauth2|1080", &change);
+    let late = ada.submit(&page, "/account/link", &[]);
+    assert_eq!(late.status, 409);
+    assert!(late.text().contains("has changed since") && late.text().contains("theme"), "{}", late.text());
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    // The new preview can be confirmed.
+    assert_eq!(ada.submit(&late.text(), "/account/link", &[]).status, 303);
+}
+
+fn a_session_that_was_replaced_does_not_confirm() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&preview);
+    // Another user of the computer logs in in the same browser.
+    let again = state_of(&ada.get("/dev/log-in?client_id=web"));
+    ada.by_password(&again, "bob@example.com");
+    assert_eq!(ada.submit(&page, "/account/link", &[]).status, 400);
+    assert_eq!(ada.get(&preview).status, 403);
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob"]);
+}
+
+fn a_proof_is_used_once() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&preview);
+    let clicks: Vec<u16> = std::thread::scope(|scope| {
+        let click = || {
+            scope.spawn(|| Person { browser: ada.browser.clone() }.submit(&page, "/account/link", &[]).status)
+        };
+        [click(), click(), click()].map(|click| click.join().expect("an answer")).into()
+    });
+    assert_eq!(clicks.iter().filter(|status| **status == 303).count(), 1, "{clicks:?}");
+    assert!(clicks.iter().all(|status| [303, 400].contains(status)), "{clicks:?}");
+    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
+}
+
+fn two_tabs_with_two_proofs_link_each_once() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let (one, two) = (ada.prove_google(), ada.prove_github("7"));
+    let (one, two) = (ada.page(&one), ada.page(&two));
+    assert_eq!(ada.submit(&one, "/account/link", &[]).status, 303);
+    let late = ada.submit(&two, "/account/link", &[]);
+    assert_eq!(late.status, 409, "the account has another login by now");
+    assert_eq!(tenant.user("github|7").status, 404);
+    assert_eq!(ada.submit(&late.text(), "/account/link", &[]).status, 303);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080", "github|7"]);
+}
+
+fn the_owner_logs_out_meanwhile() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let (page, state) = (ada.page(&preview), ada.begin_adding());
+    let account = ada.page("/account");
+    ada.submit(&account, "/account/log-out", &[]);
+    assert!(ada.submit(&page, "/account/link", &[]).location().contains("/u/login"));
+    let proved = ada.stand_in(&state, "github", &github("7"));
+    assert_eq!((proved.status, proved.text().contains("logged out")), (403, true), "{}", proved.text());
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+fn a_reset_meanwhile_ends_the_proof() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let state = ada.begin_adding();
+    let preview = ada.by_password(&state, "bob@example.com").location();
+    let page = ada.page(&preview);
+    // Bob notices that somebody has his password.
+    let mut bob = Person::at(&tenant);
+    let login = bob.get("/account");
+    let fields = [
+        ("state", &*state_of(&login)),
+        ("connection", crate::tenants::DATABASE),
+        ("email", "bob@example.com"),
+    ];
+    bob.browser.submit("/u/forgot", &fields);
+    let link = crate::tenants::text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["link"]);
+    let ticket = link.split_once("ticket=").expect("a ticket").1;
+    let reset = bob.browser.submit("/u/reset", &[("ticket", ticket), ("password", "another good password")]);
+    assert_eq!(reset.status, 200, "{}", reset.text());
+    assert_eq!(ada.get(&preview).status, 403);
+    assert_eq!(ada.submit(&page, "/account/link", &[]).status, 403);
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob"]);
+}
+
+fn a_proof_of_the_own_account() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let state = ada.begin_adding();
+    let preview = ada.by_password(&state, "ada@example.com").location();
+    let page = ada.page(&preview);
+    assert!(page.contains("You already log in to this account in that way."), "{page}");
+    assert!(!page.contains("Make them one account</button>"), "{page}");
+}
+
+/// The preview names the whole account, and not only the login by which it was proved.
+fn a_proof_by_any_login_of_an_account_is_of_the_whole_account() {
+    let tenant = Tenant::with(&users());
+    Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    let preview = bob.prove_google();
+    let page = bob.page(&preview);
+    assert!(page.contains("the other one: Password a***@example.com; Google a***@example.com;"), "{page}");
+    assert_eq!(bob.confirm(&preview).status, 303);
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob", "auth0|ada", "google-oauth2|1080"]);
+}
+
+fn a_blocked_second_account() {
+    let tenant = Tenant::with(&format!("{}{}", users(), ADMINISTRATION));
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&preview);
+    patch(&tenant, "google-oauth2|1080", &json!({ "blocked": true }));
+    assert_eq!(ada.submit(&page, "/account/link", &[]).status, 403);
+    let again = ada.get(&preview).text();
+    assert!(!again.contains("Make them one account</button>"), "{again}");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+fn an_identity_digest_of_another_account() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let target = ada.removal_of("Google");
+    let page = ada.page(&target);
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    let preview = bob.prove_github("7");
+    bob.confirm(&preview);
+    assert_eq!(bob.get(&target).status, 400);
+    let own = bob.removal_of("GitHub");
+    let own = bob.page(&own);
+    let theirs = hidden_fields(&page, "/account/remove")
+        .into_iter()
+        .find(|(name, _)| name == "identity")
+        .expect("one")
+        .1;
+    assert_eq!(bob.submit(&own, "/account/remove", &[("identity", &theirs)]).status, 400);
+    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
+}
+
+fn for_and_keep_take_known_words_only() {
+    let mut ada = Person::at(&tenant()).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&format!("{preview}&keep=https://evil.test&metadata=%3Cscript%3E"));
+    assert!(page.contains("value=\"this\" checked") && page.contains("value=\"keep\" checked"), "{page}");
+    assert!(!page.contains("evil.test") && !page.contains("<script"), "{page}");
+}
+
+/// A client that may do everything to users.
+const ADMINISTRATION: &str = "\n[[clients]]\nclient_id = \"administration\"\n\
+     client_secret = \"the secret of the administration\"\ngrant_types = [\"client_credentials\"]\n\
+     scopes = [\"read:users\", \"update:users\"]\n";
+
+fn patch(tenant: &Tenant, user_id: &str, change: &serde_json::Value) {
+    let id: String = url::form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
+    let request = Request::new("PATCH", format!("/api/v2/users/{id}")).json(change);
+    let answer = tenant.send(&request.bearer(&tenant.client_token("administration")));
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }

@@ -2,7 +2,7 @@
 
 use crate::clocked::Clocked;
 use crate::http::{Browser, Response, state_of};
-use crate::tenants::{DATABASE, Tenant, database_user, login_form, user};
+use crate::tenants::{Tenant, database_user, login_form, user};
 
 /// A connection besides those of every test.
 pub(super) const GITHUB: &str = "\n[[connections]]\nname = \"github\"\nstrategy = \"github\"\n";
@@ -57,16 +57,56 @@ impl Person {
         self.browser.submit("/u/login", &login_form(state, email))
     }
 
-    /// Signs up for an account of the database.
-    #[allow(dead_code, reason = "for the next suite")]
-    pub(super) fn sign_up(&mut self, state: &str, email: &str) -> Response {
-        let fields = [
-            ("state", state),
-            ("connection", DATABASE),
-            ("email", email),
-            ("password", crate::tenants::PASSWORD),
-        ];
-        self.browser.submit("/u/sign-up", &fields)
+    /// Logs in at a stand-in provider, as the account that it offers or as another one.
+    pub(super) fn stand_in(&mut self, state: &str, connection: &str, account: &[(&str, &str)]) -> Response {
+        let fields = [&[("state", state), ("connection", connection)], account].concat();
+        self.browser.submit("/u/stand-in", &fields)
+    }
+
+    /// Begins to add a way to log in; the state of the login page.
+    pub(super) fn begin_adding(&mut self) -> String {
+        let login = self.get("/account/add");
+        assert_eq!(login.status, 302, "{}", login.text());
+        state_of(&login)
+    }
+
+    /// Proves Google as a second account; the address of the preview.
+    pub(super) fn prove_google(&mut self) -> String {
+        let state = self.begin_adding();
+        let proved = self.stand_in(&state, "google-oauth2", &[("account", "1080")]);
+        assert!(proved.location().contains("/account/link?state="), "{} {}", proved.status, proved.text());
+        proved.location()
+    }
+
+    /// Proves an account of GitHub with a verified address; the address of the preview.
+    pub(super) fn prove_github(&mut self, id: &str) -> String {
+        let state = self.begin_adding();
+        let proved = self.stand_in(&state, "github", &github(id));
+        assert!(proved.location().contains("/account/link?state="), "{} {}", proved.status, proved.text());
+        proved.location()
+    }
+
+    /// Confirms the preview at this address.
+    pub(super) fn confirm(&mut self, preview: &str) -> Response {
+        let page = self.page(preview);
+        self.submit(&page, "/account/link", &[])
+    }
+
+    /// Adds Google.
+    pub(super) fn with_google(mut self) -> Self {
+        let preview = self.prove_google();
+        let end = self.confirm(&preview);
+        assert!(end.location().ends_with("/account?done=linked"), "{} {}", end.status, end.text());
+        self
+    }
+
+    /// The page that removes the login with this label.
+    pub(super) fn removal_of(&mut self, label: &str) -> String {
+        let page = self.page("/account");
+        let row = page.split("<li>").find(|row| row.contains(&format!("<strong>{label}</strong>")));
+        let row = row.unwrap_or_else(|| panic!("no {label}: {page}"));
+        let href = row.split_once("href=\"").unwrap_or_else(|| panic!("{row}")).1;
+        href.split_once('"').expect("an end").0.to_owned()
     }
 
     /// Sends the form of a page that has this action, with these fields beside its own.
@@ -85,7 +125,7 @@ pub(super) fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
         .split("<form ")
         .skip(1)
         .map(|form| form.split("</form>").next().unwrap_or_default())
-        .find(|form| form.contains(&format!("action=\"{action}\"")))
+        .find(|form| form.starts_with(&format!("method=\"post\" action=\"{action}\"")))
         .unwrap_or_else(|| panic!("no form to {action}: {page}"));
     let attribute = |input: &str, name: &str| {
         let value = input.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"'));
@@ -95,4 +135,9 @@ pub(super) fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
         .skip(1)
         .map(|input| (attribute(input, "name"), attribute(input, "value")))
         .collect()
+}
+
+/// The form of an account of GitHub with a verified address.
+pub(super) fn github(id: &str) -> [(&str, &str); 4] {
+    [("user_id", id), ("name", "Ada"), ("email", "ada@github.test"), ("email_verified", "true")]
 }

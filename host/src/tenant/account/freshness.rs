@@ -1,0 +1,179 @@
+//! The new login that every change of the account needs.
+//!
+//! The login ends at the page of the change. A form is never sent again on the user's behalf.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::directory::{EntryId, SnapshotState};
+use crate::model::{ApiError, Identity};
+use crate::service::page;
+use crate::tenant::account::account_visit::{AccountVisit, Refusal, show_unavailable, submit};
+use crate::tenant::account::methods::digest_identity;
+use crate::tenant::config::ACCOUNT_CLIENT;
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::flows::errand::{Errand, LogInAgainErrand};
+use crate::tenant::http::html;
+use crate::tenant::http::html::see_result;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::oauth::browser_visit::BrowserVisit;
+
+pub(super) const FRESH: &str = "/account/fresh";
+
+/// A login is fresh for less than this time, in milliseconds.
+const FRESH_MS: u64 = 300_000;
+
+/// A change of the account that needs a fresh login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Another way to log in is added.
+    Add,
+    /// The identity with this digest is removed.
+    Remove(String),
+    /// The link with this entry is undone.
+    Undo(EntryId),
+}
+
+#[derive(Template)]
+#[template(path = "account_again.html")]
+struct AgainPage<'a> {
+    nonce: &'a str,
+    form: String,
+    kind: &'static str,
+    subject: &'a str,
+    /// Whether the session's login is the one to be removed.
+    is_own: bool,
+    minutes: u64,
+}
+
+impl Change {
+    /// Parses the change that a form names.
+    fn parse(kind: Option<&str>, subject: Option<&str>) -> Option<Self> {
+        let subject = subject.unwrap_or_default();
+        match kind? {
+            "add" => Some(Self::Add),
+            "remove" => Some(Self::Remove(subject.to_owned())),
+            "undo" => subject.parse().ok().map(Self::Undo),
+            _ => None,
+        }
+    }
+
+    /// Returns the kind and the subject of the change, for a form.
+    fn fields(&self) -> (&'static str, &str) {
+        match self {
+            Self::Add => ("add", ""),
+            Self::Remove(digest) => ("remove", digest),
+            Self::Undo(link) => ("undo", link.as_str()),
+        }
+    }
+
+    /// Returns the path of the change's page.
+    fn path(&self) -> String {
+        let (page, name, value) = match self {
+            Self::Add => return "/account/add".to_owned(),
+            Self::Remove(digest) => ("remove", "identity", digest.as_str()),
+            Self::Undo(link) => ("undo", "link", link.as_str()),
+        };
+        let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        format!("/account/{page}?{name}={value}")
+    }
+}
+
+impl AccountVisit<'_> {
+    /// Returns the user's identities whose logins count for a change: an identity that it removes
+    /// does not, because whoever holds only that one must not decide about the account.
+    fn list_counted(&self, change: &Change) -> Result<Vec<Identity>, ApiError> {
+        let leaving: Vec<String> = match change {
+            Change::Add => Vec::new(),
+            Change::Remove(digest) => vec![digest.clone()],
+            Change::Undo(link) => match self.tenant().directory.journal_entry(link) {
+                Ok(entry) => match entry.kept {
+                    SnapshotState::Whole(snapshot) => {
+                        snapshot.secondary.identities.iter().map(|it| digest_identity(it.key())).collect()
+                    }
+                    _ => Vec::new(),
+                },
+                Err(ApiError::NotFound(_)) => Vec::new(),
+                Err(error) => return Err(error),
+            },
+        };
+        let identities = self.user().identities.iter();
+        Ok(identities.filter(|it| !leaving.contains(&digest_identity(it.key()))).cloned().collect())
+    }
+
+    /// Refuses a change without a fresh login by an identity that counts: a page asks for one.
+    pub(super) fn require_fresh(&self, change: &Change, status: StatusCode) -> Result<(), Refusal> {
+        let counted = self.list_counted(change).map_err(|error| Box::new(show_unavailable(&error)))?;
+        let is_own = !self.is_by_one_of(&counted);
+        let age_ms = self.login_age_ms();
+        if !is_own && age_ms.is_some_and(|age_ms| age_ms < FRESH_MS) {
+            return Ok(());
+        }
+        let ((kind, subject), nonce) = (change.fields(), page::nonce());
+        let page = AgainPage {
+            nonce: &nonce,
+            form: self.form_token(FRESH),
+            kind,
+            subject,
+            is_own,
+            minutes: age_ms.unwrap_or_default() / 60_000,
+        };
+        Err(Box::new(page::respond_with_own_forms(status, page.render(), &nonce)))
+    }
+
+    fn is_by_one_of(&self, identities: &[Identity]) -> bool {
+        let key = self.session.proved.key();
+        key.is_some_and(|key| identities.iter().any(|it| it.key() == key))
+    }
+
+    /// Returns the age of the session's login. `None` if the clock was set back since.
+    fn login_age_ms(&self) -> Option<u64> {
+        let now = self.tenant().ambient.now().as_millis();
+        now.checked_sub(self.session.proved.at.as_millis())
+    }
+}
+
+/// `POST /account/fresh`: leads to the page of a change, by way of a new login if it needs one.
+pub(super) async fn refresh(visit: Visit) -> Response {
+    submit(visit, FRESH, |visit| {
+        let params = &visit.visit.params;
+        let Some(change) = Change::parse(params.get("for"), params.get("what")) else {
+            return html::error_page(
+                StatusCode::BAD_REQUEST,
+                "This page has expired. Open your account again.",
+            );
+        };
+        if visit.require_fresh(&change, StatusCode::OK).is_ok() {
+            return see_result(&visit.address(&change.path()));
+        }
+        let identities = match visit.list_counted(&change) {
+            Ok(identities) => identities,
+            Err(error) => return show_unavailable(&error),
+        };
+        let errand = LogInAgainErrand::new(&visit.user().user_id, &identities);
+        let authorization = Authorization::on_own_page(ACCOUNT_CLIENT, visit.address(&change.path()), None);
+        BrowserVisit::new(visit.visit).show_errand(authorization, Errand::LogInAgain(errand))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Change;
+
+    #[test]
+    fn a_change_is_one_of_three() {
+        let link = "0190b6f0-0000-4000-8000-000000000000";
+        for (kind, subject, path) in [
+            ("add", "x", "/account/add"),
+            ("remove", "0a&b", "/account/remove?identity=0a%26b"),
+            ("undo", link, "/account/undo?link=0190b6f0-0000-4000-8000-000000000000"),
+        ] {
+            assert_eq!(Change::parse(Some(kind), Some(subject)).map(|it| it.path()).as_deref(), Some(path));
+        }
+        for (kind, subject) in [(None, None), (Some("undo"), Some("x")), (Some("https://evil.test"), None)] {
+            assert_eq!(Change::parse(kind, subject), None, "{kind:?}");
+        }
+    }
+}

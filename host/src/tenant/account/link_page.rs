@@ -1,0 +1,216 @@
+//! The preview of a link: the choice which account stays, and what changes.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::directory::Stored;
+use crate::merge::{
+    MergeChoice, MergePair, MergePlan, MergeRefusal, MergeScope, MergeWarning, MetadataRule, plan_merge,
+};
+use crate::model::{User, truncate};
+use crate::service::page;
+use crate::service::page::filters;
+use crate::tenant::account::account_visit::AccountVisit;
+use crate::tenant::account::methods::{Method, list_methods};
+use crate::tenant::account::second_account::SecondAccount;
+use crate::tenant::account::words::format_time;
+use crate::tenant::http::params::Params;
+
+pub(super) const LINK: &str = "/account/link";
+pub(super) const CANCEL: &str = "/account/link/cancel";
+
+/// The most settings that a page lists.
+const MOST_KEYS: usize = 25;
+/// The most bytes of a setting's value on a page.
+const VALUE: usize = 60;
+
+/// The owner's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LinkChoice {
+    /// Whether the other account stays, and not the one of the session.
+    pub(super) keeps_other: bool,
+    pub(super) metadata: MetadataRule,
+}
+
+/// The two accounts, as they were read.
+pub(super) struct Accounts<'a> {
+    pub(super) this: &'a Stored,
+    pub(super) other: &'a SecondAccount,
+}
+
+#[derive(Template)]
+#[template(path = "account_link.html")]
+struct LinkPage<'a> {
+    nonce: &'a str,
+    state: &'a str,
+    link_form: String,
+    cancel_form: String,
+    /// Whether an account has changed since the form was shown.
+    is_changed: bool,
+    this: AccountSide<'a>,
+    other: AccountSide<'a>,
+    is_new: bool,
+    keep: &'static str,
+    metadata: &'static str,
+    effect: Result<Effect, &'static str>,
+}
+
+struct AccountSide<'a> {
+    methods: Vec<Method<'a>>,
+    since: Option<String>,
+    logins: u64,
+}
+
+/// The effect of a link.
+struct Effect {
+    plan: String,
+    settings: Vec<String>,
+    roles: Vec<String>,
+    organizations: usize,
+    warnings: Vec<String>,
+}
+
+impl LinkChoice {
+    pub(super) fn read(params: &Params) -> Self {
+        let metadata = match params.get("metadata") {
+            Some("fill") => MetadataRule::Fill,
+            Some("take") => MetadataRule::Take,
+            _ => MetadataRule::Keep,
+        };
+        Self { keeps_other: params.get("keep") == Some("other"), metadata }
+    }
+
+    fn metadata_name(self) -> &'static str {
+        match self.metadata {
+            MetadataRule::Keep => "keep",
+            MetadataRule::Fill => "fill",
+            MetadataRule::Take => "take",
+        }
+    }
+}
+
+impl Accounts<'_> {
+    /// Plans the link. An account that does not exist yet cannot be the one that stays.
+    pub(super) fn plan(
+        &self,
+        choice: LinkChoice,
+        visit: &AccountVisit<'_>,
+    ) -> Result<MergePlan, MergeRefusal> {
+        let (this, other) = (self.this, &self.other.stored);
+        let (kept, moved) =
+            if choice.keeps_other && !self.other.is_new { (other, this) } else { (this, other) };
+        let choice = MergeChoice { user_metadata: choice.metadata, app_metadata: MetadataRule::Keep };
+        plan_merge(MergePair { kept, moved }, choice, MergeScope::Owner, visit.tenant().ambient.now())
+    }
+}
+
+/// Renders the preview.
+pub(super) fn render_link(
+    visit: &AccountVisit<'_>,
+    accounts: &Accounts<'_>,
+    choice: LinkChoice,
+    status: StatusCode,
+) -> Response {
+    let plan = accounts.plan(choice, visit);
+    let nonce = page::nonce();
+    let side = |user| AccountSide::new(visit, user);
+    let is_new = accounts.other.is_new;
+    let page = LinkPage {
+        nonce: &nonce,
+        state: visit.proof_name(),
+        link_form: visit.form_token(LINK),
+        cancel_form: visit.form_token(CANCEL),
+        is_changed: status == StatusCode::CONFLICT,
+        this: side(&accounts.this.user),
+        other: side(&accounts.other.stored.user),
+        is_new,
+        keep: if choice.keeps_other && !is_new { "other" } else { "this" },
+        metadata: choice.metadata_name(),
+        effect: plan.as_ref().map(describe_plan).map_err(|refusal| describe_refusal(refusal)),
+    };
+    page::respond_with_own_forms(status, page.render(), &nonce)
+}
+
+impl<'a> AccountSide<'a> {
+    fn new(visit: &AccountVisit<'a>, user: &'a User) -> Self {
+        Self {
+            methods: list_methods(&visit.tenant().config, user, &[]),
+            since: user.created_at.map(format_time),
+            logins: user.logins_count.unwrap_or_default(),
+        }
+    }
+}
+
+fn describe_plan(plan: &MergePlan) -> Effect {
+    let value = |user: &User, key: &String| {
+        let value = user.user_metadata.as_ref().and_then(|metadata| metadata.get(key));
+        let text = match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
+        truncate(&text, VALUE).into_owned()
+    };
+    let (change, kept, moved) = (&plan.user_metadata, &plan.kept, &plan.moved);
+    let stays = change.stays.iter().map(|key| format!("{key} stays “{}”", value(kept, key)));
+    let taken = change.taken.iter().map(|key| format!("{key} “{}” is taken over", value(moved, key)));
+    let overwritten = change
+        .overwritten
+        .iter()
+        .map(|key| format!("{key} “{}” becomes “{}”", value(kept, key), value(moved, key)));
+    let left = change.left.iter().map(|key| format!("{key} “{}” is lost", value(moved, key)));
+    let mut settings: Vec<String> = overwritten.chain(taken).chain(left).chain(stays).collect();
+    let more = settings.len().saturating_sub(MOST_KEYS);
+    settings.truncate(MOST_KEYS);
+    if more > 0 {
+        settings.push(format!("and {more} more"));
+    }
+    Effect {
+        plan: plan.digest().as_str().to_owned(),
+        settings,
+        roles: plan.lost.roles.iter().take(MOST_KEYS).cloned().collect(),
+        organizations: plan.lost.organizations.len(),
+        warnings: plan.warnings.iter().filter_map(describe_warning).collect(),
+    }
+}
+
+/// Describes a warning for the owner. The others are refusals of an owner's link.
+fn describe_warning(warning: &MergeWarning) -> Option<String> {
+    match warning {
+        MergeWarning::AddressesDiffer => Some("The accounts have different addresses.".to_owned()),
+        MergeWarning::SeparatedBefore { at } => {
+            Some(format!("The two were separated on {}.", format_time(*at)))
+        }
+        MergeWarning::NeverUsed { .. }
+        | MergeWarning::AddressUnverified { .. }
+        | MergeWarning::NotToBeLinked { .. }
+        | MergeWarning::Privileged { .. }
+        | MergeWarning::LosesSecondFactor => None,
+    }
+}
+
+/// Describes a refusal for the owner.
+fn describe_refusal(refusal: &MergeRefusal) -> &'static str {
+    match refusal {
+        MergeRefusal::SameUser(_) => "You already log in to this account in that way.",
+        MergeRefusal::MovedIsBlocked(_) | MergeRefusal::KeptIsBlocked(_) => {
+            "One of the accounts is blocked. Ask support."
+        }
+        MergeRefusal::BothManaged => {
+            "Both accounts are managed by an organization, which has to end one of them. Ask support."
+        }
+        MergeRefusal::MovedIsManaged(_) => {
+            "An organization manages one of the accounts, and would create it again: choose that one to stay."
+        }
+        MergeRefusal::NotToBeLinked(_) => "One of the accounts is not to be joined with others. Ask support.",
+        MergeRefusal::Unverified(_) => {
+            "The address of one of the accounts is not verified. Verify it with the mail that was sent to it, and then load this page again."
+        }
+        MergeRefusal::LosesSecondFactor(_) => {
+            "Only one of the accounts is protected by a second factor: choose that one to stay."
+        }
+        MergeRefusal::Privileged(_) => "One of the accounts has special rights. Ask support.",
+    }
+}
