@@ -190,8 +190,8 @@ impl UndoArgs {
         let id = self.id.resolve(&*directory)?;
         let undo = Undo { id, provenance: operator(), now: ambient.now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {
-            UndoError::Refused(why) => {
-                Exit::failed(anyhow!("the link {} was not undone: {}", undo.id, mask_addresses(&why)))
+            UndoError::Refused(refusal) => {
+                Exit::failed(anyhow!("the link {} was not undone: {}", undo.id, mask_addresses(&refusal.why)))
             }
             UndoError::Directory(error) => error.into(),
         })?;

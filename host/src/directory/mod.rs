@@ -9,7 +9,7 @@
 //! | `memory`, `sql`, `dry_run` | the storages |
 //! | `transactions` | the implementation of the operations, once for every store |
 //! | `operations` | the traits [`Directory`] and [`Administration`], which the other rooms use |
-//! | `users`, `credentials`, `sign_up`, `assumed_connection`, `import`, `link`, `unlink`, `undo`, `set_blocked` | the work within one transaction |
+//! | `users`, `credentials`, `sign_up`, `assumed_connection`, `import`, `link`, `unlink`, `undo`, `undo_refusal`, `set_blocked` | the work within one transaction |
 //! | `link_journal`, `repair` | changes that take several requests to a tenant |
 //! | `journal`, `entry_state`, `journal_query`, `journal_entries` | the entries that make links reversible, and queries for them |
 //! | `records`, `store` | what a storage must implement: single records, in transactions |
@@ -55,6 +55,7 @@ mod store;
 mod stored;
 mod transactions;
 mod undo;
+mod undo_refusal;
 mod unlink;
 mod users;
 
@@ -95,4 +96,5 @@ pub use sql::SqlDirectory;
 pub use state::{DirectoryState, PoolState};
 pub use stored::Stored;
 pub use undo::{Undo, UndoError, Undoing};
+pub use undo_refusal::{UndoRefusal, UndoRefusalKind};
 pub use unlink::Unlink;

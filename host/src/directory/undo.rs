@@ -11,6 +11,7 @@ use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
 use super::records::{Records, TxError, TxResult, conflict};
 use super::stored::Stored;
+use super::undo_refusal::{UndoRefusal, UndoRefusalKind};
 use super::users::{first_version, replace_user};
 use crate::model::{
     ApiError, Identity, Metadata, Timestamp, User, identities_of_secondary, note_separation,
@@ -46,9 +47,9 @@ pub struct Undoing {
 /// The reason why a link cannot be undone. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UndoError {
-    /// The undo is refused. Holds the reason.
-    #[error("{0}")]
-    Refused(String),
+    /// The undo is refused.
+    #[error(transparent)]
+    Refused(UndoRefusal),
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] ApiError),
@@ -69,7 +70,7 @@ impl UndoPlan {
 
 /// The reason why an undo cannot be planned.
 enum PlanError {
-    Refused(String),
+    Refused(UndoRefusal),
     Transaction(TxError),
 }
 
@@ -117,8 +118,8 @@ impl UndoReads for &mut (dyn Records + '_) {
 }
 
 /// Refuses an undo.
-fn refuse_undo<T>(why: String) -> Result<T, PlanError> {
-    Err(PlanError::Refused(why))
+fn refuse_undo<T>(kind: UndoRefusalKind, why: String) -> Result<T, PlanError> {
+    Err(PlanError::Refused(UndoRefusal { kind, why }))
 }
 
 /// Undoes a link.
@@ -164,13 +165,14 @@ pub(super) fn plan_undo(records: &mut dyn UndoReads, undo: &Undo) -> TxResult<Re
 fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanError> {
     let (link, Snapshot { secondary, touched, .. }) = get_undoable_link(records, &undo.id)?;
     let Some(stored) = records.user(&link.primary)? else {
-        return refuse_undo(explain_missing_primary(records, &link)?);
+        return refuse_undo(UndoRefusalKind::Gone, explain_missing_primary(records, &link)?);
     };
     // A login since may have settled a connection that an import had assumed.
     let secondary = apply_known_connections(User::clone(&secondary), &stored.user);
     for identity in &secondary.identities {
         if !stored.user.identities.iter().any(|it| it.key() == identity.key()) {
-            return refuse_undo(explain_missing_identity(records, &identity.as_user_id(), &link.primary)?);
+            let why = explain_missing_identity(records, &identity.as_user_id(), &link.primary)?;
+            return refuse_undo(UndoRefusalKind::Gone, why);
         }
     }
 
@@ -187,11 +189,12 @@ fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanE
         if let Some(changed) = changed {
             let is_written = link.state == EntryState::Done;
             revert_metadata(held, changed, is_written).map_err(|key| {
-                PlanError::Refused(format!(
+                let why = format!(
                     "`{name}.{key}` of {} was changed again since the link; set it to what the link wrote, and undo \
                      again",
                     link.primary
-                ))
+                );
+                PlanError::Refused(UndoRefusal { kind: UndoRefusalKind::MetadataChanged, why })
             })?;
         }
     }
@@ -247,33 +250,41 @@ fn get_undoable_link(records: &mut dyn UndoReads, id: &EntryId) -> Result<(Entry
         return Err(TxError::from(error).into());
     };
     if let Some(undone) = &entry.undone {
-        return refuse_undo(format!("the link was undone already, at {}, by {}", undone.at, undone.by));
+        let why = format!("the link was undone already, at {}, by {}", undone.at, undone.by);
+        return refuse_undo(UndoRefusalKind::AlreadyUndone, why);
     }
     match (entry.kind, entry.state) {
         (EntryKind::Link, EntryState::Abandoned) => {
             return refuse_undo(
+                UndoRefusalKind::NotALink,
                 "the accounts were not linked: the tenant did not carry out the change".to_owned(),
             );
         }
         (EntryKind::Link, EntryState::Intended) => {
             return refuse_undo(
+                UndoRefusalKind::Unfinished,
                 "it is not known whether the accounts were linked; `ligature journal repair` finds out"
                     .to_owned(),
             );
         }
         _ => {}
     }
+    let not_a_link = |what: &str| {
+        refuse_undo(UndoRefusalKind::NotALink, format!("this entry is {what}; only links can be undone"))
+    };
     match (entry.kind, std::mem::replace(&mut entry.kept, SnapshotState::Unread)) {
-        (EntryKind::Unlink, _) => refuse_undo("this entry is an unlink; only links can be undone".to_owned()),
-        (EntryKind::Undo, _) => refuse_undo("this entry is an undo; only links can be undone".to_owned()),
-        (EntryKind::Block | EntryKind::Unblock, _) => {
-            refuse_undo("this entry is not a link; only links can be undone".to_owned())
-        }
+        (EntryKind::Unlink, _) => not_a_link("an unlink"),
+        (EntryKind::Undo, _) => not_a_link("an undo"),
+        (EntryKind::Block | EntryKind::Unblock, _) => not_a_link("not a link"),
         (EntryKind::Link, SnapshotState::Whole(snapshot)) => Ok((entry, snapshot)),
-        (EntryKind::Link, SnapshotState::Sealed { key }) => refuse_undo(format!(
-            "the user that the link removed is encrypted with the key {key}; name its file with --journal-key"
-        )),
+        (EntryKind::Link, SnapshotState::Sealed { key }) => refuse_undo(
+            UndoRefusalKind::Sealed,
+            format!(
+                "the user that the link removed is encrypted with the key {key}; name its file with --journal-key"
+            ),
+        ),
         (EntryKind::Link, _) => refuse_undo(
+            UndoRefusalKind::Erased,
             "the user that the link removed was erased from the journal, so the link cannot be \
              undone"
                 .to_owned(),
@@ -293,12 +304,15 @@ fn refuse_if_moved_again(records: &mut dyn UndoReads, link: &Entry, identity: &s
     });
     match later {
         None => Ok(()),
-        Some(later) => refuse_undo(format!(
-            "{identity} was {} since, at {}: undo that instead, {}",
-            if later.kind == EntryKind::Link { "linked again" } else { "unlinked" },
-            later.at,
-            later.id
-        )),
+        Some(later) => refuse_undo(
+            UndoRefusalKind::MovedAgain,
+            format!(
+                "{identity} was {} since, at {}: undo that instead, {}",
+                if later.kind == EntryKind::Link { "linked again" } else { "unlinked" },
+                later.at,
+                later.id
+            ),
+        ),
     }
 }
 
