@@ -3,11 +3,14 @@
 mod add;
 mod attacks;
 mod freshness;
+mod history;
+mod notices;
 mod page;
 mod person;
 mod remove;
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [add::TESTS, attacks::TESTS, freshness::TESTS, page::TESTS, remove::TESTS].concat()
+    [add::TESTS, attacks::TESTS, freshness::TESTS, history::TESTS, notices::TESTS, page::TESTS, remove::TESTS]
+        .concat()
 }

@@ -8,6 +8,7 @@ use crate::directory::JournalQuery;
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
+use crate::tenant::account::history::{HistoryLine, list_history};
 use crate::tenant::account::methods::{Method, list_methods};
 use crate::tenant::account::words::{mask_contact, name_user};
 use crate::tenant::http::browser::Browser;
@@ -18,6 +19,8 @@ pub(super) const LOG_OUT: &str = "/account/log-out";
 
 /// The number of journal entries that are searched for the times of links.
 const NEWEST: usize = 100;
+/// The number of changes on the page.
+const SHOWN: usize = 5;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -30,6 +33,8 @@ struct AccountPage<'a> {
     is_verified: bool,
     log_out: String,
     methods: Vec<Method<'a>>,
+    /// The newest changes.
+    lines: Vec<HistoryLine>,
 }
 
 /// `GET /account`: the user's ways to log in.
@@ -54,6 +59,7 @@ fn render(visit: &AccountVisit<'_>) -> Response {
         is_verified: user.email_verified.is_verified(),
         log_out: visit.form_token(LOG_OUT),
         methods: list_methods(&visit.tenant().config, user, &links),
+        lines: list_history(visit, &links[..links.len().min(SHOWN)]),
     };
     page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
 }

@@ -11,6 +11,7 @@ use crate::model::{Proof, mask_addresses};
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::link_page::{Accounts, CANCEL, LINK, LinkChoice, render_link};
+use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
 use crate::tenant::account::second_account::{SecondAccount, is_untouched};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::account_proof::AccountProof;
@@ -141,8 +142,16 @@ impl AccountVisit<'_> {
     fn carry_out(&self, plan: &MergePlan, second: &ProvedIdentity) -> Result<Response, MergeError> {
         let tenant = self.tenant();
         let author = MergeAuthor::Owner(Arc::new(self.link_provenance(plan, second)));
-        let Merged { user, .. } = plan.carry_out(&*tenant.directory, &author, tenant.ambient.now())?;
+        let Merged { user, link } = plan.carry_out(&*tenant.directory, &author, tenant.ambient.now())?;
         tenant.people.end_refresh_tokens(&plan.moved.identities, &user.user_id);
+        let told = link.map(|link| {
+            let kind = ChangeKind::Added(link);
+            send_notices(self.visit, &AccountChange { kind, kept: &plan.kept, moved: &plan.moved })
+        });
+        tracing::info!(
+            target: "audit", user = %mask_addresses(&user.user_id), told, by = self.session.proved.method,
+            second = second.method, "a user has added a way to log in"
+        );
         Ok(see_result(&self.address("/account?done=linked")))
     }
 

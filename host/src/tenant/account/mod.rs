@@ -11,6 +11,10 @@
 //! | `second_account` | the account that was proved, or that the link creates |
 //! | `link_page`, `link` | the preview of a link, and its confirmation |
 //! | `remove` | removing a way to log in |
+//! | `history` | what was added, removed and undone |
+//! | `undo_link` | undoing an addition |
+//! | `notices` | mails to both sides of every change |
+//! | `objection` | "this was not me", the link in a notice |
 //! | `words` | times and masked addresses |
 
 pub(super) mod routes;
@@ -19,9 +23,13 @@ mod account_page;
 mod account_visit;
 mod add;
 mod freshness;
+mod history;
 mod link;
 mod link_page;
 mod methods;
+mod notices;
+mod objection;
 mod remove;
 mod second_account;
+mod undo_link;
 mod words;

@@ -13,6 +13,7 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::methods::{Method, digest_identity, list_methods};
+use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
@@ -102,6 +103,20 @@ impl AccountVisit<'_> {
         }
     }
 
+    /// Tells both sides. A failure is only logged: the removal is done.
+    fn announce_removal(&self, kept: &str, identity: &Identity) {
+        let read = |id: &str| self.tenant().directory.get(id);
+        match read(kept).and_then(|kept| Ok((kept.version, read(&identity.as_user_id())?))) {
+            Ok((version, moved)) => {
+                let kind = ChangeKind::Removed([version, moved.version]);
+                send_notices(self.visit, &AccountChange { kind, kept: self.user(), moved: &moved.user });
+            }
+            Err(error) => {
+                tracing::error!(error = %mask_addresses(&error.to_string()), "a removal was not told to its account");
+            }
+        }
+    }
+
     fn render_removal(&self, identity: &Identity, status: StatusCode) -> Response {
         let digest = digest_identity(identity.key());
         let methods = list_methods(&self.tenant().config, self.user(), &[]);
@@ -137,8 +152,9 @@ impl AccountVisit<'_> {
             by = self.session.proved.method, "a user has removed a way to log in"
         );
         match answer {
-            Ok(_) => {
+            Ok(left) => {
                 self.end_logins_by([identity]);
+                self.announce_removal(&left.user_id, identity);
                 see_result(&self.address("/account?done=removed"))
             }
             Err(ApiError::StateChanged(_) | ApiError::NotFound(_) | ApiError::Invalid(_)) => {

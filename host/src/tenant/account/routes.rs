@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::tenant::account::{account_page, add, freshness, link, link_page, remove};
+use crate::tenant::account::{
+    account_page, add, freshness, history, link, link_page, objection, remove, undo_link,
+};
 use crate::tenant::state::Shared;
 
 pub(in crate::tenant) fn router() -> Router<Shared> {
@@ -15,4 +17,7 @@ pub(in crate::tenant) fn router() -> Router<Shared> {
         .route(link_page::LINK, get(link::preview).post(link::confirm))
         .route(link_page::CANCEL, post(link::cancel))
         .route(remove::REMOVE, get(remove::show_effect).post(remove::remove))
+        .route("/account/history", get(history::show))
+        .route(undo_link::UNDO, get(undo_link::show_effect).post(undo_link::undo))
+        .route("/account/objection", get(objection::show).post(objection::object))
 }

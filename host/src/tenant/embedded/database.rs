@@ -140,7 +140,15 @@ pub(crate) fn send_reset_link(visit: &Visit, connection: &Connection, email: &st
         let ticket = ResetLink { connection: connection.clone(), email: email.clone(), user_id, began };
         let link = format!("{issuer}u/reset?ticket={}", tenant.people.resets.put(ticket));
         let kind = MessageKind::Reset;
-        tenant.people.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
+        tenant.people.outbox.send(Message {
+            to: email,
+            kind,
+            connection,
+            code: None,
+            link: Some(link),
+            text: Vec::new(),
+            at,
+        });
     }
     Ok(())
 }

@@ -40,6 +40,7 @@ pub(crate) fn send_code(
         connection: connection.name.clone(),
         code: Some(code),
         link: None,
+        text: Vec::new(),
         at: ambient.now(),
     });
     Ok(())
@@ -123,6 +124,7 @@ fn send_link(
         connection,
         code: None,
         link: Some(link),
+        text: Vec::new(),
         at: tenant.ambient.now(),
     });
     Ok(())

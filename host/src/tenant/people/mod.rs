@@ -4,6 +4,7 @@ pub(super) mod attempts;
 pub(super) mod identifier_keys;
 pub(super) mod mail_links;
 pub(super) mod mailed_codes;
+pub(super) mod objections;
 pub(super) mod outbox;
 pub(super) mod passwords;
 pub(super) mod proved_identity;

@@ -25,6 +25,9 @@ pub(crate) struct Message {
     pub(crate) code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) link: Option<String>,
+    /// The lines of a notice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) text: Vec<String>,
     pub(crate) at: Timestamp,
 }
 
@@ -40,6 +43,8 @@ pub(crate) enum MessageKind {
     Reset,
     /// A link that verifies the address.
     Verify,
+    /// A change of the account, with a link by which its owner objects.
+    Notice,
 }
 
 impl Message {
@@ -50,6 +55,7 @@ impl Message {
             MessageKind::Link => "A link to log in with",
             MessageKind::Reset => "A link to choose a new password",
             MessageKind::Verify => "A link to verify the address",
+            MessageKind::Notice => "A change of how you log in",
         }
     }
 }

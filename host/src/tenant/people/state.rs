@@ -10,6 +10,7 @@ use crate::tenant::config::{Config, Connection};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
+use crate::tenant::people::objections::{MOST_OBJECTIONS, OBJECTION_S, Objection};
 use crate::tenant::people::outbox::{Message, MessageKind, Outbox};
 use crate::tenant::people::passwords::Passwords;
 use crate::tenant::people::refresh_tokens::RefreshTokens;
@@ -17,6 +18,7 @@ use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::sessions::{CookieKey, Sessions};
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::store::one_time::OneTime;
+use crate::tenant::store::per_owner::PerOwner;
 
 /// The lifetime of a link in a mail, in seconds. It allows for the time until the mail is read.
 const MAIL_LINK_S: u64 = 86_400;
@@ -34,6 +36,8 @@ pub(crate) struct People {
     /// Links to a page that asks for a new password.
     pub(crate) resets: OneTime<ResetLink>,
     pub(crate) outbox: Outbox,
+    /// The links by which owners of accounts object to changes.
+    pub(crate) objections: PerOwner<Objection>,
     /// The key of the forms on which users change their account.
     pub(crate) form_key: FormKey,
     ambient: Ambient,
@@ -59,6 +63,7 @@ impl People {
             verifications: OneTime::new(MAIL_LINK_S, ambient),
             resets: OneTime::new(MAIL_LINK_S, ambient),
             outbox: Outbox::default(),
+            objections: PerOwner::new(MOST_OBJECTIONS, OBJECTION_S, ambient),
             ambient: ambient.clone(),
         }
     }
@@ -116,6 +121,7 @@ impl People {
             connection: connection.name.clone(),
             code: None,
             link: Some(format!("{issuer}u/email-verification?ticket={ticket}")),
+            text: Vec::new(),
             at: self.ambient.now(),
         });
     }

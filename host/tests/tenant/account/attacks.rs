@@ -280,11 +280,11 @@ fn for_and_keep_take_known_words_only() {
 }
 
 /// A client that may do everything to users.
-const ADMINISTRATION: &str = "\n[[clients]]\nclient_id = \"administration\"\n\
+pub(super) const ADMINISTRATION: &str = "\n[[clients]]\nclient_id = \"administration\"\n\
      client_secret = \"the secret of the administration\"\ngrant_types = [\"client_credentials\"]\n\
      scopes = [\"read:users\", \"update:users\"]\n";
 
-fn patch(tenant: &Tenant, user_id: &str, change: &serde_json::Value) {
+pub(super) fn patch(tenant: &Tenant, user_id: &str, change: &serde_json::Value) {
     let id: String = url::form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
     let request = Request::new("PATCH", format!("/api/v2/users/{id}")).json(change);
     let answer = tenant.send(&request.bearer(&tenant.client_token("administration")));

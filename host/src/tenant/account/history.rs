@@ -1,0 +1,180 @@
+//! The history of an account: what was added, removed and undone, and what can be undone.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::directory::{Actor, Entry, EntryKind, EntryState, JournalQuery, Undo, UndoError, UndoRefusalKind};
+use crate::model::{ApiError, User};
+use crate::service::page;
+use crate::service::page::filters;
+use crate::service::provider_names::provider_display_name;
+use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable};
+use crate::tenant::account::words::{format_time, label_identity};
+use crate::tenant::http::html;
+use crate::tenant::http::visit::Visit;
+
+/// The number of entries on a page.
+const ON_PAGE: usize = 25;
+/// The number of entries of a list for which the page finds out whether they can be undone: each
+/// takes some reads.
+const TRIED: usize = 10;
+
+/// A line of the history.
+pub(super) struct HistoryLine {
+    pub(super) at: String,
+    pub(super) words: String,
+    /// The id of the link, if it can be undone.
+    pub(super) undo: Option<String>,
+    /// The reason why it cannot be undone.
+    pub(super) why_not: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "account_history.html")]
+struct HistoryPage<'a> {
+    nonce: &'a str,
+    lines: Vec<HistoryLine>,
+    /// The last entry of the page, if there are older ones.
+    older: Option<String>,
+}
+
+/// `GET /account/history`: the changes of the account, the newest first.
+pub(super) async fn show(visit: Visit) -> Response {
+    show_page(visit, |visit| {
+        let before = visit.visit.params.get("before").map(str::parse);
+        let Ok(before) = before.transpose() else { return show_unknown() };
+        let query = JournalQuery {
+            user_id: Some(visit.user().user_id.clone()),
+            before,
+            limit: ON_PAGE + 1,
+            ..JournalQuery::default()
+        };
+        let mut entries = match visit.tenant().directory.journal(&query) {
+            Ok(entries) => entries,
+            Err(ApiError::NotFound(_)) => return show_unknown(),
+            Err(error) => return show_unavailable(&error),
+        };
+        let has_older = entries.len() > ON_PAGE;
+        entries.truncate(ON_PAGE);
+        let older = entries.last().filter(|_| has_older).map(|entry| entry.id.to_string());
+        let nonce = page::nonce();
+        let page = HistoryPage { nonce: &nonce, lines: list_history(visit, &entries), older };
+        page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
+    })
+    .await
+}
+
+fn show_unknown() -> Response {
+    html::error_page(StatusCode::BAD_REQUEST, "The history has no such entry. Open your account again.")
+}
+
+/// Describes entries of the account's journal. Entries of changes that did not happen are left
+/// out.
+pub(super) fn list_history(visit: &AccountVisit<'_>, entries: &[Entry]) -> Vec<HistoryLine> {
+    let happened = entries.iter().filter(|entry| entry.state != EntryState::Abandoned);
+    let describe = |(place, entry): (usize, &Entry)| {
+        let (undo, why_not) = match (is_undoable(visit.user(), entry), place < TRIED) {
+            (Undoability::Nothing, _) => (None, None),
+            (Undoability::BySupport, _) => {
+                (None, Some("Support joined these accounts; ask support to undo it."))
+            }
+            (Undoability::ByOwner, false) => (Some(entry.id.to_string()), None),
+            (Undoability::ByOwner, true) => match visit.try_undo(entry) {
+                Ok(()) => (Some(entry.id.to_string()), None),
+                Err(UndoError::Refused(refusal)) => (None, Some(describe_undo_refusal(refusal.kind))),
+                Err(UndoError::Directory(_)) => (None, None),
+            },
+        };
+        let words = describe_entry(visit, entry);
+        HistoryLine { at: format_time(entry.at), words, undo, why_not }
+    };
+    happened.enumerate().map(describe).collect()
+}
+
+/// Who may undo an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undoability {
+    /// There is nothing to undo.
+    Nothing,
+    /// An operator made the link, and undoes it.
+    BySupport,
+    /// The owner of the account may.
+    ByOwner,
+}
+
+/// Returns who may undo an entry of a user's journal.
+pub(super) fn is_undoable(user: &User, entry: &Entry) -> Undoability {
+    let is_link = entry.kind == EntryKind::Link && entry.primary == user.user_id && entry.undone.is_none();
+    match entry.provenance.actor {
+        _ if !is_link => Undoability::Nothing,
+        Actor::Operator { .. } => Undoability::BySupport,
+        Actor::Plugin | Actor::Client { .. } | Actor::User { .. } => Undoability::ByOwner,
+    }
+}
+
+impl AccountVisit<'_> {
+    /// Finds out whether a link can be undone, and changes nothing.
+    fn try_undo(&self, entry: &Entry) -> Result<(), UndoError> {
+        let undo = Undo {
+            id: entry.id.clone(),
+            provenance: self.provenance().into(),
+            now: self.tenant().ambient.now(),
+            dry_run: true,
+        };
+        self.tenant().directory.undo(&undo).map(|_| ())
+    }
+}
+
+fn describe_entry(visit: &AccountVisit<'_>, entry: &Entry) -> String {
+    let user = visit.user();
+    let by = match &entry.provenance.actor {
+        Actor::Plugin => "at a login",
+        Actor::Operator { .. } => "by support",
+        Actor::Client { .. } => "by an application",
+        Actor::User { user_id } if user.identities.iter().any(|it| it.as_user_id() == *user_id) => "by you",
+        Actor::User { .. } => "by its owner",
+    };
+    let is_ours = entry.primary == user.user_id;
+    match (entry.kind, is_ours) {
+        (EntryKind::Link, true) => format!("{} was added {by}", label_side(visit, &entry.secondary)),
+        (EntryKind::Unlink, true) => format!("{} was removed {by}", label_side(visit, &entry.secondary)),
+        (EntryKind::Undo, true) => {
+            format!("The addition of {} was undone {by}", label_side(visit, &entry.secondary))
+        }
+        (EntryKind::Link, false) => format!("This account was joined to another one {by}"),
+        (EntryKind::Unlink | EntryKind::Undo, false) => {
+            format!("This account was separated from another one {by}")
+        }
+        (EntryKind::Block, _) => format!("This account was blocked {by}"),
+        (EntryKind::Unblock, _) => format!("This account was unblocked {by}"),
+    }
+}
+
+/// Returns the label of the other side of an entry, by its connection if it is still known.
+fn label_side(visit: &AccountVisit<'_>, user_id: &str) -> String {
+    let known = visit.user().identities.iter().find(|it| it.as_user_id() == user_id);
+    if let Some(identity) = known {
+        return label_identity(&visit.tenant().config, identity).to_owned();
+    }
+    let provider = user_id.split_once('|').map_or(user_id, |(provider, _)| provider);
+    if provider == "auth0" { "A password".to_owned() } else { provider_display_name(provider).to_owned() }
+}
+
+/// Describes for the owner why a link cannot be undone.
+pub(super) fn describe_undo_refusal(kind: UndoRefusalKind) -> &'static str {
+    match kind {
+        UndoRefusalKind::AlreadyUndone => "This was undone already.",
+        UndoRefusalKind::NotALink => "Only an addition can be undone.",
+        UndoRefusalKind::Unfinished => "It is not known yet whether this was completed. Try again later.",
+        UndoRefusalKind::Erased => {
+            "The data that an undo needs was erased. You can remove the login instead."
+        }
+        UndoRefusalKind::Sealed => "The data that an undo needs is encrypted. Ask support.",
+        UndoRefusalKind::Gone => "The login or the account has been deleted or separated since.",
+        UndoRefusalKind::MovedAgain => "The login was removed or added again since.",
+        UndoRefusalKind::MetadataChanged => {
+            "Settings that this changed were changed again since. You can remove the login instead."
+        }
+    }
+}
