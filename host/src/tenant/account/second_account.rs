@@ -55,7 +55,15 @@ impl AccountVisit<'_> {
         };
         let Some(key) = second.key() else { return Err(gone()) };
         match self.tenant().directory.owner(key) {
-            Ok(Some(stored)) => Ok(SecondAccount { stored, is_new: false }),
+            Ok(Some(stored)) if self.is_whole(&stored.user, second) => {
+                Ok(SecondAccount { stored, is_new: false })
+            }
+            Ok(Some(_)) => {
+                tracing::warn!(target: "audit", "a second account was proved by a login that is not its main one");
+                let words = "This login belongs to another account, which has another main login. To join the two, \
+                             begin again, and use the main login of that account. Nothing was added.";
+                Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)))
+            }
             // The account of a database exists or was deleted: a login never creates one.
             Ok(None) if self.is_of_database(second) => Err(gone()),
             Ok(None) => {
@@ -68,6 +76,12 @@ impl AccountVisit<'_> {
             }
             Err(error) => Err(Box::new(show_unavailable(&error))),
         }
+    }
+
+    /// Returns whether a proof is of a whole account. Whoever shares a linked login with somebody
+    /// must not take over their account by it.
+    fn is_whole(&self, user: &User, second: &ProvedIdentity) -> bool {
+        user.user_id == second.user.user_id || user.user_id == self.user().user_id
     }
 
     fn is_of_database(&self, second: &ProvedIdentity) -> bool {

@@ -22,7 +22,8 @@ crate::tests![
     the_owner_logs_out_meanwhile,
     a_reset_meanwhile_ends_the_proof,
     a_proof_of_the_own_account,
-    a_proof_by_any_login_of_an_account_is_of_the_whole_account,
+    a_proof_of_an_account_of_somebody_elses_cluster,
+    two_owners_prove_one_new_login,
     a_blocked_second_account,
     an_identity_digest_of_another_account,
     for_and_keep_take_known_words_only,
@@ -227,16 +228,47 @@ fn a_proof_of_the_own_account() {
     assert!(!page.contains("Make them one account</button>"), "{page}");
 }
 
-/// The preview names the whole account, and not only the login by which it was proved.
-fn a_proof_by_any_login_of_an_account_is_of_the_whole_account() {
+/// Whoever shares a linked login with somebody must not take over their account by it.
+fn a_proof_of_an_account_of_somebody_elses_cluster() {
     let tenant = Tenant::with(&users());
     Person::at(&tenant).logged_in("ada@example.com").with_google();
     let mut bob = Person::at(&tenant).logged_in("bob@example.com");
     let preview = bob.prove_google();
-    let page = bob.page(&preview);
-    assert!(page.contains("the other one: Password a***@example.com; Google a***@example.com;"), "{page}");
+    let refused = bob.get(&preview);
+    assert_eq!(
+        (refused.status, refused.text().contains("the main login of that account")),
+        (403, true),
+        "{}",
+        refused.text()
+    );
+    let own = bob.prove_github("7");
+    let own = bob.page(&own);
+    let state = preview.split_once("state=").expect("a state").1;
+    assert_eq!(bob.submit(&own, "/account/link", &[("state", state)]).status, 403);
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob"]);
+    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
+    // The main login proves the whole account.
+    let state = bob.begin_adding();
+    let preview = bob.by_password(&state, "ada@example.com").location();
+    assert!(
+        bob.page(&preview).contains("the other one: Password a***@example.com; Google a***@example.com;")
+    );
     assert_eq!(bob.confirm(&preview).status, 303);
     assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob", "auth0|ada", "google-oauth2|1080"]);
+}
+
+/// Both owners have proved it while it was new. The later one must not get the account of the
+/// earlier one.
+fn two_owners_prove_one_new_login() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    let (adas, bobs) = (ada.prove_github("7"), bob.prove_github("7"));
+    let late = bob.page(&bobs);
+    assert_eq!(ada.confirm(&adas).status, 303);
+    assert_eq!(bob.submit(&late, "/account/link", &[]).status, 403);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "github|7"]);
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob"]);
 }
 
 fn a_blocked_second_account() {
