@@ -58,6 +58,11 @@ fn people_log_in_on_the_tenants_own_pages() {
 }
 
 #[test]
+fn people_add_and_remove_ways_to_log_in() {
+    run("account.test.mjs", USUAL);
+}
+
+#[test]
 fn a_user_confirms_another_account_on_the_page_of_the_hook() {
     run("confirm.test.mjs", Setting { policy: Some("off-policy.json"), ..USUAL });
 }
