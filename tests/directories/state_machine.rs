@@ -267,7 +267,7 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
                     )),
                     Err(UndoError::Directory(error)) => Err(error.to_string()),
                     // Entries that a refusal names have other ids in the model.
-                    Err(UndoError::Refused(why)) => Err(without_ids(&why)),
+                    Err(UndoError::Refused(refusal)) => Err(without_ids(&refusal.why)),
                 }
             }
         },

@@ -383,14 +383,14 @@ fn a_link_that_is_not_done_is_not_undone_blindly(implementation: &Implementation
     let place = Place::new(implementation, [ada(), busy_google()]);
     crash_after_link(&place);
     for dry_run in [true, false] {
-        assert!(refused(undo_of(&place, dry_run)).contains("journal repair"));
+        assert!(refused(undo_of(&place, dry_run)).why.contains("journal repair"));
     }
     // Abandoned.
     let mut place = Place::new(implementation, [ada(), busy_google()]);
     place.tenant.set_fault(4, Fault::CrashBefore);
     assert!(until_crash(|| place.directory.link(&link_with_metadata())).is_none());
     place.restart();
-    assert!(refused(undo_of(&place, false)).contains("were not linked"));
+    assert!(refused(undo_of(&place, false)).why.contains("were not linked"));
     // Linked, and its metadata cannot be written: the undo takes it over.
     let place = Place::new(implementation, [ada(), busy_google()]);
     place.tenant.set_fault(5, Fault::Before(CallErrorKind::NotSent("no connection".to_owned())));

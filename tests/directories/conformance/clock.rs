@@ -18,7 +18,7 @@ pub(crate) const TESTS: &[Test] = tests! {
 
 fn refused(undone: Result<ligature_host::directory::Undoing, UndoError>) -> String {
     match undone {
-        Err(UndoError::Refused(why)) => why,
+        Err(UndoError::Refused(refusal)) => refusal.why,
         other => panic!("expected a refusal, not {other:?}"),
     }
 }

@@ -205,7 +205,7 @@ fn an_undo_reports_linking_of_another_form(implementation: &Implementation) {
 
 fn refused(undone: Result<ligature_host::directory::Undoing, UndoError>) -> String {
     match undone {
-        Err(UndoError::Refused(why)) => why,
+        Err(UndoError::Refused(refusal)) => refusal.why,
         other => panic!("expected a refusal, not {other:?}"),
     }
 }
