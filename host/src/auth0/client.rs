@@ -292,13 +292,24 @@ fn name_scope(kind: &mut CallErrorKind, unmet: &UnmetNeed) -> bool {
 
 /// Says what to do if the tenant grants no token.
 fn explain_refused_token(kind: &mut CallErrorKind, address: &TenantAddress) {
-    let CallErrorKind::Refused { status, message, .. } = kind else { return };
+    let CallErrorKind::Refused { status, error_code, message } = kind else { return };
     if message.starts_with(SUSPENDED) {
         return;
     }
     let (domain, audience) = (address.domain(), address.audience());
+    // The words of the message choose the advice only.
+    let knows_no_api = message.contains("Service not found");
     let advice = match status {
+        // Source: Auth0, "Client credentials flow": the grant type is enabled for each application.
+        _ if error_code.as_deref() == Some("unauthorized_client") => {
+            "use a machine-to-machine application, or enable its grant type Client Credentials in Auth0's dashboard"
+                .to_owned()
+        }
         401 => "check the client id and the client secret".to_owned(),
+        403 if knows_no_api => format!(
+            "the tenant has no API for the name {domain}: if it is a custom domain, name the canonical one beside it, \
+             auth0://TENANT.auth0.com?custom_domain={domain}"
+        ),
         403 if address.looks_canonical() => {
             format!("authorize the application for the API {audience} in Auth0's dashboard")
         }

@@ -79,6 +79,7 @@ impl Connector for NamedConnector {
 fn describe(error: &Error) -> String {
     match error {
         Error::Io(error) => describe_io_error(error),
+        Error::Other(error) => error.to_string(),
         error => error.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::http::{HeaderMap, Method, Request, Response};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::{Agent, AsSendBody, Body, Timeout};
+use ureq::{Agent, AsSendBody, Body, Proxy, Timeout};
 
 use super::answer::{Answer, BodyFault};
 use super::connect::{NamedConnector, NamedResolver, NotConnected};
@@ -191,20 +191,30 @@ impl Transport {
             ureq::Error::Other(other) => match other.downcast_ref() {
                 Some(NotConnected { why, is_passing }) => {
                     let domain = self.address.domain();
-                    let why = format!("the tenant {domain} cannot be reached: {why}");
+                    let why =
+                        format!("the tenant {domain} cannot be reached{}: {why}", self.describe_proxy());
                     Failure { kind: CallErrorKind::NotSent(why), wait: None, is_passing: *is_passing }
                 }
-                None => broken(&other.to_string()),
+                None => self.broken(&other.to_string()),
             },
-            error => broken(&error.to_string()),
+            error => self.broken(&error.to_string()),
         }
     }
-}
 
-fn broken(why: &str) -> Failure {
-    Failure::passing(CallErrorKind::Unclear(format!(
-        "the connection broke before the answer was whole: {why}"
-    )))
+    /// Describes the proxy of the environment without its credentials, as a part of a sentence.
+    fn describe_proxy(&self) -> String {
+        let proxy = self.agent.config().proxy();
+        let describe = |it: &Proxy| format!(" through the proxy {}:{} (HTTPS_PROXY)", it.host(), it.port());
+        proxy.map(describe).unwrap_or_default()
+    }
+
+    fn broken(&self, why: &str) -> Failure {
+        let hint =
+            if self.address.is_loopback() { "; localhost is asked by http: check the port" } else { "" };
+        Failure::passing(CallErrorKind::Unclear(format!(
+            "the connection broke before the answer was whole: {why}{hint}"
+        )))
+    }
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -82,6 +82,30 @@ fn an_application_without_a_grant_is_told_which_one() {
     assert!(error.contains(&audience), "{error}");
 }
 
+/// Source: Auth0, the answers of `/oauth/token` to another audience, and to another grant type.
+#[test]
+fn the_advice_for_a_refused_token_fits_its_cause() {
+    for (code, said, advice) in [
+        (
+            "access_denied",
+            "Service not found: https://x/api/v2/",
+            "if it is a custom domain, name the canonical one",
+        ),
+        (
+            "unauthorized_client",
+            "Grant type 'client_credentials' not allowed",
+            "enable its grant type Client Credentials",
+        ),
+    ] {
+        let body = format!(r#"{{"error":"{code}","error_description":"{said}"}}"#);
+        let standin = Standin::start(move |seen| {
+            (seen.path == "/oauth/token").then(|| vec![json("403 Forbidden", "", &body)])
+        });
+        let error = Test::new(&standin).user(LONG).unwrap_err().to_string();
+        assert!(error.contains(advice) && !error.contains("authorize the application"), "{error}");
+    }
+}
+
 #[test]
 fn a_wrong_domain_is_suggested_where_there_is_no_token_endpoint() {
     let standin = Standin::start(|seen| {
