@@ -70,11 +70,14 @@ test("missing secrets are named, and the login goes on", async () => {
   assert.match(ended.said, /LIGATURE_URL and LIGATURE_SECRET/);
 });
 
-test("a LIGATURE_URL that is no URL is named, and the login goes on", async () => {
-  for (const url of ["hook.example.com", "localhost:4490", "https://", "ftp://hook.example.com"]) {
+test("a LIGATURE_URL that is no origin, or http to another machine, is named, and the login goes on", async () => {
+  const malformed = ["hook.example.com", "localhost:4490", "https://", "ftp://hook.example.com", "http:localhost.evil"];
+  const withMore = ["https://hook.example.com/auth0", "https://hook.example.com/?a=b", "https://me@hook.example.com"];
+  const open = ["http://hook.example.com", "http://localhost.example.com", "http://192.0.2.1:4490", "http://127.evil.com"];
+  for (const url of [...malformed, ...withMore, ...open]) {
     const ended = await run(login({}, { LIGATURE_URL: url }));
     assertGoesOn(ended);
-    assert.match(ended.said, /the login goes on: LIGATURE_URL is no URL of http or https$/);
+    assert.match(ended.said, /the login goes on: LIGATURE_URL has to be https:\/\/HOST\[:PORT\] without a path$/, url);
   }
   const spaced = await run(login({ email_verified: false }, { LIGATURE_URL: ` ${process.env.LIGATURE_HOOK}\n` }));
   assert.match(spaced.said, /^ligature: (proceed|set_primary_user) /);
@@ -83,7 +86,11 @@ test("a LIGATURE_URL that is no URL is named, and the login goes on", async () =
 test("a hook that is away is logged, and the login goes on", async () => {
   const ended = await run(login({}, { LIGATURE_URL: "http://127.0.0.1:1/" }));
   assertGoesOn(ended);
-  assert.match(ended.said, /ligature: the login goes on: fetch failed: .*(ECONNREFUSED|bad port)/);
+  assert.match(ended.said, /the login goes on: no answer within 3000 ms: .*(ECONNREFUSED|bad port)/);
+  assert.match(ended.said, /check https or http, host and port of LIGATURE_URL \(http:\/\/127.0.0.1:1\)/);
+  // https, to a hook of http.
+  const other = await run(login({}, { LIGATURE_URL: process.env.LIGATURE_HOOK.replace("http:", "https:") }));
+  assert.match(other.said, /the login goes on: no answer.*check https or http, host and port of LIGATURE_URL/);
 });
 
 test("with LIGATURE_ON_FAILURE=deny, a login that nobody has decided is denied", async () => {
@@ -96,16 +103,18 @@ test("with LIGATURE_ON_FAILURE=deny, a login that nobody has decided is denied",
   // The hook refuses an event that is too large. A user can make it so, where metadata is the user's own.
   const large = login({ user_metadata: { text: "x".repeat(2 ** 20) } }, { LIGATURE_ON_FAILURE: "deny" });
   const { api, said } = await run(large);
-  assert.match(said, /the login is denied: .*(body_too_large|fetch failed)/);
+  assert.match(said, /the login is denied: .*(body_too_large|no answer)/);
   assert.ok(api.denied, said);
   const decided = await strict({});
   assert.equal(decided.api.denied, null, decided.said);
 });
 
 test("any other value of LIGATURE_ON_FAILURE than proceed denies, too", async () => {
-  for (const [value, isDenied] of [["Deny", true], ["true", true], ["proceed", false], [" ", false]]) {
-    const { api } = await run(login({}, { LIGATURE_ON_FAILURE: value, LIGATURE_SECRET: "x".repeat(40) }));
+  const values = [["Deny", true], ["true", true], ["proceed", false], ["Proceed\n", false], [" ", false]];
+  for (const [value, isDenied] of values) {
+    const { api, said } = await run(login({}, { LIGATURE_ON_FAILURE: value, LIGATURE_SECRET: "x".repeat(40) }));
     assert.equal(api.denied !== null, isDenied, value);
+    assert.equal(said.includes("LIGATURE_ON_FAILURE is neither proceed nor deny"), value === "true", said);
   }
 });
 
@@ -159,11 +168,19 @@ for (const [name, answer] of answers) {
   });
 }
 
-test("a redirect of the hook is not followed", async () => {
-  await standIn(
-    () => [307, "", { location: process.env.LIGATURE_HOOK }],
-    async (url) => assertGoesOn(await run(login({}, { LIGATURE_URL: url }))),
-  );
+test("a redirect, and a page, of another server are named with their correction", async () => {
+  for (const [status, text] of [[307, ""], [200, "<html>"], [502, "<html>"], [404, "null"]]) {
+    await standIn(
+      () => [status, text, { location: process.env.LIGATURE_HOOK }],
+      async (url, requests) => {
+        const ended = await run(login({}, { LIGATURE_URL: url }));
+        assertGoesOn(ended);
+        const advice = `the hook answered ${status}: no JSON; check https or http, host and port of LIGATURE_URL (${url})`;
+        assert.ok(ended.said.endsWith(advice), ended.said);
+        assert.equal(requests.length, 1);
+      },
+    );
+  }
 });
 
 test("a redirect of the answer is carried out, to the hook's own origin only", async () => {
@@ -177,7 +194,7 @@ test("a redirect of the answer is carried out, to the hook's own origin only", a
       redirect = { url: "https://evil.example/v1/confirm" };
       const refused = await run(login({}, { LIGATURE_URL: url }));
       assertGoesOn(refused);
-      const origins = `the page is at https://evil.example, and LIGATURE_URL at ${url}: --confirm-url has to have`;
+      const origins = `--confirm-url is at https://evil.example, and has to be at LIGATURE_URL's ${url}`;
       assert.ok(refused.said.includes(origins), refused.said);
       // A login without pages says so.
       const silent = login({}, { LIGATURE_URL: url });
