@@ -27,8 +27,8 @@ pub(super) enum Refusal {
     )]
     TimestampMalformed { is_millis: bool },
     #[error(
-        "the signature matches no secret of this service; the signed text is the header \
-         x-ligature-timestamp, a full stop, and the body, byte for byte"
+        "the signature matches no secret of this service: set LIGATURE_SECRET of the Action to the content of \
+         --secret-file; the signed text is the header x-ligature-timestamp, a full stop, and the body, byte for byte"
     )]
     SignatureWrong,
     #[error(

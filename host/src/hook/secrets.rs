@@ -55,6 +55,14 @@ pub enum SecretError {
         /// The length of the secret.
         bytes: usize,
     },
+    /// A secret is no line of text, which the Action's could not equal.
+    #[error("the secret of {origin} {fault}")]
+    NoText {
+        /// The file or the variable.
+        origin: String,
+        /// The fault.
+        fault: &'static str,
+    },
     /// There are more than two secrets.
     #[error("there are {0} secrets; at most {MOST} are accepted: the current one and the one before it")]
     TooMany(usize),
@@ -73,7 +81,10 @@ impl Secret {
     pub fn read(file: &Path) -> Result<Self, SecretError> {
         let origin = file.display().to_string();
         match read_secret_file(file) {
-            Ok(bytes) => Ok(Self { origin, bytes: bytes.trim_ascii().to_vec() }),
+            Ok(bytes) => {
+                let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+                Ok(Self { origin, bytes: text.trim_ascii().to_vec() })
+            }
             Err(why) => Err(SecretError::Unreadable { file: origin, why }),
         }
     }
@@ -82,6 +93,24 @@ impl Secret {
     #[must_use]
     pub fn of_variable(name: &str, value: &str) -> Self {
         Self { origin: name.to_owned(), bytes: value.trim_ascii().as_bytes().to_vec() }
+    }
+
+    /// Returns the reason why the Action could not have this secret, or why it protects nothing.
+    fn find_fault(&self) -> Option<&'static str> {
+        let text = std::str::from_utf8(&self.bytes).ok();
+        match text {
+            Some(text) if text.contains(['\n', '\r']) => Some(
+                "has several lines; a file holds one secret, and a second one is named by a second --secret-file",
+            ),
+            Some(text) if text.contains(char::is_control) => Some(
+                "holds control characters, which the Action's secret cannot have; `openssl rand -hex 32` prints one",
+            ),
+            Some(_) if self.bytes.iter().all(|byte| *byte == self.bytes[0]) => {
+                Some("is one character, repeated; `openssl rand -hex 32` prints one that nobody guesses")
+            }
+            Some(_) => None,
+            None => Some("is no text in UTF-8, as the Action's is; `openssl rand -hex 32` prints one"),
+        }
     }
 }
 
@@ -99,7 +128,8 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// If there is none, if there are more than two, or if one of them is too short.
+    /// If there is none, if there are more than two, or if one of them is too short, or no line
+    /// of text.
     pub fn new(secrets: &[Secret]) -> Result<Self, SecretError> {
         if secrets.is_empty() {
             return Err(SecretError::Missing);
@@ -109,6 +139,9 @@ impl Secrets {
         }
         if let Some(Secret { origin, bytes }) = secrets.iter().find(|it| it.bytes.len() < LEAST) {
             return Err(SecretError::TooShort { origin: origin.clone(), bytes: bytes.len() });
+        }
+        if let Some((origin, fault)) = secrets.iter().find_map(|it| Some((&it.origin, it.find_fault()?))) {
+            return Err(SecretError::NoText { origin: origin.clone(), fault });
         }
         if let [first, second] = secrets
             && first.bytes == second.bytes
@@ -138,12 +171,40 @@ mod tests {
     fn a_secret_has_32_bytes_at_least() {
         let short = format!(" {}\n", "x".repeat(31));
         assert!(refusal(&[&short]).starts_with("the secret of VARIABLE has 31 bytes; expected at least 32"));
-        assert!(Secrets::new(&[Secret::of_variable("VARIABLE", &"x".repeat(32))]).is_ok());
+        assert!(Secrets::new(&[Secret::of_variable("VARIABLE", &"xy".repeat(16))]).is_ok());
+    }
+
+    #[test]
+    fn a_secret_is_one_line_of_text() {
+        let two_lines = format!("{}\n{}", "xy".repeat(16), "yz".repeat(16));
+        for (text, fault) in [
+            ("\0".repeat(40), "holds control characters"),
+            ("a\u{1b}[2J".repeat(10), "holds control characters"),
+            ("x".repeat(40), "is one character, repeated"),
+            (two_lines.clone(), "has several lines"),
+            (two_lines.replace('\n', "\r"), "has several lines"),
+        ] {
+            let refused = refusal(&[&text]);
+            assert!(refused.starts_with(&format!("the secret of VARIABLE {fault}")), "{refused}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let write = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            #[cfg(unix)]
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        };
+        write(&[0xf5; 40]);
+        let refused = Secrets::new(&[Secret::read(&file).unwrap()]).unwrap_err().to_string();
+        assert!(refused.contains("is no text in UTF-8"), "{refused}");
+        // An editor of Windows may begin a text with a mark.
+        write(format!("\u{feff}{}\r\n", "xy".repeat(16)).as_bytes());
+        assert_eq!(Secret::read(&file).unwrap().bytes, "xy".repeat(16).into_bytes());
     }
 
     #[test]
     fn two_different_secrets_are_accepted_at_most() {
-        let [first, second, third] = ["a", "b", "c"].map(|it| it.repeat(32));
+        let [first, second, third] = ["ax", "bx", "cx"].map(|it| it.repeat(16));
         assert!(refusal(&[&first, &second, &third]).starts_with("there are 3 secrets; at most 2"));
         assert!(refusal(&[&first, &first]).ends_with("are the same; leave one out"));
         assert!(refusal(&[]).starts_with("there is no secret; name its file with --secret-file"));

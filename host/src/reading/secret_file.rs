@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// # Errors
 ///
 /// The reason, for people, if the file cannot be read, if other users may read it, or if it is
-/// longer than 64 KiB. The reason contains nothing of the file.
+/// longer than 64 KiB, or in UTF-16. The reason contains nothing of the file.
 pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: Error| describe_read_error(&error);
     let opened = File::open(file).map_err(unreadable)?;
@@ -38,6 +38,10 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
     opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err("it is longer than 64 KiB".to_owned());
+    }
+    // The shell PowerShell writes UTF-16 by `>`.
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes[..] {
+        return Err("this is UTF-16; expected UTF-8".to_owned());
     }
     Ok(bytes)
 }
@@ -101,6 +105,10 @@ mod tests {
         write(&file, "#".repeat(70_000)).unwrap();
         owner_only();
         assert_eq!(read_secret_file(&file), Err("it is longer than 64 KiB".to_owned()));
+        for text in [&b"\xff\xfea\0b\0"[..], b"\xfe\xff\0a\0b"] {
+            write(&file, text).unwrap();
+            assert_eq!(read_secret_file(&file), Err("this is UTF-16; expected UTF-8".to_owned()));
+        }
         write(&file, [0xff]).unwrap();
         assert_eq!(read_secret_text(&file), Err("it is not text in UTF-8".to_owned()));
     }
