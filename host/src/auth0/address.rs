@@ -56,6 +56,13 @@ impl TenantAddress {
         named.domain != self.domain && !self.custom_domains.contains(&named.domain)
     }
 
+    /// Returns the canonical host, without its port; none for a server of this machine.
+    #[must_use]
+    pub fn public_host(&self) -> Option<&str> {
+        let host = self.domain.split(':').next().unwrap_or_default();
+        (!self.is_loopback).then_some(host)
+    }
+
     /// Returns whether the domain looks like one that Auth0 gives to tenants, or is a
     /// server of this machine.
     pub(super) fn looks_canonical(&self) -> bool {

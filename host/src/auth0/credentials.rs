@@ -44,6 +44,10 @@ impl fmt::Debug for ClientCredentials {
 }
 
 impl ClientCredentials {
+    /// The variables from which [`of_confirmation`](Self::of_confirmation) reads.
+    #[cfg(feature = "hook")]
+    pub const CONFIRMATION_VARIABLES: [&str; 3] = [CONFIRMATION.id, CONFIRMATION.secret, CONFIRMATION.file];
+
     /// Credentials of an embedder that keeps them elsewhere.
     #[must_use]
     pub fn new(client_id: &str, client_secret: &str) -> Self {

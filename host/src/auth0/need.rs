@@ -81,6 +81,24 @@ pub struct UnmetNeed {
     is_certain: bool,
 }
 
+impl UnmetNeed {
+    /// Merges needs whose missing scopes are the same into one sentence each, without a full stop.
+    #[must_use]
+    pub fn describe_all(unmet: &[Self]) -> Vec<(String, bool)> {
+        let is_same = |a: &Self, b: &Self| a.missing == b.missing && a.need.is_optional == b.need.is_optional;
+        let is_first =
+            |(place, it): &(usize, &Self)| !unmet[..*place].iter().any(|before| is_same(before, it));
+        let describe = |(place, first): (usize, &Self)| {
+            let more = unmet[place + 1..].iter().filter(|it| is_same(it, first));
+            let purposes: String = more.map(|it| format!(", and to {}", it.need.purpose)).collect();
+            let sentence =
+                format!("{first}{purposes}; authorize it for the application in Auth0's dashboard");
+            (sentence, first.need.is_optional)
+        };
+        unmet.iter().enumerate().filter(is_first).map(describe).collect()
+    }
+}
+
 /// A sentence for people, without a full stop.
 impl fmt::Display for UnmetNeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +114,24 @@ impl fmt::Display for UnmetNeed {
 
 #[cfg(test)]
 mod tests {
-    use super::Need;
+    use super::{Need, UnmetNeed};
+
+    #[test]
+    fn a_scope_that_several_calls_need_is_named_once() {
+        let unmet: Vec<_> = [Need::READ_USERS, Need::LINK, Need::WRITE_METADATA]
+            .into_iter()
+            .filter_map(|need| need.find_unmet(""))
+            .collect();
+        let described = UnmetNeed::describe_all(&unmet);
+        let ends = [
+            "to look up users; authorize",
+            "to link and unlink identities, and to write metadata; authorize",
+        ];
+        assert_eq!(described.len(), ends.len());
+        for ((sentence, is_optional), end) in described.iter().zip(ends) {
+            assert!(sentence.contains(end) && !is_optional, "{sentence}");
+        }
+    }
 
     #[test]
     fn only_missing_scopes_are_named() {

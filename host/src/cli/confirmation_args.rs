@@ -6,7 +6,8 @@ use super::Exit;
 use crate::ambient::Ambient;
 use crate::auth0::{ClientCredentials, TenantAddress};
 use crate::directory::Location;
-use crate::hook::{ConfirmationSettings, Confirmations};
+use crate::hook::{ConfirmationSettings, Confirmations, describe_unaskable};
+use crate::policies::Policy;
 
 /// The options of the confirmation of accounts.
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,25 @@ impl ConfirmationArgs {
             credentials: ClientCredentials::of_confirmation().map_err(Exit::unreadable)?,
         };
         Confirmations::new(settings, ambient).map(Some).map_err(Exit::unreadable)
+    }
+
+    /// Returns the warning about a confirmation that is wanted, and not configured: by a policy that
+    /// asks users, or by variables that are set for it.
+    pub(super) fn find_missing(&self, policies: &[Policy]) -> Option<String> {
+        if self.confirm_url.is_some() {
+            return None;
+        }
+        describe_unaskable(policies).or_else(|| self.find_unused_variable())
+    }
+
+    /// Returns the warning about a variable of the confirmation that has no effect.
+    pub(super) fn find_unused_variable(&self) -> Option<String> {
+        if self.confirm_url.is_some() {
+            return None;
+        }
+        let set =
+            ClientCredentials::CONFIRMATION_VARIABLES.into_iter().find(|it| std::env::var_os(it).is_some());
+        set.map(|name| format!("{name} is set, and has no effect without --confirm-url: no user is asked"))
     }
 
     /// Checks the options, and that the tenant accepts the application and its callback, which is

@@ -69,6 +69,12 @@ impl JournalArgs {
         }
     }
 
+    /// Describes the location of a tenant's journal for the log, if one is given.
+    #[cfg(feature = "hook")]
+    pub(super) fn describe(&self) -> Option<String> {
+        self.journal_location().ok().flatten().map(|it| it.describe())
+    }
+
     /// Parses the location of a tenant's journal, if one is given.
     fn journal_location(&self) -> Result<Option<Location>, Exit> {
         let parse = |text| {
@@ -119,7 +125,9 @@ impl JournalArgs {
         let journal = self.journal_location()?;
         let opened = open(&location, OpenOptions { journal: journal.as_ref(), ..options });
         let directory = opened.map_err(|error| self.explain(error))?;
-        if let (Some(days), OpenMode::Create | OpenMode::Existing) = (self.journal_days, how) {
+        if let (Some(days), OpenMode::Create | OpenMode::Existing | OpenMode::ExistingJournal) =
+            (self.journal_days, how)
+        {
             let before = ambient.now().days_ago(days);
             directory.forget_snapshots(&SnapshotSelection::Before(before))?;
         }

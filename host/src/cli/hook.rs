@@ -18,11 +18,11 @@ use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_error, print_line};
 use crate::ambient::Ambient;
 use crate::decide::OnFailure;
-use crate::directory::{OpenMode, SetupFault};
+use crate::directory::{Location, OpenMode, SetupFault};
 use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, ServeError, TlsFiles, bind, serve};
 use crate::limits::Limits;
 use crate::model::mask_addresses;
-use crate::policies::{PoliciesFile, PolicyEntry, Source};
+use crate::policies::{PoliciesFile, Policy, PolicyEntry, Source};
 use crate::sandbox::{Allocator, Cancel, Options};
 use crate::service::EarlyEnd;
 use crate::terminal::{Text, bad, care, line};
@@ -144,6 +144,10 @@ impl Args {
         if self.is_open_without_tls() {
             tracing::warn!(listen = %self.listen, "requests are not encrypted: only a proxy with TLS should reach this address");
         }
+        if let Some(warning) = self.confirmation.find_unused_variable() {
+            tracing::warn!("{warning}");
+        }
+        self.log_configuration();
         let parts = HookParts {
             secrets: Arc::new(secrets),
             confirmations: confirmations.map(Arc::new),
@@ -159,6 +163,18 @@ impl Args {
         };
         let opening = Opening { listener, tls, parts, sources, early_end };
         Ok(serve(opening, announce_ready)?)
+    }
+
+    /// Logs the configuration. The policies are logged once they are loaded.
+    fn log_configuration(&self) {
+        let directory = self.directory.parse::<Location>().ok().map(|it| it.describe());
+        let environment = ["LIGATURE_HOOK_SECRET", "LIGATURE_HOOK_OLD_SECRET"];
+        let variables = environment.iter().filter(|name| std::env::var_os(name).is_some()).count();
+        tracing::info!(
+            directory, journal = self.journal.describe(), secrets = self.secret_file.len() + variables,
+            policies = self.several.file().or(self.policy.as_deref()).map(|file| file.display().to_string()),
+            on_failure = ?self.on_failure, "the login hook is configured"
+        );
     }
 
     /// Checks everything that a start needs, and prints every fault, one sentence each.
@@ -215,8 +231,11 @@ impl Args {
         if self.has_no_policy() {
             print_warning("policies", NO_POLICY);
         }
-        for source in self.policy_sources(ambient)? {
-            source.load(None, &Cancel::default())?;
+        let sources = self.policy_sources(ambient)?;
+        let policies = sources.iter().map(|source| source.load(None, &Cancel::default()));
+        let policies: Vec<Policy> = policies.collect::<Result<_, _>>()?;
+        if let Some(warning) = self.confirmation.find_missing(&policies) {
+            print_warning("confirmation", &warning);
         }
         Ok(())
     }

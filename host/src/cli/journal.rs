@@ -124,7 +124,7 @@ impl PruneArgs {
             (None, Some(user)) => SnapshotSelection::User(user),
             (None, None) => return Ok(()),
         };
-        let directory = self.directory.open(OpenMode::Existing, ambient)?;
+        let directory = self.directory.open(OpenMode::ExistingJournal, ambient)?;
         if let SnapshotSelection::User(user) = &which {
             check_user_known(&*directory, user)?;
         }
@@ -185,8 +185,8 @@ fn check_user_known(directory: &dyn Administration, user: &str) -> CommandResult
 
 impl UndoArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        let directory =
-            self.directory.open(if self.dry_run { OpenMode::DryRun } else { OpenMode::Existing }, ambient)?;
+        let mode = if self.dry_run { OpenMode::DryRun } else { OpenMode::ExistingJournal };
+        let directory = self.directory.open(mode, ambient)?;
         let id = self.id.resolve(&*directory)?;
         let undo = Undo { id, provenance: operator(), now: ambient.now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {

@@ -11,7 +11,9 @@ use crate::model::mask_addresses;
 use crate::terminal::{Json, Text};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ligature journal repair --directory sqlite:users.db")]
+#[command(
+    after_help = "Example: ligature journal repair --directory auth0://acme.eu.auth0.com --journal sqlite:journal.db"
+)]
 pub(super) struct RepairArgs {
     #[command(flatten)]
     directory: DirectoryArgs,
@@ -22,7 +24,7 @@ pub(super) struct RepairArgs {
 
 impl RepairArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        let directory = self.directory.open(OpenMode::Existing, ambient)?;
+        let directory = self.directory.open(OpenMode::ExistingJournal, ambient)?;
         let repairs = directory.repair()?;
         if self.json {
             for Repair { entry, outcome } in &repairs {

@@ -101,7 +101,13 @@ impl Args {
             Some(_) if json => Err(Exit::silently(UNREADABLE)),
             Some(error) => Err(error.into()),
             None if json => Ok(()),
-            None => print(&format_result(&display_path(&file), settings.sha256(), &plugin, &warnings)),
+            None => {
+                let mut text = format_result(&display_path(&file), settings.sha256(), &plugin, &warnings);
+                if has_default_mode(&document, &plugin) {
+                    text.line("note: `mode` is not set, and is `observe` then: nothing is linked");
+                }
+                print(&text)
+            }
         }
     }
 }
@@ -119,6 +125,13 @@ fn format_result(file: &str, sha256: &str, plugin: &Plugin, warnings: &[PolicyWa
         text.line(format!("warning: {warning}"));
     }
     text
+}
+
+/// Returns whether the built-in policy has its default mode, which neither the document nor a preset sets.
+fn has_default_mode(document: &PolicyDocument, plugin: &Plugin) -> bool {
+    let keys: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&document.text).unwrap_or_default();
+    plugin.name() == crate::PLUGIN_NAME && !keys.contains_key("mode") && !keys.contains_key("preset")
 }
 
 fn to_check_error(error: &PolicyError) -> CheckError {

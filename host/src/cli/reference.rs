@@ -12,7 +12,9 @@ const BEFORE: &str = "# The command line\n\n\
     | 0 | Done. |\n\
     | 1 | The command cannot be done now: the plugin or the directory failed, a port is taken, a file cannot be written, or a \
     snapshot differs. The same command may succeed later. |\n\
-    | 2 | The input is wrong, whatever the directory contains: the command line, or a file that it names. |\n\n\
+    | 2 | The input is wrong, whatever the directory contains: the command line, or a file that it names. |\n\
+    | 3 | `replay`: a login is decided otherwise than in its recording. `record`: the recording is \
+    written, and its own replay differs. |\n\n\
     An error that depends on the directory's content has code 1: a user does not exist, a journal entry is not a link, a link \
     is already undone.\n\n\
     ## JSON\n\n\

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::Exit;
-use super::directory::{JournalArgs, announce_migration};
+use super::directory::JournalArgs;
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::directory::{Administration, Location, OpenError, OpenMode, OpenOptions, open};
@@ -42,7 +42,7 @@ impl JournalArgs {
                 .notify(waiting)
                 .call()
         };
-        let tell = &announce_migration(&|| {});
+        let tell = &|told: &str| tracing::warn!("{told}");
         self.open_with(
             directory,
             OpenOptions { key: self.key()?, journal: None, mode: how, ambient, tell },

@@ -47,6 +47,26 @@ impl Location {
     }
 }
 
+impl Location {
+    /// Describes the location for the log: with the absolute path of a file, and without the user and the
+    /// password of a server.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(file) => {
+                let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+                format!("sqlite:{}", file.display())
+            }
+            Self::Postgres(url) | Self::Auth0(url) => {
+                let text = url.split(['?', '#']).next().unwrap_or_default();
+                let (scheme, rest) = text.split_once("://").unwrap_or(("postgres", ""));
+                let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+                format!("{scheme}://{place}")
+            }
+        }
+    }
+}
+
 /// Returns the folder of a file, if it does not exist.
 #[cfg(feature = "sqlite")]
 pub(super) fn find_missing_folder(file: &Path) -> Option<&Path> {
@@ -59,6 +79,10 @@ fn parse(text: &str) -> Result<Option<Location>, &'static str> {
     match text.split_once(':') {
         Some(("sqlite", "")) => Err("`sqlite:` names no file"),
         Some(("sqlite", ":memory:")) => Err("a database in memory would not outlive the command"),
+        // Two slashes are those of a URL: the file would be in the root folder.
+        Some(("sqlite", path)) if path.starts_with("//") => {
+            Err("`sqlite://` names a file of the root folder; write sqlite:PATH, such as sqlite:journal.db")
+        }
         Some(("sqlite", path)) => Ok(Some(Location::Sqlite(PathBuf::from(path)))),
         Some(("postgres" | "postgresql", _)) => Ok(Some(Location::Postgres(text.to_owned()))),
         Some(("auth0", _)) => Ok(Some(Location::Auth0(text.to_owned()))),
@@ -94,7 +118,14 @@ mod tests {
         assert_eq!("sqlite:a/b.db".parse(), Ok(Location::Sqlite("a/b.db".into())));
         assert!(matches!("postgresql://localhost/x".parse(), Ok(Location::Postgres(_))));
         assert!(matches!("auth0://acme.eu.auth0.com".parse(), Ok(Location::Auth0(_))));
-        for nothing in ["", "sqlite:", "users.db", "mysql://root:s3cret@host/db"] {
+        for nothing in [
+            "",
+            "sqlite:",
+            "sqlite://users.db",
+            "sqlite:///users.db",
+            "users.db",
+            "mysql://root:s3cret@host/db",
+        ] {
             let error: OpenError = nothing.parse::<Location>().unwrap_err();
             assert!(error.to_string().contains("expected sqlite:PATH, "), "{error}");
             assert!(!error.to_string().contains("s3cret"));
@@ -104,11 +135,30 @@ mod tests {
     }
 
     #[test]
+    fn a_location_is_described_without_a_password() {
+        for (text, described) in [
+            ("postgres://me:s3cret@db:5433/users?password=s3cret", "postgres://db:5433/users"),
+            ("postgresql://me:p@s3cret@db/users", "postgresql://db/users"),
+            ("auth0://acme.eu.auth0.com?custom_domain=login.example.com", "auth0://acme.eu.auth0.com"),
+            ("sqlite:/srv/users.db", "sqlite:/srv/users.db"),
+        ] {
+            assert_eq!(text.parse::<Location>().unwrap().describe(), described);
+        }
+        let relative = "sqlite:users.db".parse::<Location>().unwrap().describe();
+        assert!(relative.starts_with("sqlite:/") && relative.ends_with("/users.db"), "{relative}");
+    }
+
+    #[test]
     fn a_journal_is_a_database() {
         assert_eq!(Location::of_journal("sqlite:j.db"), Ok(Location::Sqlite("j.db".into())));
-        for nothing in
-            ["", "sqlite:", "journal.db", "auth0://acme.eu.auth0.com", "mysql://root:s3cret@host/db"]
-        {
+        for nothing in [
+            "",
+            "sqlite:",
+            "sqlite://journal.db",
+            "journal.db",
+            "auth0://acme.eu.auth0.com",
+            "mysql://root:s3cret@host/db",
+        ] {
             let error = Location::of_journal(nothing).unwrap_err().to_string();
             let expected = "; expected sqlite:PATH or postgres://USER@HOST/DATABASE";
             assert!(error.ends_with(expected) && !error.contains("s3cret"), "{error}");

@@ -61,9 +61,11 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
         let directory = open_database(location, options)?;
         Ok(match mode {
             OpenMode::DryRun => Arc::new(DryRun::new(directory)),
-            OpenMode::Create | OpenMode::Existing | OpenMode::ReadOnly | OpenMode::ReadUsers => {
-                Arc::new(directory)
-            }
+            OpenMode::Create
+            | OpenMode::Existing
+            | OpenMode::ExistingJournal
+            | OpenMode::ReadOnly
+            | OpenMode::ReadUsers => Arc::new(directory),
         })
     }
     #[cfg(not(feature = "_sql"))]
@@ -86,10 +88,11 @@ fn open_tenant(address: &str, options: OpenOptions<'_>) -> Result<Arc<dyn Admini
         Some(journal) => open_journal(journal, &options)?,
         None => Arc::new(Memory::new(ambient)),
     };
+    let host = address.public_host().map(str::to_owned);
     let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
     let opened = Auth0Directory::open(Arc::new(client), journal, mode);
     let opened = opened.map_err(|error| OpenError::Unusable { place, why: error.to_sentence() })?;
-    Ok(Arc::new(opened.with_login_hosts(hosts)))
+    Ok(Arc::new(opened.with_login_hosts(hosts).with_tenant_host(host.as_deref())))
 }
 
 /// Opens the journal of a tenant. The tenant exists; its journal begins with its first change.
@@ -99,7 +102,8 @@ fn open_journal(journal: &Location, options: &OpenOptions<'_>) -> Result<Arc<dyn
         OpenMode::Create | OpenMode::Existing => OpenMode::Create,
         mode => mode,
     };
-    if let Some(file) = missing_file(journal).filter(|_| mode != OpenMode::Create) {
+    let missing = missing_file(journal);
+    if let Some(file) = missing.filter(|_| !mode.can_write()) {
         (options.tell)(&format!(
             "the journal sqlite:{} does not exist yet, and counts as empty; the first command that changes \
              something creates it, and so does the start of `ligature hook`",
@@ -108,7 +112,13 @@ fn open_journal(journal: &Location, options: &OpenOptions<'_>) -> Result<Arc<dyn
         return Ok(Arc::new(Memory::new(options.ambient)));
     }
     let opened = open_database(journal, OpenOptions { journal: None, mode, ..options.clone() });
-    Ok(Arc::new(opened.map_err(|error| OpenError::OfJournal(Box::new(error)))?))
+    let opened = opened.map_err(|error| OpenError::OfJournal(Box::new(error)))?;
+    if let Some(file) = missing {
+        // A mistyped path would otherwise look like a journal without links.
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        (options.tell)(&format!("the journal sqlite:{} did not exist and was created empty", file.display()));
+    }
+    Ok(Arc::new(opened))
 }
 
 /// Returns the file of an SQLite database that could be created: it does not exist, and its

@@ -7,6 +7,8 @@ pub enum OpenMode {
     Create,
     /// For reading and writing. The directory must exist.
     Existing,
+    /// For reading and writing. The directory must exist, and the journal of a tenant, too.
+    ExistingJournal,
     /// For reading. The directory must exist.
     ReadOnly,
     /// For reading users. The directory must exist; the journal of a tenant may be missing.
@@ -18,6 +20,6 @@ pub enum OpenMode {
 impl OpenMode {
     /// Returns whether the storage itself is written to.
     pub(super) fn can_write(self) -> bool {
-        matches!(self, Self::Create | Self::Existing)
+        matches!(self, Self::Create | Self::Existing | Self::ExistingJournal)
     }
 }

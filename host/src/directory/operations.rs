@@ -236,6 +236,12 @@ pub trait Administration: Directory {
         &[]
     }
 
+    /// Returns the canonical host of a tenant whose custom domains are not listed; none for a tenant of
+    /// this machine, and if the directory is no tenant.
+    fn tenant_host(&self) -> Option<&str> {
+        None
+    }
+
     /// Finishes or names every change that was interrupted between two requests to a
     /// tenant. Changes of the last minute may still be under way, and are left alone.
     fn repair(&self) -> Result<Vec<Repair>, ApiError>;

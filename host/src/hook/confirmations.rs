@@ -215,6 +215,9 @@ fn parse_public_url(text: &str) -> Result<Url, ConfirmationError> {
     {
         return Err(refuse("it contains more than a host, a port and a path"));
     }
+    if url.path().trim_end_matches('/').ends_with(ASK) || url.path().contains("/v1/confirm/") {
+        return Err(refuse("it ends with the path of a page of this service; give the origin only"));
+    }
     Ok(url)
 }
 
@@ -239,6 +242,8 @@ mod tests {
             ("data:x", "no host"),
             ("https://hook.example.com?a=b", "more than"),
             ("https://ada:secret@hook.example.com", "more than"),
+            ("https://hook.example.com/v1/confirm", "give the origin only"),
+            ("https://hook.example.com/v1/confirm/callback", "give the origin only"),
         ] {
             let error = parse_public_url(url).unwrap_err().to_string();
             assert!(error.contains(why) && !error.contains("secret"), "{error}");

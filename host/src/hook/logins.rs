@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::answer::{Action, Answer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
 use super::confirmations::{SharedConfirmations, Suggestion};
+use super::login_hosts::LoginHosts;
 use super::metrics::Metrics;
 use super::question::AnswerFault;
 use super::secrets::Secrets;
@@ -15,11 +16,15 @@ use crate::directory::{Administration, ArrivalError, arrive, merge_known_user};
 use crate::guard::Guard;
 use crate::model::{
     ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
+    truncate,
 };
 use crate::policies::Policy;
 use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::service::decision_log::log_policy_run;
+
+/// The most bytes of the ids that a log line names.
+const LONGEST_PAIR: usize = 500;
 
 /// The dependencies of a login.
 pub(super) struct Logins {
@@ -31,6 +36,7 @@ pub(super) struct Logins {
     pub(super) confirmations: Option<SharedConfirmations>,
     pub(super) ambient: Ambient,
     pub(super) recorder: LoginRecorder,
+    pub(super) hosts: LoginHosts,
 }
 
 /// A login that the Action asks about.
@@ -91,6 +97,7 @@ impl Logins {
     pub(super) fn decide(&self, login: ActionLogin, gate: &Arc<AnswerGate>) -> Answer {
         let ActionLogin { event, stage, secret } = login;
         let (said, now) = (event.user.user_id.clone(), self.ambient.now());
+        self.hosts.notice(&event);
         let event = match arrive(&*self.directory, event, now) {
             Ok(event) => Arc::new(event),
             Err(error) => return self.answer_failed_arrival(&said, &error),
@@ -370,10 +377,13 @@ fn with_marks_of(event: &Arc<LoginEvent>, user: &User) -> Arc<LoginEvent> {
 fn log_decision(arrived: &Arrived<'_>, policy: Option<&str>, decision: &str, reasons: &[Reason]) {
     let event = &arrived.event;
     let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+    // The accounts that the decision is about: of `WOULD_LINK`, the primary first.
+    let pair = reasons.iter().find(|reason| reason.subject.len() > 1).map(|it| it.subject.join(" "));
+    let pair = pair.as_deref().map(|ids| truncate(&mask_addresses(ids), LONGEST_PAIR).into_owned());
     tracing::info!(
         target: "login", user = %mask_addresses(&event.user.user_id),
         client = event.client.as_ref().map(|it| it.client_id.as_str()), policy, decision,
-        reasons = codes.join(" "), "login decided"
+        reasons = codes.join(" "), pair, "login decided"
     );
 }
 

@@ -37,6 +37,13 @@ pub(super) async fn warn_at_start(hook: Arc<Hook>) {
     if let Err(why) = check_directory(&hook).await {
         let on_failure = hook.logins.on_failure;
         tracing::warn!(%why, ?on_failure, "the directory cannot be used yet, so no login is linked until it can");
+        return;
+    }
+    let directory = hook.directory.clone();
+    // The first logins do not wait for it, and its failure is theirs to report.
+    for fault in run_blocking(move || directory.find_setup_faults()).await.unwrap_or_default() {
+        let fault = join_lines(&mask_addresses(&fault.sentence), LONGEST_CAUSE);
+        tracing::warn!(fault, "the directory lacks something that logins or an undo need");
     }
 }
 

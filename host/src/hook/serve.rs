@@ -11,7 +11,7 @@ use super::readiness::warn_at_start;
 use super::routes::router;
 use super::start::HookParts;
 use super::state::Hook;
-use crate::policies::{Source, SourceError};
+use crate::policies::{Policy, Source, SourceError};
 use crate::reading::describe_io_error;
 use crate::service::EarlyEnd;
 use crate::service::decider::Decider;
@@ -90,6 +90,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
     let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
     let decider = Arc::new(Decider::new(sources)?);
     reload::log_warnings(&decider.policies());
+    log_policies(&decider.policies(), parts.confirmations.is_some());
     // Everything else works without the watcher, and SIGHUP reloads, too.
     if let Err(error) = watch.start(&decider, &parts.ambient) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
@@ -109,6 +110,30 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
     // Closes the directory here, outside the runtime.
     drop(hook);
     ended
+}
+
+/// Logs the policies that decide, and warns of one that asks users whom nothing can ask.
+fn log_policies(policies: &[Policy], has_confirmation: bool) {
+    for policy in policies {
+        tracing::info!(
+            policy = &*policy.name, plugin = policy.plugin.name(), policy_sha256 = %policy.settings.sha256(),
+            mode = policy.mode().as_deref(), "the policy decides logins"
+        );
+    }
+    if let Some(warning) = describe_unaskable(policies).filter(|_| !has_confirmation) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Returns the warning about a policy that asks users, for a service without a confirmation.
+#[must_use]
+pub fn describe_unaskable(policies: &[Policy]) -> Option<String> {
+    let (name, mode) =
+        policies.iter().filter(|it| it.asks_users()).find_map(|it| Some((&it.name, it.mode()?)))?;
+    Some(format!(
+        "the policy {name} has the mode {mode}, which asks users, and without --confirm-url no user can be asked: each \
+         such login goes on unlinked"
+    ))
 }
 
 async fn listen(

@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use super::body_memory::BodyMemory;
 use super::confirmations::Confirmations;
+use super::login_hosts::LoginHosts;
 use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::{Queue, QueueSize};
@@ -64,6 +65,7 @@ impl HookParts {
             confirmations: confirmations.clone(),
             ambient: ambient.clone(),
             recorder,
+            hosts: LoginHosts::new(directory.tenant_host().map(str::to_owned)),
         };
         Hook {
             secrets,

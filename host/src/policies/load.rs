@@ -167,6 +167,66 @@ impl Source {
     }
 }
 
+impl Policy {
+    /// Returns the document's `mode`, which decides whether the built-in policy links. If the document
+    /// has none, that is the one of its preset, or the default. Another plugin may have no mode.
+    #[must_use]
+    pub fn mode(&self) -> Option<Cow<'static, str>> {
+        let document: serde_json::Value = serde_json::from_str(self.settings.text()).ok()?;
+        let text = |key: &str| document.get(key).and_then(serde_json::Value::as_str);
+        match text("mode") {
+            Some(mode) => Some(mode.to_owned().into()),
+            None if self.plugin.name() != crate::PLUGIN_NAME => None,
+            None => Some(match text("preset") {
+                Some("strict") => "suggest".into(),
+                Some(_) => "auto".into(),
+                None => "observe".into(),
+            }),
+        }
+    }
+
+    /// Returns whether the policy asks users at every login that it would link.
+    #[must_use]
+    pub fn asks_users(&self) -> bool {
+        matches!(self.mode().as_deref(), Some("suggest" | "required"))
+    }
+}
+
 fn to_hexadecimal(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Policy, Source};
+    use crate::ambient::Ambient;
+    use crate::policies::PolicyEntry;
+    use crate::sandbox::{Cancel, Options};
+
+    fn load(document: &str) -> Policy {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.json");
+        std::fs::write(&file, document).unwrap();
+        let entry = PolicyEntry::from_flags(None, crate::sandbox::Wasi::default(), Some(file));
+        let source = Source::new(entry, &Options::default(), &Ambient::system()).unwrap();
+        source.load(None, &Cancel::default()).unwrap()
+    }
+
+    #[test]
+    fn the_mode_is_that_of_the_document_its_preset_or_the_default() {
+        let mode = |document: &str| load(document).mode().unwrap_or_default().into_owned();
+        assert_eq!(mode("{}"), "observe");
+        assert_eq!(mode(r#"{"mode": "required"}"#), "required");
+        assert_eq!(mode(r#"{"preset": "auth0-rule", "mode": "off"}"#), "off");
+        assert!(load(r#"{"mode": "suggest"}"#).asks_users() && !load("{}").asks_users());
+        let presets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin/policy/presets");
+        for file in std::fs::read_dir(presets).unwrap().map(|file| file.unwrap().path()) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let preset: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            assert_eq!(mode(&format!(r#"{{"preset": "{name}"}}"#)), preset["mode"], "{name}");
+        }
+    }
 }

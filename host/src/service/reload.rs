@@ -183,6 +183,7 @@ fn reload(decider: &Decider) -> Option<bool> {
                     plugin = policy.plugin.name(),
                     sha256 = policy.plugin.sha256(),
                     policy_sha256 = %policy.settings.sha256(),
+                    mode = policy.mode().as_deref(),
                     "plugin and policy reloaded"
                 );
             }

@@ -18,6 +18,7 @@ crate::tests![
     a_port_that_is_taken_is_named,
     a_check_beside_the_running_hook_warns_of_its_port,
     a_check_names_what_is_left_to_defaults,
+    a_check_and_a_start_warn_of_a_mode_that_asks_nobody,
     secret_files_that_others_may_read_are_refused,
     options_that_cannot_be_are_refused,
 ];
@@ -48,6 +49,59 @@ fn a_check_without_a_fault_says_so() {
         (code, said.as_str()),
         (Some(0), "Secret, directory, policies, recordings and address are usable\n")
     );
+}
+
+fn a_check_and_a_start_warn_of_a_mode_that_asks_nobody() {
+    let place = Place::new();
+    let warning = |mode: &str| {
+        format!(
+            "the policy link-users-by-email has the mode {mode}, which asks users, and without --confirm-url no user"
+        )
+    };
+    for (document, mode) in [
+        (r#"{"mode": "suggest"}"#, "suggest"),
+        (r#"{"mode": "required"}"#, "required"),
+        (r#"{"preset": "strict"}"#, "suggest"),
+    ] {
+        place.write("policy.json", document);
+        let options = [
+            "--check",
+            "--directory",
+            &place.directory,
+            "--secret-file",
+            "secret",
+            "--policy",
+            "policy.json",
+        ];
+        let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
+        assert!(
+            code == Some(0) && said.contains(&format!("warning: confirmation: {}", warning(mode))),
+            "{said}"
+        );
+    }
+    let service = place.start(&[]);
+    service.log_with(&warning("suggest"));
+    let configured = service.log_with("the login hook is configured");
+    let line = configured.lines().find(|line| line.contains("is configured")).expect("the line");
+    for field in
+        [&format!("directory=\"{}\"", place.directory), "secrets=1", "policies=\"/", "on_failure=Proceed"]
+    {
+        assert!(line.contains(field), "{line}");
+    }
+    assert!(service.log_with("the policy decides logins").contains("mode=\"suggest\""));
+    place.write("policy.json", r#"{"mode": "off"}"#);
+    assert!(service.log_with("plugin and policy reloaded").contains("mode=\"off\""));
+
+    // Variables of a confirmation that is not configured.
+    let output = program()
+        .args(["hook", "--check", "--directory", &place.directory, "--secret-file", "secret"])
+        .args(["--policy", "policy.json", "--listen", "127.0.0.1:0"])
+        .env("LIGATURE_CONFIRM_CLIENT_ID", "web")
+        .current_dir(place.folder.path())
+        .output();
+    let (code, said) = read(&output.expect("the program runs"), &place);
+    let unused = "LIGATURE_CONFIRM_CLIENT_ID is set, and has no effect without --confirm-url";
+    assert!(code == Some(0) && said.contains(unused), "{said}");
 }
 
 fn every_fault_is_told_in_one_sentence() {

@@ -43,6 +43,10 @@ impl Administration for Auth0Directory {
         &self.login_hosts
     }
 
+    fn tenant_host(&self) -> Option<&str> {
+        self.tenant_host.as_deref().filter(|_| self.login_hosts.is_empty())
+    }
+
     fn find_by_exact_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
         let mut found = self.find_exactly(email, self.new_limit())?;
         found.truncate(limit);

@@ -27,6 +27,8 @@ pub struct Auth0Directory {
     mode: OpenMode,
     /// The hosts at which users log in, in lower case; empty if they are not known.
     pub(super) login_hosts: Arc<[String]>,
+    /// The canonical host; none for a tenant of this machine.
+    pub(super) tenant_host: Option<Arc<str>>,
     /// The limit of all operations of one login together; none for twenty seconds each.
     login_limit: Option<TimeLimit>,
     /// The changes that the opening has completed or ended, until a repair reports them.
@@ -52,6 +54,7 @@ impl Auth0Directory {
             errors: Arc::default(),
             mode,
             login_hosts: Arc::default(),
+            tenant_host: None,
             login_limit: None,
             settled_at_opening: Arc::default(),
         };
@@ -80,6 +83,12 @@ impl Auth0Directory {
         Self { login_hosts: hosts.into(), ..self }
     }
 
+    /// Returns the directory with the canonical host of the tenant.
+    #[must_use]
+    pub fn with_tenant_host(self, host: Option<&str>) -> Self {
+        Self { tenant_host: host.map(Arc::from), ..self }
+    }
+
     /// Returns the directory for one login, whose operations end within this time together.
     /// Its requests have a correlation id of their own.
     pub(super) fn within(&self, time: Duration) -> Self {
@@ -100,7 +109,7 @@ impl Auth0Directory {
     /// `invalid` if the directory was opened for reading only.
     pub(super) fn writes(&self) -> Result<bool, ApiError> {
         match self.mode {
-            OpenMode::Create | OpenMode::Existing => Ok(true),
+            OpenMode::Create | OpenMode::Existing | OpenMode::ExistingJournal => Ok(true),
             OpenMode::DryRun => Ok(false),
             OpenMode::ReadOnly | OpenMode::ReadUsers => {
                 Err(ApiError::Invalid("the tenant is opened for reading only".to_owned()))

@@ -28,9 +28,8 @@ impl Auth0Directory {
 }
 
 fn name_scopes(unmet: &[UnmetNeed]) -> Vec<SetupFault> {
-    let fault =
-        |unmet: &UnmetNeed| SetupFault { sentence: unmet.to_string(), is_tolerable: unmet.need.is_optional };
-    unmet.iter().map(fault).collect()
+    let described = UnmetNeed::describe_all(unmet).into_iter();
+    described.map(|(sentence, is_tolerable)| SetupFault { sentence, is_tolerable }).collect()
 }
 
 /// Returns the fault of a journal that holds users: it is the directory of another program run,
