@@ -250,6 +250,11 @@ pub trait Administration: Directory {
     /// the error names the cause; a database has time limits of its own.
     fn check(&self, time: Duration) -> Result<(), ApiError>;
 
+    /// Returns the faults of what a tenant grants to this program, without a request for them.
+    fn find_grant_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
+        Ok(Vec::new())
+    }
+
     /// Checks everything that a login may need, and returns each fault that was found.
     fn find_setup_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
         self.check(SETUP).map(|()| Vec::new())

@@ -41,7 +41,7 @@ pub(super) async fn warn_at_start(hook: Arc<Hook>) {
     }
     let directory = hook.directory.clone();
     // The first logins do not wait for it, and its failure is theirs to report.
-    for fault in run_blocking(move || directory.find_setup_faults()).await.unwrap_or_default() {
+    for fault in run_blocking(move || directory.find_grant_faults()).await.unwrap_or_default() {
         let fault = join_lines(&mask_addresses(&fault.sentence), LONGEST_CAUSE);
         tracing::warn!(fault, "the directory lacks something that logins or an undo need");
     }

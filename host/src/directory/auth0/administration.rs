@@ -177,6 +177,10 @@ impl Administration for Auth0Directory {
         self.find_user("auth0|ligature-check", self.within(time).new_limit()).map(drop)
     }
 
+    fn find_grant_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
+        self.find_grant_faults_within(self.new_limit())
+    }
+
     fn find_setup_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
         self.find_tenant_faults(self.new_limit())
     }

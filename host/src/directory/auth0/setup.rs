@@ -16,14 +16,26 @@ impl Auth0Directory {
     /// lacks, and a clock that is off.
     pub(super) fn find_tenant_faults(&self, limit: TimeLimit) -> Result<Vec<SetupFault>, ApiError> {
         let unmet = self.api.unmet_needs(limit).map_err(|error| self.failed(error))?;
-        let mut faults = name_scopes(&unmet);
-        faults.extend(self.api.clock_lead().and_then(name_clock));
+        let mut faults = self.name_grant_faults(&unmet);
         // Without the scope, the look-up would only repeat the fault.
         if unmet.iter().all(|unmet| unmet.need.is_optional) {
             self.check(OPERATION)?;
         }
         faults.extend(name_foreign_journal(self.journal.count()?));
         Ok(faults)
+    }
+
+    /// Returns the scopes that the application lacks, and a clock that is off. Costs no request but
+    /// that for a machine token.
+    pub(super) fn find_grant_faults_within(&self, limit: TimeLimit) -> Result<Vec<SetupFault>, ApiError> {
+        let unmet = self.api.unmet_needs(limit).map_err(|error| self.failed(error))?;
+        Ok(self.name_grant_faults(&unmet))
+    }
+
+    fn name_grant_faults(&self, unmet: &[UnmetNeed]) -> Vec<SetupFault> {
+        let mut faults = name_scopes(unmet);
+        faults.extend(self.api.clock_lead().and_then(name_clock));
+        faults
     }
 }
 

@@ -201,6 +201,10 @@ fn a_tenant_needs_a_journal_and_credentials() {
     let id = [("LIGATURE_AUTH0_CLIENT_ID", "web"), ("LIGATURE_AUTH0_CLIENT_SECRET", "s")];
     let told = run(&["--directory", &directory, "--journal", &directory], &id);
     assert!(told.contains("is not a database"), "{told}");
+    // A mistyped journal is not created, and not reported as one without a fault.
+    let told = run(&["--directory", &directory, "--journal", "sqlite:mistyped.db"], &id);
+    assert!(told.contains("the journal sqlite:mistyped.db cannot be used"), "{told}");
+    assert!(!folder.path().join("mistyped.db").exists());
     let told = run(&["--directory", "auth0://web:s3cret@host", "--journal", "sqlite:journal.db"], &id);
     assert!(told.contains("a user name or a password") && !told.contains("s3cret"), "{told}");
 }
