@@ -5,12 +5,22 @@ mod attacks;
 mod freshness;
 mod history;
 mod notices;
+mod outages;
 mod page;
 mod person;
 mod remove;
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [add::TESTS, attacks::TESTS, freshness::TESTS, history::TESTS, notices::TESTS, page::TESTS, remove::TESTS]
-        .concat()
+    [
+        add::TESTS,
+        attacks::TESTS,
+        freshness::TESTS,
+        history::TESTS,
+        notices::TESTS,
+        outages::TESTS,
+        page::TESTS,
+        remove::TESTS,
+    ]
+    .concat()
 }

@@ -37,7 +37,7 @@ fn started(users: usize) -> Result<(Postgres, String, Tenant), NoServer> {
     started_with(&(0..users).map(user).collect::<String>())
 }
 
-fn started_with(config: &str) -> Result<(Postgres, String, Tenant), NoServer> {
+pub(crate) fn started_with(config: &str) -> Result<(Postgres, String, Tenant), NoServer> {
     let server = Postgres::start_private()?;
     let url = server.schema();
     let tenant = Tenant::started(config, &["--directory", &url]);

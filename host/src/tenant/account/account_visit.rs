@@ -116,6 +116,18 @@ impl<'a> AccountVisit<'a> {
         self.tenant().people.end_logins(&User { identities, ..User::default() });
     }
 
+    /// Reads the versions of two accounts after a change. `None` if the directory fails: the change
+    /// is made, and is told without a way to object.
+    pub(super) fn read_versions(&self, accounts: [&str; 2]) -> Option<[u64; 2]> {
+        let read = |id: &str| Ok::<_, ApiError>(self.tenant().directory.get(id)?.version);
+        let versions = read(accounts[0]).and_then(|one| Ok([one, read(accounts[1])?]));
+        versions
+            .inspect_err(|error| {
+                tracing::error!(error = %mask_addresses(&error.to_string()), "a change was told without an objection");
+            })
+            .ok()
+    }
+
     /// Returns the provenance of a change by the user.
     pub(super) fn provenance(&self) -> Provenance {
         let actor = Actor::User { user_id: self.user().user_id.clone() };

@@ -24,10 +24,11 @@ pub(super) struct AccountChange<'a> {
 pub(super) enum ChangeKind {
     /// The accounts were linked.
     Added(EntryId),
-    /// An identity was removed, and the accounts have these versions now.
-    Removed([u64; 2]),
+    /// An identity was removed, and the accounts have these versions now. Without them, nobody can
+    /// object.
+    Removed(Option<[u64; 2]>),
     /// A link was undone, and the accounts have these versions now.
-    Undone([u64; 2]),
+    Undone(Option<[u64; 2]>),
     /// Somebody has objected to a change. The text says what was done.
     Contested(&'static str),
 }
@@ -99,7 +100,7 @@ fn contest(change: &AccountChange<'_>, user: &User) -> Option<Objection> {
             kept: change.kept.user_id.clone(),
             moved: change.moved.identities.iter().map(Identity::as_user_id).collect(),
         },
-        ChangeKind::Removed(versions) | ChangeKind::Undone(versions)
+        ChangeKind::Removed(Some(versions)) | ChangeKind::Undone(Some(versions))
             if user.user_id == change.kept.user_id && user.email.is_some() =>
         {
             ContestedChange::Separation {

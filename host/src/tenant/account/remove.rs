@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::directory::Unlink;
-use crate::model::{ApiError, Identity, IdentityKey, mask_addresses};
+use crate::model::{ApiError, Identity, IdentityKey, mask_addresses, user_from_identity};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
@@ -103,18 +103,12 @@ impl AccountVisit<'_> {
         }
     }
 
-    /// Tells both sides. A failure is only logged: the removal is done.
+    /// Tells both sides.
     fn announce_removal(&self, kept: &str, identity: &Identity) {
-        let read = |id: &str| self.tenant().directory.get(id);
-        match read(kept).and_then(|kept| Ok((kept.version, read(&identity.as_user_id())?))) {
-            Ok((version, moved)) => {
-                let kind = ChangeKind::Removed([version, moved.version]);
-                send_notices(self.visit, &AccountChange { kind, kept: self.user(), moved: &moved.user });
-            }
-            Err(error) => {
-                tracing::error!(error = %mask_addresses(&error.to_string()), "a removal was not told to its account");
-            }
-        }
+        let user_id = identity.as_user_id();
+        let kind = ChangeKind::Removed(self.read_versions([kept, &user_id]));
+        let moved = user_from_identity(identity, self.tenant().ambient.now());
+        send_notices(self.visit, &AccountChange { kind, kept: self.user(), moved: &moved });
     }
 
     fn render_removal(&self, identity: &Identity, status: StatusCode) -> Response {

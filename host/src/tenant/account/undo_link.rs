@@ -6,7 +6,7 @@ use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::directory::{Entry, EntryId, Undo, UndoError, Undoing};
-use crate::model::{ApiError, User, mask_addresses};
+use crate::model::{ApiError, mask_addresses};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
@@ -122,19 +122,11 @@ impl AccountVisit<'_> {
         })
     }
 
-    /// Tells both sides. A failure is only logged: the undo is done.
+    /// Tells both sides.
     fn announce_undo(&self, undoing: &Undoing) {
-        let read = |user: &User| Ok::<_, ApiError>(self.tenant().directory.get(&user.user_id)?.version);
-        match read(&undoing.primary).and_then(|primary| Ok([primary, read(&undoing.secondary)?])) {
-            Ok(versions) => {
-                let kind = ChangeKind::Undone(versions);
-                let change = AccountChange { kind, kept: self.user(), moved: &undoing.secondary };
-                send_notices(self.visit, &change);
-            }
-            Err(error) => {
-                tracing::error!(error = %mask_addresses(&error.to_string()), "an undo was not told to its account");
-            }
-        }
+        let Undoing { primary, secondary, .. } = undoing;
+        let kind = ChangeKind::Undone(self.read_versions([&primary.user_id, &secondary.user_id]));
+        send_notices(self.visit, &AccountChange { kind, kept: self.user(), moved: secondary });
     }
 
     /// Returns the digest of the link and the version of the account, which the form sends: nothing
