@@ -16,6 +16,7 @@
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
+//! | `webhooks` | events about users, posted to URLs |
 //! | `management_data` | roles, organizations, jobs, exported files and spent proofs |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
 //! | `profile` | the default profile of a user |
@@ -43,10 +44,11 @@ mod server;
 mod signing;
 mod state;
 mod store;
+mod webhooks;
 
 pub use config::{
     Account, Api, Client, Config, ConfigError, Connection, Fault, Lifetimes, Organization, PasswordHash,
-    RateLimit, RateLimits, Role, SeedUser,
+    RateLimit, RateLimits, Role, SeedUser, Webhook, WebhookSecret,
 };
 pub use server::certificates::CertificateError;
 pub use server::current::{MoreRoutes, MountedParts, TenantDirectory};

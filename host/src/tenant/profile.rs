@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::model::User;
 
+/// The fields of a stored user that the Management API and events do not show.
+pub(crate) const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
+
 /// Returns a user object with a complete profile, and complete profiles of its identities.
 pub(crate) fn render_user(user: &User) -> Map<String, Value> {
     let mut shown = match serde_json::to_value(user) {

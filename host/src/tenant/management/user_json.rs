@@ -6,9 +6,6 @@ use crate::model::{Identity, User};
 use crate::tenant::management::problem::Problem;
 use crate::tenant::profile;
 
-/// The fields of a stored user that this API does not show.
-const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
-
 /// Returns whether the text can be the name of a field.
 pub(super) fn is_field_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it))
@@ -47,7 +44,7 @@ impl FieldSelection {
 /// Returns the JSON of a user.
 pub(super) fn render_user(user: &User, fields: &FieldSelection) -> Value {
     let mut shown = profile::render_user(user);
-    for key in NOT_SHOWN {
+    for key in profile::NOT_SHOWN {
         shown.remove(key);
     }
     fields.apply(&mut shown);

@@ -30,6 +30,7 @@ use crate::tenant::server::routes;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::Scheme;
 use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::webhooks::{ObservedDirectory, Webhooks};
 
 /// The directory of a tenant.
 pub enum TenantDirectory {
@@ -67,6 +68,7 @@ pub(super) struct LastingParts {
     pub(super) recorder: LoginRecorder,
     pub(super) metrics: Arc<Metrics>,
     pub(super) more_routes: Option<MoreRoutes>,
+    pub(super) webhooks: Arc<Webhooks>,
     pub(super) ambient: Ambient,
 }
 
@@ -82,6 +84,8 @@ pub(super) struct CurrentTenant {
 
 struct Running {
     tenant: Shared,
+    /// The directory without events: the users of the configuration are no events.
+    unobserved: Arc<dyn Administration>,
     http: Router,
     https: Router,
 }
@@ -100,6 +104,11 @@ impl CurrentTenant {
     /// Returns the tenant that answers at this moment.
     pub(super) fn tenant(&self) -> Shared {
         self.running.load().tenant.clone()
+    }
+
+    /// Creates the users of the configuration that do not exist.
+    pub(super) fn create_users(&self) -> Result<(), ApiError> {
+        self.running.load().create_users()
     }
 
     /// Returns the parts that stay over a reset.
@@ -121,7 +130,7 @@ impl CurrentTenant {
         let TenantDirectory::Memory = self.parts.directory else { return Err(ResetError::Database) };
         let _one_at_a_time = self.resetting.lock().unwrap_or_else(PoisonError::into_inner);
         let next = Running::build(&self.parts, &self.this);
-        create_users(&next.tenant).map_err(ResetError::Seed)?;
+        next.create_users().map_err(ResetError::Seed)?;
         self.running.store(Arc::new(next));
         tracing::info!(target: "audit", "the tenant was reset to the users of its configuration");
         Ok(())
@@ -136,6 +145,11 @@ impl Running {
         }
     }
 
+    fn create_users(&self) -> Result<(), ApiError> {
+        let Tenant { config, ambient, .. } = &*self.tenant;
+        Seeding { config, directory: &*self.unobserved, ambient }.create_users()
+    }
+
     fn build(parts: &LastingParts, current: &Weak<CurrentTenant>) -> Self {
         let LastingParts {
             config,
@@ -147,12 +161,19 @@ impl Running {
             recorder,
             metrics,
             more_routes,
+            webhooks,
             ambient,
         } = parts;
         let config = Arc::new(config.without_created_connections());
         let (directory, is_remote) = match directory {
             TenantDirectory::Memory => (Arc::new(Memory::new(ambient)) as Arc<dyn Administration>, false),
             TenantDirectory::Opened { directory, is_remote } => (directory.clone(), *is_remote),
+        };
+        let unobserved = directory.clone();
+        let directory: Arc<dyn Administration> = if webhooks.is_empty() {
+            directory
+        } else {
+            Arc::new(ObservedDirectory { directory, webhooks: webhooks.clone() })
         };
         let people = Arc::new(People::new(cookie_key, revocations.clone(), &config, ambient));
         let shares = SharedParts {
@@ -184,11 +205,6 @@ impl Running {
             router = router.merge(mount(parts).with_state(()));
         }
         let at = |scheme| routes::add_state(router.clone(), &tenant, scheme);
-        Self { http: at(Scheme::Http), https: at(Scheme::Https), tenant }
+        Self { http: at(Scheme::Http), https: at(Scheme::Https), tenant, unobserved }
     }
-}
-
-/// Creates the users of the configuration that do not exist.
-pub(super) fn create_users(tenant: &Tenant) -> Result<(), ApiError> {
-    Seeding { config: &tenant.config, directory: &*tenant.directory, ambient: &tenant.ambient }.create_users()
 }

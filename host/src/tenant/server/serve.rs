@@ -25,15 +25,13 @@ use crate::tenant::people::CookieKey;
 use crate::tenant::people::revocations::Revocations;
 use crate::tenant::server::certificates;
 use crate::tenant::server::certificates::CertificateError;
-use crate::tenant::server::current::{
-    CurrentTenant, LastingParts, MoreRoutes, TenantDirectory, create_users,
-};
+use crate::tenant::server::current::{CurrentTenant, LastingParts, MoreRoutes, TenantDirectory};
 use crate::tenant::server::routes;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
-use crate::tenant::state::Tenant;
 use crate::tenant::store::state_dir::{StateDir, StateError};
+use crate::tenant::webhooks::Webhooks;
 
 /// The ports to listen on; 0 selects any free port.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +157,10 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .with_custom_domains(&config.custom_domains)
         .with_fixed_issuer(config.issuer.as_deref());
     let signing = Arc::new(Signing::new(hosts, keys, &config.lifetimes, &ambient));
+    let source = config.issuer.clone().unwrap_or_else(|| format_url("http", http_port));
+    let webhooks = Arc::new(Webhooks::start(&config.webhooks, source, state, &ambient)?);
     let parts = LastingParts {
+        webhooks,
         signing,
         cookie_key: CookieKey::open(state, &ambient)?,
         revocations: Arc::new(Revocations::open_for(&config.lifetimes, state, &ambient)?),
@@ -183,7 +184,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         );
     }
     reload::log_warnings(&tenant.logins.decider.policies());
-    seed_patiently(&tenant)?;
+    seed_patiently(&current, tenant.is_remote)?;
     // Everything else works without the watcher, and SIGHUP reloads, too.
     if let Err(error) = watch.start(&tenant.logins.decider, &tenant.ambient) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
@@ -191,10 +192,9 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
 
     drop(tenant);
 
-    let url = |scheme: &str, port: Option<u16>| format!("{scheme}://localhost:{}/", port.unwrap_or_default());
     let where_it_is = Ready {
-        http: url("http", http_port),
-        https: url("https", https_port),
+        http: format_url("http", http_port),
+        https: format_url("https", https_port),
         ca: state.file(certificates::CA),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -213,17 +213,21 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     ended
 }
 
+fn format_url(scheme: &str, port: Option<u16>) -> String {
+    format!("{scheme}://localhost:{}/", port.unwrap_or_default())
+}
+
 /// The maximum time that the start waits for a busy directory.
 const SEED: Duration = Duration::from_secs(300);
 
 /// Creates the users of the configuration. Waits for a directory server that is temporarily
 /// unavailable, for example while another process migrates it.
-fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
+fn seed_patiently(current: &CurrentTenant, is_remote: bool) -> Result<(), ServeError> {
     let patience = ExponentialBuilder::default().with_total_delay(Some(SEED)).without_max_times();
     let is_busy =
-        |error: &ApiError| tenant.is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
+        |error: &ApiError| is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
     let tell = |error: &ApiError, _| tracing::warn!(%error, "waiting for the directory");
-    let created = (|| create_users(tenant)).retry(patience).when(is_busy).notify(tell).call();
+    let created = (|| current.create_users()).retry(patience).when(is_busy).notify(tell).call();
     created.map_err(ServeError::Seed)
 }
 
