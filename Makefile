@@ -26,7 +26,7 @@ help:
 	@echo 'make bench-hook  measure the login hook under load, from another process'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
 	@echo 'make figures  print every figure that the documentation quotes (release build)'
-	@echo 'make docs     generate docs/reasons.md and docs/command-line.md from the code'
+	@echo 'make docs     generate docs/reasons.md, command-line.md and supported.md from the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
 
 # The program without databases and without the server, which are most of it.
@@ -140,6 +140,7 @@ lint: target
 docs: target
 	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p link-users-by-email --lib reason
 	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p ligature-host --lib reference
+	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p ligature-host --lib supported
 
 doc: target
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked

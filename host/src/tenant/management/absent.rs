@@ -90,6 +90,19 @@ pub(super) fn paths() -> impl Iterator<Item = String> {
     ABSENT.iter().map(|(path, ..)| format!("/api/v2/{path}"))
 }
 
+/// Returns the paths with the answers in words, for the documentation.
+#[cfg(test)]
+pub(super) fn describe() -> impl Iterator<Item = (String, &'static str)> {
+    let words = |absent: &AbsentFeature| match absent {
+        Array | List(_) | Named(_) => "an empty list",
+        Off => "off",
+        Nothing => "no settings",
+        Missing(_) => "404",
+        Unavailable(_) => "403",
+    };
+    ABSENT.iter().map(move |(path, _, absent)| (format!("/api/v2/{path}"), words(absent)))
+}
+
 pub(super) fn router() -> Router<Shared> {
     ABSENT.iter().fold(Router::new(), |router, (path, scope, absent)| {
         let answer = async move |State(_): State<Shared>, caller: Caller, request: Request| {

@@ -51,6 +51,8 @@ mod schemas;
 mod search;
 mod settings;
 mod signing_keys;
+#[cfg(test)]
+mod supported;
 mod tickets;
 mod user_json;
 mod users;

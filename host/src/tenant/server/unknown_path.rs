@@ -13,6 +13,7 @@ use crate::tenant::server::refusal::Envelope;
 /// Source: Auth0's OpenAPI document, November 2026.
 const RESOURCES: &[(&str, &str)] = &[
     ("actions", "actions"),
+    ("agents", "agents"),
     ("anomaly", "anomaly detection"),
     ("attack-protection", "attack protection settings"),
     ("blacklists", "blacklists of tokens"),
@@ -21,11 +22,14 @@ const RESOURCES: &[(&str, &str)] = &[
     ("clients", "clients"),
     ("connection-profiles", "connection profiles"),
     ("connections", "connections"),
+    ("connections-scim-configurations", "SCIM"),
     ("custom-domains", "custom domains"),
     ("device-credentials", "device credentials"),
     ("email-templates", "email templates"),
     ("emails", "email provider"),
     ("event-streams", "event streams"),
+    ("events", "events"),
+    ("experimentation", "experiments"),
     ("federated-connections-tokensets", "federated connections"),
     ("flows", "flows"),
     ("forms", "forms"),
