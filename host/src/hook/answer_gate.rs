@@ -24,6 +24,11 @@ impl AnswerGate {
         self.0.swap(CLOSED, Ordering::AcqRel) == CHANGING
     }
 
+    /// Returns whether the login was answered already.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire) == CLOSED
+    }
+
     /// Makes a change, unless the gate is closed.
     fn change<T>(&self, change: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
         if self.0.compare_exchange(OPEN, CHANGING, Ordering::AcqRel, Ordering::Acquire).is_err() {

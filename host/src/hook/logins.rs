@@ -383,7 +383,7 @@ fn log_decision(arrived: &Arrived<'_>, policy: Option<&str>, decision: &str, rea
     tracing::info!(
         target: "login", user = %mask_addresses(&event.user.user_id),
         client = event.client.as_ref().map(|it| it.client_id.as_str()), policy, decision,
-        reasons = codes.join(" "), pair, "login decided"
+        reasons = codes.join(" "), pair, is_late = arrived.gate.is_closed().then_some(true), "login decided"
     );
 }
 
