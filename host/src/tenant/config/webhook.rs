@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 /// The most webhooks.
-pub(super) const MOST: usize = 10;
+const MOST: usize = 10;
 /// The prefix of a secret.
 ///
 /// Source: Standard Webhooks, "Signature scheme": a secret has 24 to 64 bytes.
@@ -42,8 +42,22 @@ impl fmt::Debug for WebhookSecret {
 }
 
 impl Webhook {
+    /// Checks all webhooks. An error does not show a URL, which may hold a secret.
+    pub(super) fn check_all(webhooks: &[Self]) -> Result<(), String> {
+        if webhooks.len() > MOST {
+            return Err(format!("webhooks: there are at most {MOST}"));
+        }
+        for (place, webhook) in webhooks.iter().enumerate() {
+            webhook.check().map_err(|why| format!("webhook {}: {why}", place + 1))?;
+            if webhooks[..place].iter().any(|earlier| earlier.url == webhook.url) {
+                return Err(format!("webhook {}: an earlier one has the same url", place + 1));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks the values of a webhook.
-    pub(super) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let url =
             Url::parse(&self.url).map_err(|_| "url: expected one such as https://example.com/events")?;
         let is_here = match url.host() {
@@ -85,5 +99,53 @@ impl Webhook {
     /// Returns whether events of this type are posted.
     pub(in crate::tenant) fn wants(&self, event_type: &str) -> bool {
         self.events.is_empty() || self.events.iter().any(|it| it == event_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::config::Config;
+
+    fn refusal(text: &str) -> String {
+        Config::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_wrong_webhook_is_named_without_its_secret() {
+        let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let webhook = |url: &str, secret: &str, events: &str| {
+            format!("[[webhooks]]\nurl = {url:?}\nsecret = {secret:?}\nevents = {events}\n")
+        };
+        for url in
+            ["https://example.com/a?b=c", "http://localhost:3000/", "http://127.0.0.1:1/", "http://[::1]:1/"]
+        {
+            let config = Config::parse(&webhook(url, good, "[\"user.created\"]")).unwrap();
+            assert!(!format!("{config:?}").contains("MfKQ9r8GKYqr"), "a secret is not shown");
+        }
+        for url in [
+            "http://example.com/",
+            "http://localhost.evil.test/",
+            "http://192.168.0.1/",
+            "http://169.254.169.254/",
+            "file:///etc/passwd",
+            "ftp://localhost/",
+            "https://a:b@example.com/",
+            "https://example.com/#a",
+            "/events",
+            "",
+        ] {
+            let error = refusal(&webhook(url, good, "[]"));
+            assert!(error.starts_with("webhook 1: url: expected"), "{url}: {error}");
+        }
+        for secret in ["hunter2", "whsec_hunter2", "whsec_", "whsec_aHVudGVyMg=="] {
+            let error = refusal(&webhook("https://example.com/", secret, "[]"));
+            assert!(error.starts_with("webhook 1: secret: expected") && !error.contains("unter2"), "{error}");
+        }
+        let error = refusal(&webhook("https://example.com/", good, "[\"user.create\"]"));
+        assert!(error.contains("there is no `user.create`; expected some of user.created, "), "{error}");
+        let one = webhook("https://example.com/?token=hunter2", good, "[]");
+        let error = refusal(&[one.as_str(), &one].concat());
+        assert!(error.contains("webhook 2: an earlier one") && !error.contains("hunter2"), "{error}");
+        assert!(refusal(&one.repeat(11)).contains("at most 10"));
     }
 }
