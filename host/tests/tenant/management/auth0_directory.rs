@@ -106,8 +106,8 @@ fn a_tenant_is_linked_and_undone_by_the_program() {
     assert!(nobody.contains("the tenant has no such user"), "{nobody}");
 }
 
-/// Kills a link at a request, and returns once the process has ended.
-fn kill_link(operator: &Operator<'_>, gate: &Gate, ids: [&str; 2], (n, when): (usize, When)) {
+/// Kills a link before or after its own request, and returns once the process has ended.
+fn kill_link(operator: &Operator<'_>, gate: &Gate, ids: [&str; 2], when: When) {
     let running: Arc<Mutex<Option<Child>>> = Arc::default();
     let target = running.clone();
     let happen = move || {
@@ -119,7 +119,7 @@ fn kill_link(operator: &Operator<'_>, gate: &Gate, ids: [&str; 2], (n, when): (u
             std::thread::sleep(Duration::from_millis(1));
         }
     };
-    gate.begin(Some((n, Act::Meanwhile(when, Arc::new(happen)))));
+    gate.begin_at("POST", "/identities", Act::Meanwhile(when, Arc::new(happen)));
     let mut command = operator.command(&["users", "merge", ids[0], ids[1], "--reason", "ticket 7"]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
     *running.lock().expect("the child") = Some(child);
@@ -153,11 +153,9 @@ fn a_killed_link_is_repaired_by_the_program() {
 
     gate.begin(None);
     operator.good(&["users", "merge", "auth0|ada2", "google-oauth2|2", "--reason", "ticket 7"]);
-    let passed = gate.passed();
-    let link = passed.iter().position(|it| it.line.ends_with("/identities")).expect("a link");
     for (n, when, result) in [(0, When::Before, "abandoned"), (1, When::After, "finished")] {
         let (primary, secondary) = (format!("auth0|ada{n}"), format!("google-oauth2|{n}"));
-        kill_link(&operator, &gate, [&primary, &secondary], (link, when));
+        kill_link(&operator, &gate, [&primary, &secondary], when);
         let told = operator.good(&["journal", "repair"]);
         assert!(told.contains("may still be under way; it can be repaired in "), "{told}");
         // A minute later.
