@@ -390,7 +390,7 @@ fn an_own_user_that_has_grown_since_the_login_began() {
     let mut situation = situation(&json!([{ "find": ADDRESS }])).with("/faults", fault);
     situation.faults.push(Fault::changed(Call::FindByEmail, types::user(&read)));
     let answers = situation.answers();
-    assert!(answers.contains("an identity was linked to"), "{answers}");
+    assert!(answers.contains("has an identity that the event of this login does not show"), "{answers}");
 }
 
 #[test]
