@@ -1,5 +1,6 @@
 //! The log of a service, on standard error: one line per event.
 
+mod field;
 mod filter;
 mod writer;
 
@@ -14,6 +15,7 @@ use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 
+use field::{present_field, present_line};
 use writer::LogWriter;
 
 use super::Exit;
@@ -133,6 +135,7 @@ fn format_missing_as_json(now: Timestamp, lines: u64) -> Vec<u8> {
 /// and targets, comes from the program's source.
 fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
     let value = format!("{value:?}");
+    let value = present_field(&value);
     let value = escape(&value);
     if field.name() == "message" {
         return out.write_str(&value);
@@ -148,7 +151,7 @@ struct JsonWriter(LogWriter);
 impl Write for JsonWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut escaped = Vec::with_capacity(line.len());
-        escape_json(&mut escaped, &String::from_utf8_lossy(line))?;
+        escape_json(&mut escaped, &present_line(&String::from_utf8_lossy(line)))?;
         self.0.write_line(escaped);
         Ok(line.len())
     }

@@ -19,7 +19,7 @@ use super::queue::Place;
 use super::refusal::Refusal;
 use super::signature::Claim;
 use super::state::Hook;
-use crate::model::{LoginEvent, mask_addresses, truncate};
+use crate::model::{LoginEvent, mask_addresses, mask_secrets, truncate};
 use crate::reading::parse_json;
 use crate::service::blocking::run_blocking;
 
@@ -179,7 +179,8 @@ fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         std::str::from_utf8(body).map_err(|_| refuse("it is not UTF-8; expected a JSON text".to_owned()))?;
     parse_json(text).map_err(|(place, message)| {
         let place = place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default();
-        refuse(format!("{place}{}", shorten(&message)))
+        // Masked as a whole: a part of a token would no longer be recognized as one.
+        refuse(format!("{place}{}", shorten(&mask_secrets(&message))))
     })
 }
 
@@ -218,8 +219,9 @@ fn require_identity(event: LoginEvent) -> Result<LoginEvent, Refusal> {
     match event.identity() {
         Some(_) => Ok(event),
         None => {
-            let id = mask_addresses(&event.user.user_id).into_owned();
-            let why = format!("`event.user.user_id` is {id:?}; expected `provider|id`");
+            let id = mask_secrets(&event.user.user_id);
+            let why =
+                format!("`event.user.user_id` is {:?}; expected `provider|id`", truncate(&id, LONGEST_ID));
             Err(Refusal::EventInvalid { why, user: None })
         }
     }

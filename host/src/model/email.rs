@@ -52,18 +52,19 @@ pub(crate) fn replace_addresses(
     text: &str,
     mut replace: impl FnMut(&str, &str) -> Option<String>,
 ) -> Cow<'_, str> {
-    if !text.contains('@') {
-        return Cow::Borrowed(text);
-    }
+    let Some(_) = find_at(text) else { return Cow::Borrowed(text) };
     let mut replaced = String::with_capacity(text.len());
     let mut written = 0;
-    while let Some(at) = text[written..].find('@').map(|found| written + found) {
+    while let Some((at, sign)) = find_at(&text[written..]).map(|(found, sign)| (written + found, sign)) {
         let start = start_of_local_part(text, written, at);
-        let end = end_of_domain(text, at);
-        let behind = &text[at + 1..end];
-        let domain = behind.rsplit('@').next().unwrap_or(behind);
-        let local = &text[start..end - domain.len() - 1];
-        let is_address = start < at && domain.contains(char::is_alphabetic);
+        let first = at + sign.len();
+        let end = end_of_domain(text, first);
+        let behind = &text[first..end];
+        let (local, domain) = match behind.rsplit_once('@') {
+            Some((more, domain)) => (&text[start..first + more.len()], domain),
+            None => (&text[start..at], behind),
+        };
+        let is_address = start < at && (domain.contains(char::is_alphabetic) || domain.starts_with('['));
         replaced.push_str(&text[written..start]);
         match is_address.then(|| replace(local, domain)).flatten() {
             Some(replacement) => replaced.push_str(&replacement),
@@ -75,6 +76,16 @@ pub(crate) fn replace_addresses(
     Cow::Owned(replaced)
 }
 
+/// The forms of an `@`: itself, in a URL, full-width and small, and in HTML.
+const AT: [&str; 8] = ["@", "%40", "%2540", "\u{ff20}", "\u{fe6b}", "&#64;", "&#x40;", "&commat;"];
+
+/// Returns the place and the form of the first `@`.
+fn find_at(text: &str) -> Option<(usize, &'static str)> {
+    let begins = |c: char| matches!(c, '@' | '%' | '&' | '\u{ff20}' | '\u{fe6b}');
+    let form = |at: usize| AT.into_iter().find(|form| text[at..].starts_with(form)).map(|form| (at, form));
+    text.match_indices(begins).find_map(|(at, _)| form(at))
+}
+
 fn start_of_local_part(text: &str, from: usize, at: usize) -> usize {
     let before = &text[from..at];
     if let Some(quoted) = before.strip_suffix('"') {
@@ -83,10 +94,14 @@ fn start_of_local_part(text: &str, from: usize, at: usize) -> usize {
     before.char_indices().rfind(|(_, c)| ends_local_part(*c)).map_or(from, |(i, c)| from + i + c.len_utf8())
 }
 
-/// Returns the end of the last domain, where several `@` follow each other.
-fn end_of_domain(text: &str, at: usize) -> usize {
+/// Returns the end of the last domain, where several `@` follow each other, or of the address of
+/// a host in brackets.
+fn end_of_domain(text: &str, from: usize) -> usize {
+    if text[from..].starts_with('[') {
+        return text[from..].find(']').map_or(text.len(), |found| from + found + 1);
+    }
     let ends = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '@'));
-    text[at + 1..].find(ends).map_or(text.len(), |found| at + 1 + found)
+    text[from..].find(ends).map_or(text.len(), |found| from + found)
 }
 
 fn ends_local_part(c: char) -> bool {
@@ -149,6 +164,11 @@ mod tests {
         assert_eq!(mask_addresses("a@b@c.com"), "a…@c.com");
         assert_eq!(mask_addresses(r#"to "ada l"@corp.com"#), "to \"…@corp.com");
         assert_eq!(mask_addresses("ligature:login@0.1.0"), "ligature:login@0.1.0");
+        for other in ["ada%40corp.com", "ada%2540corp.com", "ada\u{ff20}corp.com", "ada&#64;corp.com"] {
+            assert_eq!(mask_addresses(other), "a…@corp.com");
+        }
+        assert_eq!(mask_addresses("of ada@[192.0.2.1], x"), "of a…@[192.0.2.1], x");
+        assert_eq!(mask_addresses("100% of ads & more"), "100% of ads & more");
         assert_eq!(mask_addresses("no address @ all"), "no address @ all");
     }
 

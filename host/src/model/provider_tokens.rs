@@ -52,8 +52,35 @@ fn is_credential(name: &str) -> bool {
 }
 
 /// Further endings of the names of secrets, in the metadata of applications.
-const SECRETS: [&str; 8] =
-    ["accesskey", "secretkey", "signingkey", "encryptionkey", "passphrase", "passcode", "cookie", "csrf"];
+const SECRETS: [&str; 23] = [
+    "accesskey",
+    "secretkey",
+    "signingkey",
+    "encryptionkey",
+    "passphrase",
+    "passcode",
+    "cookie",
+    "csrf",
+    "pwd",
+    "passwd",
+    "passwort",
+    "kennwort",
+    "contrasena",
+    "motdepasse",
+    "otp",
+    "totpseed",
+    "recoverycode",
+    "backupcode",
+    "verificationcode",
+    "pincode",
+    "sessionid",
+    "passwordhash",
+    "mnemonic",
+];
+
+/// Names that are those of secrets as a whole. As endings, they are part of other words.
+const SECRET_NAMES: [&str; 9] =
+    ["pin", "totp", "seed", "hash", "salt", "auth", "authorization", "bearer", "sid"];
 
 /// Returns whether a field of this name, in the metadata of an application, holds a token, a
 /// credential or another secret.
@@ -61,7 +88,17 @@ pub(crate) fn is_secret(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect();
     let letters = letters.to_ascii_lowercase();
     let letters = letters.strip_suffix('s').unwrap_or(&letters);
-    is_token(name) || is_credential(name) || SECRETS.iter().any(|ending| letters.ends_with(ending))
+    is_token(name)
+        || is_credential(name)
+        || SECRETS.iter().any(|ending| letters.ends_with(ending))
+        || SECRET_NAMES.contains(&letters)
+}
+
+/// Returns whether a name that [`is_secret`] may be that of an object too, whose fields have names of their
+/// own: Auth0's Authorization Extension keeps roles in `authorization`.
+pub(crate) fn may_name_an_object(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    matches!(lower.as_str(), "auth" | "authorization")
 }
 
 /// Returns whether the letters of a name contain `part`, which is in lower case.

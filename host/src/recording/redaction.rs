@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 
 use super::masking::MaskKey;
 use crate::ambient::Ambient;
-use crate::model::{LoginEvent, Metadata, User, is_profile_field, is_secret, mask_addresses, truncate};
+use crate::model::{
+    LoginEvent, Metadata, User, has_secret, is_profile_field, is_secret, mask_addresses, may_name_an_object,
+    truncate,
+};
 
 /// The rules by which a login is made fit for a file.
 pub struct Redaction {
@@ -165,7 +168,7 @@ impl Redaction {
     /// Masks a text of a profile, if names are masked. Everything else but truth values goes.
     fn redact_profile(&self, value: &mut Value) {
         match value {
-            Value::String(text) if has_json_web_token(text) => *text = self.key.stand_in(text),
+            Value::String(text) if has_secret(text) => *text = self.key.stand_in(text),
             Value::String(text) if self.is_masking => replace(text, self.key.mask_personal(text)),
             Value::String(_) | Value::Bool(_) | Value::Null => {}
             _ => *value = Value::Null,
@@ -175,8 +178,9 @@ impl Redaction {
     fn redact_field(&self, name: &str, value: &Value) -> Value {
         match value {
             Value::Null | Value::Bool(_) => value.clone(),
+            Value::Object(fields) if may_name_an_object(name) => Value::Object(self.redact_metadata(fields)),
             secret if is_secret(name) => Value::String(self.key.stand_in(&secret.to_string())),
-            Value::String(text) if has_json_web_token(text) => Value::String(self.key.stand_in(text)),
+            Value::String(text) if has_secret(text) => Value::String(self.key.stand_in(text)),
             Value::Array(items) => items.iter().map(|item| self.redact_field("", item)).collect(),
             Value::Object(fields) => Value::Object(self.redact_metadata(fields)),
             other => other.clone(),
@@ -260,15 +264,6 @@ fn keep_factor_names(value: &mut Value) {
         }
         _ => {}
     }
-}
-
-/// Returns whether a JSON Web Token is in a text: alone, behind `Bearer`, or in a URL.
-///
-/// Source: RFC 7519; its header is a JSON object in base64url, so it begins with `eyJ`.
-fn has_json_web_token(text: &str) -> bool {
-    let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let mut words = text.split(|c| !is_of_token(c));
-    words.any(|word| word.starts_with("eyJ") && word.matches('.').count() >= 2)
 }
 
 #[cfg(test)]
@@ -368,6 +363,21 @@ mod tests {
         assert_ne!(metadata["api_key"], metadata["Secret-Key"]);
         assert_eq!((&metadata["deep"][0]["plan"], &metadata["theme"]), (&json!("pro"), &json!("dark")));
         assert_eq!(metadata["no_token"], false);
+    }
+
+    #[test]
+    fn secrets_by_other_names_and_by_their_form_are_left_out() {
+        let metadata = redact(json!({
+            "Authorization": "c4nary", "pwd": "c4nary", "otp": 123_456, "pin": "c4nary", "totp_seed": "c4nary",
+            "recovery_code": "c4nary", "auth": "c4nary", "sessionId": "c4nary", "hash": "c4nary", "Passwort": "c4nary",
+            "note": "Bearer c4naryc4nary", "key": "sk_live_c4naryc4nary",
+            "url": "https://u:c4nary@host/?access_token=c4nary", "shipping": "express",
+            "authorization": { "roles": ["admin"], "otp": "c4nary" },
+        }));
+        let text = serde_json::to_string(&metadata).unwrap();
+        assert!(!text.contains("c4nary") && !text.contains("123456"), "{text}");
+        assert_eq!(metadata["shipping"], "express");
+        assert_eq!(metadata["authorization"]["roles"], json!(["admin"]));
     }
 
     #[test]
