@@ -11,10 +11,14 @@ use tokio::sync::Notify;
 
 use super::refusal::Refusal;
 use super::request_limits::{BODY_BYTES, BODY_TIME};
+use crate::service::listener::open_file_limit;
 
 /// The most bytes of all bodies whose signatures are not verified yet. Anybody who reaches the
 /// service can send bodies, over any number of connections.
 const MOST_BYTES: usize = 128 << 20;
+
+/// The most bodies that are arriving at once: each holds a connection.
+const MOST_ARRIVING: usize = 1_024;
 
 /// The memory for bodies. A body takes as much of it as has arrived, so that a slow one takes
 /// little.
@@ -27,6 +31,8 @@ pub(super) struct BodyMemory(Arc<Mutex<Bodies>>);
 /// The bodies, and the bytes that are free.
 struct Bodies {
     free: usize,
+    /// The most bodies that may be arriving.
+    most: usize,
     next: u64,
     /// The bodies that are arriving, in the order of their beginning.
     arriving: BTreeMap<u64, Arriving>,
@@ -71,13 +77,30 @@ impl Drop for HeldBody {
     }
 }
 
-impl BodyMemory {
-    pub(super) fn new() -> Self {
-        Self::with_bytes(MOST_BYTES)
+impl Bodies {
+    fn displace_oldest(&mut self) {
+        if let Some(oldest) = self.arriving.keys().next().copied() {
+            self.displace(oldest);
+        }
     }
 
-    fn with_bytes(bytes: usize) -> Self {
-        Self(Arc::new(Mutex::new(Bodies { free: bytes, next: 0, arriving: BTreeMap::new() })))
+    fn displace(&mut self, number: u64) {
+        if let Some(body) = self.arriving.remove(&number) {
+            self.free += body.bytes.len();
+            body.displaced.notify_one();
+        }
+    }
+}
+
+impl BodyMemory {
+    pub(super) fn new() -> Self {
+        // A quarter of the descriptors: strangers leave the others to logins.
+        let descriptors = open_file_limit().and_then(|limit| usize::try_from(limit / 4).ok());
+        Self::with_limits(MOST_BYTES, descriptors.map_or(MOST_ARRIVING, |it| it.clamp(1, MOST_ARRIVING)))
+    }
+
+    fn with_limits(bytes: usize, most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Bodies { free: bytes, most, next: 0, arriving: BTreeMap::new() })))
     }
 
     /// Reads a body within its time and its size.
@@ -109,6 +132,9 @@ impl Reader {
     fn begin(memory: &Arc<Mutex<Bodies>>) -> Self {
         let displaced = Arc::new(Notify::new());
         let mut bodies = lock(memory);
+        while bodies.arriving.len() >= bodies.most {
+            bodies.displace_oldest();
+        }
         let number = bodies.next;
         bodies.next += 1;
         bodies.arriving.insert(number, Arriving { bytes: Vec::new(), displaced: displaced.clone() });
@@ -128,10 +154,7 @@ impl Reader {
             let oldest =
                 bodies.arriving.iter().find(|(_, body)| !body.bytes.is_empty()).map(|(number, _)| *number);
             let oldest = oldest.filter(|oldest| *oldest < self.number).ok_or(Refusal::BodiesFull)?;
-            if let Some(body) = bodies.arriving.remove(&oldest) {
-                bodies.free += body.bytes.len();
-                body.displaced.notify_one();
-            }
+            bodies.displace(oldest);
         }
         bodies.free -= part.len();
         if let Some(body) = bodies.arriving.get_mut(&self.number) {
@@ -175,7 +198,7 @@ mod tests {
 
     #[test]
     fn all_bodies_together_take_a_bounded_memory() {
-        let memory = BodyMemory::with_bytes(10);
+        let memory = BodyMemory::with_limits(10, 10);
         assert_eq!(read(&memory, 11).unwrap_err(), Refusal::BodiesFull);
         let first = read(&memory, 8).unwrap();
         assert_eq!(first.bytes.len(), 8);
@@ -189,7 +212,7 @@ mod tests {
     /// Strangers send all of a body but its last byte, over as many connections as fill the memory.
     #[test]
     fn bodies_that_are_held_back_make_room_for_one_that_arrives() {
-        let memory = BodyMemory::with_bytes(100);
+        let memory = BodyMemory::with_limits(100, 20);
         let held: Vec<Reader> = (0..10).map(|_| Reader::begin(&memory.0)).collect();
         held.iter().for_each(|reader| reader.add(&[b'x'; 10]).unwrap());
         let whole = read(&memory, 15).unwrap();
@@ -201,5 +224,17 @@ mod tests {
         drop((held, whole));
         assert_eq!(lock(&memory.0).free, 100, "every byte is free again");
         assert!(lock(&memory.0).arriving.is_empty());
+    }
+
+    /// Strangers hold connections, with bodies of which nothing arrives.
+    #[test]
+    fn bodies_that_are_held_back_leave_connections_to_logins() {
+        let memory = BodyMemory::with_limits(100, 4);
+        let held: Vec<Reader> = (0..6).map(|_| Reader::begin(&memory.0)).collect();
+        assert_eq!(lock(&memory.0).arriving.len(), 4);
+        assert_eq!(read(&memory, 15).unwrap().bytes.len(), 15);
+        let displaced = held.iter().filter(|reader| reader.add(b"x").is_err()).count();
+        assert_eq!(displaced, 3, "the oldest ones");
+        assert!(held[5].add(b"x").is_ok());
     }
 }

@@ -34,6 +34,11 @@ const HEADERS: Duration = Duration::from_secs(10);
 /// for 60, and others for less.
 const IDLE: Duration = Duration::from_secs(100);
 const _: () = assert!(IDLE.as_secs() > 90 && IDLE.as_secs() > HEADERS.as_secs());
+/// The interval in which a connection that waits looks whether others need its descriptor.
+const TICK: Duration = Duration::from_secs(2);
+const _: () = assert!(HEADERS.as_secs().is_multiple_of(TICK.as_secs()));
+/// The time for which descriptors count as short after the last connection that found none.
+const SHORT: Duration = Duration::from_secs(5);
 /// The minimum interval between two log lines about too many open files.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -101,18 +106,25 @@ async fn track_request(mut request: Request, next: Next) -> Response {
 #[derive(Debug)]
 pub(crate) struct FileDescriptors {
     are_exhausted: AtomicBool,
+    last: Mutex<Option<Monotonic>>,
     told: Mutex<Option<Monotonic>>,
     ambient: Ambient,
 }
 
 impl FileDescriptors {
     pub(crate) fn new(ambient: &Ambient) -> Self {
-        Self { are_exhausted: AtomicBool::default(), told: Mutex::default(), ambient: ambient.clone() }
+        Self {
+            are_exhausted: AtomicBool::default(),
+            last: Mutex::default(),
+            told: Mutex::default(),
+            ambient: ambient.clone(),
+        }
     }
 
     /// Records that no descriptor is left, and logs it unless that was done recently.
     fn record_exhaustion(&self, error: &io::Error) {
         self.are_exhausted.store(true, Ordering::Relaxed);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.ambient.monotonic());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_some_and(|at| self.ambient.elapsed(at) < TELL) {
             return;
@@ -121,8 +133,14 @@ impl FileDescriptors {
         tracing::error!(
             %error, limit = open_file_limit(),
             "no connection can be accepted: too many files are open; raise the limit (`ulimit -n`, LimitNOFILE), \
-             or have clients close their connections. Idle ones are closed meanwhile"
+             or have clients close their connections. Idle and slow ones are closed meanwhile"
         );
+    }
+
+    /// Returns whether descriptors are short. One accepted connection does not end that: others wait.
+    fn are_short(&self) -> bool {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|at| self.ambient.elapsed(at) < SHORT)
     }
 
     fn are_back(&self) {
@@ -134,12 +152,12 @@ impl FileDescriptors {
 
 /// Returns the maximum number of files that the process may have open.
 #[cfg(unix)]
-fn open_file_limit() -> Option<u64> {
+pub(crate) fn open_file_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
 #[cfg(not(unix))]
-fn open_file_limit() -> Option<u64> {
+pub(crate) fn open_file_limit() -> Option<u64> {
     None
 }
 
@@ -222,6 +240,8 @@ pub(crate) struct TcpConnection {
     phase: Arc<Phase>,
     open_files: Arc<FileDescriptors>,
     timer: Pin<Box<Sleep>>,
+    /// The intervals that the wait has taken so far.
+    ticks: u64,
     /// The wait that the timer limits.
     waits: Wait,
 }
@@ -243,14 +263,16 @@ impl TcpConnection {
             stream,
             phase: peer.phase.clone(),
             open_files: open_files.clone(),
-            timer: Box::pin(sleep(HEADERS)),
+            timer: Box::pin(sleep(TICK)),
+            ticks: 0,
             waits: Wait::First,
         }
     }
 
     fn wait(&mut self, what: Wait) {
         self.waits = what;
-        self.timer.set(sleep(HEADERS));
+        self.ticks = 0;
+        self.timer.set(sleep(TICK));
     }
 
     /// Notes that bytes have arrived. Unless a request is being answered, they belong to headers.
@@ -273,14 +295,17 @@ impl TcpConnection {
         }
         loop {
             ready!(self.timer.as_mut().poll(cx));
+            self.ticks += 1;
+            let is_over = self.ticks >= HEADERS.as_secs() / TICK.as_secs();
+            // Other connections need the descriptor.
+            let is_short = self.open_files.are_short();
             match self.waits {
-                Wait::First | Wait::Headers(_) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                // Other connections need its descriptor. Reports it as the end of the client's
-                // input.
-                Wait::Next(_) if self.open_files.are_exhausted.load(Ordering::Relaxed) => {
-                    return Poll::Ready(Ok(()));
+                Wait::First | Wait::Headers(_) if is_over || is_short => {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
-                waits @ Wait::Next(_) => self.wait(waits),
+                // Reports it as the end of the client's input.
+                Wait::Next(_) if is_short => return Poll::Ready(Ok(())),
+                _ => self.timer.set(sleep(TICK)),
             }
         }
     }
