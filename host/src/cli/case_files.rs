@@ -31,6 +31,8 @@ pub(super) fn list_case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     Ok(files)
 }
 
+/// Collects the case files of a directory and those below it. What else has such a name, such as a
+/// pipe, is left out.
 fn collect_case_files(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let unreadable = || format!("{}: the directory cannot be read", directory.display());
     let entries = std::fs::read_dir(directory).with_context(unreadable)?;
@@ -42,7 +44,7 @@ fn collect_case_files(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Res
     for path in paths {
         if path.is_dir() {
             collect_case_files(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "json") {
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "json") {
             files.push(path);
         }
     }

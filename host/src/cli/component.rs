@@ -7,8 +7,11 @@ use anyhow::{Context, anyhow, bail};
 use wit_component::{ComponentEncoder, metadata};
 
 use super::{CommandResult, Exit, print_json, print_line};
-use crate::reading::describe_read_error;
+use crate::reading::{describe_read_error, read_bounded_file};
 use crate::terminal::Json;
+
+/// The most bytes of a core module.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Make a component from a core module, such as a C compiler writes
 ///
@@ -55,7 +58,7 @@ impl Args {
 /// Reads a core module, and makes a component from it.
 fn read_component(file: &Path) -> Result<Vec<u8>, Exit> {
     let module = file.display();
-    let bytes = std::fs::read(file)
+    let bytes = read_bounded_file(file, MOST_BYTES)
         .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", describe_read_error(&error))))?;
     let component = encode_component(&bytes);
     component

@@ -1,13 +1,16 @@
 //! Reading of JSON texts.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use super::bounded_file::{read_bounded, read_bounded_file};
 use super::place::{locate, place_behind};
 use super::{InputError, STANDARD_INPUT, describe_read_error, display_path, rewrite_message, strip_place};
+
+/// The most bytes of a text.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Reads a text file, or standard input where the file is `-`. A byte order mark
 /// in front is left out.
@@ -16,13 +19,12 @@ use super::{InputError, STANDARD_INPUT, describe_read_error, display_path, rewri
 ///
 /// When it cannot be read, is empty, or is not UTF-8.
 pub fn read_text(file: &Path) -> Result<String, InputError> {
-    let mut bytes = Vec::new();
     let read = if file == Path::new(STANDARD_INPUT) {
-        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
+        read_bounded(std::io::stdin(), MOST_BYTES)
     } else {
-        std::fs::read(file).map(|read| bytes = read)
+        read_bounded_file(file, MOST_BYTES)
     };
-    read.map_err(|error| InputError::for_file(file, describe_read_error(&error)))?;
+    let bytes = read.map_err(|error| InputError::for_file(file, describe_read_error(&error)))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let message = match error.as_bytes() {

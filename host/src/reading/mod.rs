@@ -1,6 +1,7 @@
 //! Readers of JSON and TOML texts that people write. Every reader reports faults in
 //! plain words, with file, line, column and key.
 
+mod bounded_file;
 mod json;
 mod place;
 mod secret_file;
@@ -10,6 +11,7 @@ mod words;
 use std::fmt;
 use std::path::Path;
 
+pub(crate) use bounded_file::read_bounded_file;
 pub(crate) use json::is_of_object;
 pub use json::{Fault, parse_json, read_json, read_text};
 pub(crate) use place::{JsonPath, Located, PathStep, Place, find_key, locate, offset, place_behind};
@@ -78,6 +80,8 @@ pub(crate) fn describe_read_error(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::IsADirectory => "this is a directory; expected a file".to_owned(),
+        // The error of a bounded reading is for people.
+        std::io::ErrorKind::FileTooLarge => error.to_string(),
         std::io::ErrorKind::PermissionDenied => "it may not be read: permission denied".to_owned(),
         _ => format!("it cannot be read: {}", describe_io_error(error)),
     }

@@ -1,9 +1,10 @@
 //! Files that hold secrets.
 
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read};
+use std::io::{Error, ErrorKind};
 use std::path::Path;
 
+use super::bounded_file::read_bounded;
 use super::describe_read_error;
 
 /// The most bytes of such a file.
@@ -34,11 +35,7 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
             return Err(format!("other users of this machine may read it; `chmod 600 {name}` corrects that"));
         }
     }
-    let mut bytes = Vec::new();
-    opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err("it is longer than 64 KiB".to_owned());
-    }
+    let bytes = read_bounded(opened, MOST_BYTES).map_err(unreadable)?;
     // The shell PowerShell writes UTF-16 by `>`.
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes[..] {
         return Err("this is UTF-16; expected UTF-8".to_owned());
