@@ -75,6 +75,17 @@ impl JournalArgs {
         self.journal_location().ok().flatten().map(|it| it.describe())
     }
 
+    /// Returns the reason why this process cannot write to the database of the journal: its own one,
+    /// or that of the directory.
+    #[cfg(feature = "hook")]
+    pub(super) fn find_write_fault(&self, directory: &str) -> Result<Option<String>, Exit> {
+        let location = match self.journal_location()? {
+            Some(journal) => journal,
+            None => parse_directory(directory)?,
+        };
+        Ok(location.find_write_fault())
+    }
+
     /// Parses the location of a tenant's journal, if one is given.
     fn journal_location(&self) -> Result<Option<Location>, Exit> {
         let parse = |text| {

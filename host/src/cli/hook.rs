@@ -219,6 +219,12 @@ impl Args {
         let directory = self.journal.open(&self.directory, OpenMode::ReadOnly, ambient)?;
         let (tolerable, mut faults): (Vec<_>, Vec<_>) =
             directory.find_setup_faults()?.into_iter().partition(|fault| fault.is_tolerable);
+        if let Some(why) = self.journal.find_write_fault(&self.directory)? {
+            faults.push(SetupFault {
+                sentence: format!("no link can be recorded: {why}"),
+                is_tolerable: false,
+            });
+        }
         for SetupFault { sentence, .. } in tolerable {
             print_warning("directory", &mask_addresses(&sentence));
         }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::open_error::OpenError;
+#[cfg(all(feature = "sqlite", unix))]
+use crate::reading::describe_io_error;
 
 /// The location of a directory.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +67,43 @@ impl Location {
             }
         }
     }
+}
+
+impl Location {
+    /// Returns the reason why this process cannot write to an SQLite file, in words; none if it can.
+    /// Servers are asked when they are opened.
+    #[must_use]
+    pub fn find_write_fault(&self) -> Option<String> {
+        match self {
+            #[cfg(all(feature = "sqlite", unix))]
+            Self::Sqlite(file) => find_write_fault(file),
+            _ => None,
+        }
+    }
+}
+
+/// SQLite writes its log beside the file, so that the folder has to be writable, too.
+#[cfg(all(feature = "sqlite", unix))]
+fn find_write_fault(file: &Path) -> Option<String> {
+    use rustix::fs::{Access, access};
+    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Err(why) = access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        return Some(format!(
+            "nothing can be written to the folder {}: {}",
+            folder.display(),
+            describe_error(why)
+        ));
+    }
+    match access(file, Access::READ_OK | Access::WRITE_OK) {
+        // It is created.
+        Ok(()) | Err(rustix::io::Errno::NOENT) => None,
+        Err(why) => Some(format!("the file {} cannot be written: {}", file.display(), describe_error(why))),
+    }
+}
+
+#[cfg(all(feature = "sqlite", unix))]
+fn describe_error(error: rustix::io::Errno) -> String {
+    describe_io_error(&error.into())
 }
 
 /// Returns the folder of a file, if it does not exist.

@@ -127,7 +127,11 @@ fn open_journal(journal: &Location, options: &OpenOptions<'_>) -> Result<Arc<dyn
 fn missing_file(location: &Location) -> Option<&Path> {
     match location {
         #[cfg(feature = "sqlite")]
-        Location::Sqlite(file) => (!file.exists() && find_missing_folder(file).is_none()).then_some(file),
+        Location::Sqlite(file) => {
+            // A file of a folder that this process may not enter may exist.
+            let is_missing = file.try_exists().is_ok_and(|exists| !exists);
+            (is_missing && find_missing_folder(file).is_none()).then_some(file)
+        }
         _ => None,
     }
 }

@@ -21,6 +21,7 @@ crate::tests![
     a_check_and_a_start_warn_of_a_mode_that_asks_nobody,
     secret_files_that_others_may_read_are_refused,
     options_that_cannot_be_are_refused,
+    a_journal_that_cannot_be_written_is_a_fault,
 ];
 
 fn hook(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
@@ -420,4 +421,30 @@ fn options_that_cannot_be_are_refused() {
         assert!(said.contains(expected), "{said}");
         assert!(!said.contains(SECRET), "{said}");
     }
+}
+
+/// Users of a database can be looked up without writing, and links cannot be recorded.
+fn a_journal_that_cannot_be_written_is_a_fault() {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let place = Place::new();
+    let folder = place.folder.path();
+    set_mode(&place.file("policy.json"), 0o644);
+    set_mode(&place.file("users.db"), 0o644);
+    let copy = place.file("ligature");
+    std::fs::copy(env!("CARGO_BIN_EXE_ligature"), &copy).expect("a copy of the program");
+    set_mode(folder, 0o555);
+    let mut command = std::process::Command::new(copy);
+    command
+        .args(["hook", "--check", "--directory", &place.directory, "--policy", "policy.json"])
+        .args(LISTEN);
+    command.current_dir(folder).env_clear().env("LIGATURE_HOOK_SECRET", SECRET);
+    // Modes do not bind root.
+    if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("this process")) == 0 {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let (code, said) = read(&command.output().expect("the program runs"), &place);
+    set_mode(folder, 0o755);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no link can be recorded: nothing can be written to the folder FOLDER"), "{said}");
 }
