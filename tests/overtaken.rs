@@ -158,7 +158,7 @@ fn a_login_whose_account_is_removed_is_denied() {
     let (settled, _) = settle(&Decision::Proceed, &[], |_| Ok(None));
     assert!(matches!(settled.outcome.decision, Decision::Deny { .. }), "{:?}", settled.outcome);
     assert_eq!(settled.final_user, FinalUser::Gone);
-    // Nobody knows when it was removed, or whether it was there: this is no lost race.
+    // The time of the removal is not known, nor whether the user ever existed: this is no lost race.
     let reason = &settled.outcome.reasons[0];
     assert_eq!(
         (reason.code.as_str(), reason.subject.as_slice()),

@@ -46,7 +46,7 @@ async function linked(req, res, session) {
   const { linking } = req.appSession;
   delete req.appSession.linking;
   try {
-    // Whoever logged out or in meanwhile is not who began.
+    // The session that began the link has ended or has another user.
     if (!linking || linking.owner !== ownerOf(req)) {
       throw new Refused('This step was used before or has expired. Begin again.');
     }

@@ -15,7 +15,7 @@ use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 pub enum MergeWarning {
     /// The accounts have different addresses.
     AddressesDiffer,
-    /// Nobody has proved the address of an account.
+    /// The address of an account is not proved.
     AddressUnverified {
         /// The account's id.
         user_id: String,

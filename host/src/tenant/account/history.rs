@@ -74,7 +74,7 @@ fn show_unknown() -> Response {
 pub(super) fn list_history(visit: &AccountVisit<'_>, entries: &[Entry]) -> Vec<HistoryLine> {
     let happened = entries.iter().filter(|entry| entry.state != EntryState::Abandoned);
     let describe = |(place, entry): (usize, &Entry)| {
-        let (undo, why_not) = match (is_undoable(visit.user(), entry), place < TRIED) {
+        let (undo, why_not) = match (find_undoability(visit.user(), entry), place < TRIED) {
             (Undoability::Nothing, _) => (None, None),
             (Undoability::BySupport, _) => {
                 (None, Some("Support joined these accounts; ask support to undo it."))
@@ -92,7 +92,7 @@ pub(super) fn list_history(visit: &AccountVisit<'_>, entries: &[Entry]) -> Vec<H
     happened.enumerate().map(describe).collect()
 }
 
-/// Who may undo an entry.
+/// The permission of the account's user to undo an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Undoability {
     /// There is nothing to undo.
@@ -104,7 +104,7 @@ pub(super) enum Undoability {
 }
 
 /// Returns who may undo an entry of a user's journal.
-pub(super) fn is_undoable(user: &User, entry: &Entry) -> Undoability {
+pub(super) fn find_undoability(user: &User, entry: &Entry) -> Undoability {
     let is_link = entry.kind == EntryKind::Link && entry.primary == user.user_id && entry.undone.is_none();
     match entry.provenance.actor {
         _ if !is_link => Undoability::Nothing,

@@ -57,7 +57,7 @@ pub(super) async fn confirm(visit: Visit) -> Response {
         if let Err(refusal) = accepted {
             return *refusal;
         }
-        // Of two forms that are sent at once, one finds the proof. A refusal gives it back.
+        // If two forms are sent at once, one of them finds the proof. A refusal gives it back.
         match proofs.spend(visit.proof_name(), |proof| visit.link(proof)) {
             None => show_used(),
             Some(Ok(response)) => response,

@@ -11,7 +11,7 @@ use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
-use crate::tenant::account::history::{Undoability, describe_undo_refusal, is_undoable};
+use crate::tenant::account::history::{Undoability, describe_undo_refusal, find_undoability};
 use crate::tenant::account::methods::{Method, list_methods};
 use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
 use crate::tenant::account::words::format_time;
@@ -82,7 +82,7 @@ impl AccountVisit<'_> {
             Err(ApiError::NotFound(_)) => return refuse(StatusCode::BAD_REQUEST, unknown),
             Err(error) => return Err(Box::new(show_unavailable(&error))),
         };
-        match is_undoable(self.user(), &entry) {
+        match find_undoability(self.user(), &entry) {
             Undoability::ByOwner => Ok(entry),
             Undoability::BySupport => {
                 refuse(StatusCode::FORBIDDEN, "Support joined these accounts; ask support to undo it.")

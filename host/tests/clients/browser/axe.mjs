@@ -1,4 +1,4 @@
-// What everybody can use: checked by axe, by width, and by contrast in both colour schemes.
+// Checks accessibility by axe, by width, and by contrast in both colour schemes.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

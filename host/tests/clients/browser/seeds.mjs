@@ -1,4 +1,4 @@
-// What the suites of the linking documents have in common.
+// The shared parts of the suites of the linking documents.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 

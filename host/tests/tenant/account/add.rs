@@ -134,7 +134,7 @@ fn settings_are_previewed_and_taken_as_chosen() {
     }
 }
 
-/// Whoever signs up at a provider with the address of somebody else has not proved it.
+/// A sign-up at a provider with the address of somebody else does not prove it.
 fn an_unverified_login_is_not_added() {
     let tenant = tenant();
     let mut ada = Person::at(&tenant).logged_in("ada@example.com");

@@ -120,7 +120,7 @@ fn s_84_a_link_url_in_another_session_links_nothing() {
     assert_eq!(ada.submit(&own, "/account/link", &[("state", state)]).status, 403);
     assert_eq!(ada.submit(&own, "/account/link/cancel", &[("state", state)]).status, 403);
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
-    // Nobody has used up the proof.
+    // The proof is not used up.
     assert_eq!(eve.confirm(&prepared).status, 303);
 }
 
@@ -228,7 +228,7 @@ fn a_proof_of_the_own_account() {
     assert!(!page.contains("Make them one account</button>"), "{page}");
 }
 
-/// Whoever shares a linked login with somebody must not take over their account by it.
+/// A linked login that two people share must not lead one of them into the whole account.
 fn a_proof_of_an_account_of_somebody_elses_cluster() {
     let tenant = Tenant::with(&users());
     Person::at(&tenant).logged_in("ada@example.com").with_google();

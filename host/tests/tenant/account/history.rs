@@ -96,7 +96,7 @@ fn an_operators_link_is_not() {
     assert_eq!((refused.status, refused.text().contains("ask support")), (403, true), "{}", refused.text());
 }
 
-/// Whoever holds only the login that was added must not decide about the account.
+/// The login that was added must not decide about the account on its own.
 fn an_undo_needs_a_login_that_stays() {
     let tenant = Tenant::with(&users());
     Person::at(&tenant).logged_in("ada@example.com").with_google();

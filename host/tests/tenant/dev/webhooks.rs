@@ -175,12 +175,12 @@ fn each_way_to_change_a_user_is_seen() {
     assert_eq!(unlinked["type"], "ligature.user.unlinked");
     assert_eq!(unlinked["data"]["object"]["link_id"], link);
     assert_eq!(seen(2), [event("user.updated", "auth0|ada"), event("user.created", "google-oauth2|1080")]);
-    // What is not linked is not unlinked again.
+    // An identity that is not linked causes no event.
     change(&tenant, "DELETE", "users/auth0%7Cada/identities/google-oauth2/1080", &json!({}));
 
     change(&tenant, "DELETE", "users/google-oauth2%7C1080", &json!({}));
     assert_eq!(seen(1), [event("user.deleted", "google-oauth2|1080")]);
-    // Who is not there is not deleted again.
+    // A missing user causes no event.
     change(&tenant, "DELETE", "users/google-oauth2%7C1080", &json!({}));
 
     let sign_up = json!({ "client_id": "web", "connection": DATABASE, "email": "new@example.com", "password": PASSWORD });
