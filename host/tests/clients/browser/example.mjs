@@ -93,5 +93,11 @@ export async function arrive(page, { email }) {
 /** Waits until the page says this. */
 export const says = (page, words) => page.locator('#message').getByText(words).waitFor();
 
-/** The lines below a heading. */
-export const lines = (page, id) => page.locator(`#${id} li`).allInnerTexts();
+/**
+ * The lines below a heading. Until the stylesheet has arrived, Chromium puts a form on a line of
+ * its own, so that the kind of white space says nothing.
+ */
+export async function lines(page, id) {
+  const texts = await page.locator(`#${id} li`).allInnerTexts();
+  return texts.map((text) => text.replaceAll(/\s+/g, ' ').trim());
+}
