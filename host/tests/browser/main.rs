@@ -38,6 +38,11 @@ fn older_locks_log_in_where_they_are_let_in() {
 }
 
 #[test]
+fn the_listings_of_document_000_run() {
+    run("seed-000.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
+}
+
+#[test]
 fn the_listings_of_document_001_run() {
     run("seed-001.test.mjs", USUAL);
 }
@@ -50,6 +55,11 @@ fn the_listings_of_document_002_run() {
 #[test]
 fn the_listings_of_document_003_run() {
     run("seed-003.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
+}
+
+#[test]
+fn the_listings_of_document_004_run() {
+    run("seed-004.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
 }
 
 #[test]

@@ -124,22 +124,37 @@ const PAGES = {
   '/lock-10-early': ['page-lock-10.js', { lock: 'auth0-lock-v10-early', older: true }],
   '/lock-9': ['page-lock-9.js', { older: true }],
   '/lock-passwordless': ['page-lock-passwordless.js', { older: true }],
+  '/seed-passwordless': ['page-seed-lock-passwordless.js', { older: true }],
 };
 // Pages with the listings of a document, whose script tags lead to these libraries.
 const SEEDS = {
+  '/seed-000': ['000', 'page-seed-lock-9.js', { older: true }],
+  '/seed-000-settings': ['000-settings', 'page-seed-lock-9.js', { older: true }],
+  '/seed-000-auth0-js-7': ['000-custom-ui', 'page-seed-auth0-js-7.js', { older: true }],
+  '/seed-000-auth0-js-8': ['000-custom-ui', 'page-seed-auth0-js-8.js', { older: true }],
   '/seed-001': ['001', 'page-seed-lock-11.js', { lock: 'auth0-lock-v11' }],
+  '/seed-001-early': ['001', 'page-seed-lock-11.js', { lock: 'auth0-lock-v11-early', older: true }],
   '/seed-001-14': ['001', 'page-seed-lock-11.js', { lock: 'auth0-lock' }],
   '/seed-002': ['002', 'page-seed-lock-11.js', { lock: 'auth0-lock-v11' }],
+  '/seed-002-early': ['002', 'page-seed-lock-11.js', { lock: 'auth0-lock-v11-early', older: true }],
   '/seed-003': ['003', 'page-seed-lock-10.js', { lock: 'auth0-lock-v10', older: true }],
+  '/seed-004': ['004', 'page-seed-lock-9.js', { older: true }],
+  '/seed-004-settings': ['004-settings', 'page-seed-lock-9.js', { older: true }],
 };
 
+/** The client of document 004, a web application with a secret. */
+export const webClient = { id: 'seed-004', secret: 'the-secret-of-the-web-application' };
+
 /** A file of a document: only what its templates stand for is replaced. */
-function seed(file, pathname) {
+export function seed(file, pathname = '') {
   const folder = join(setting('LIGATURE_SOURCES'), 'tests/clients/browser/seeds');
   return readFileSync(join(folder, file), 'utf8')
-    .replaceAll(/<%= account\.clientId %>|\$\{account\.clientId\}/g, 'pages')
-    .replaceAll(/<%= account\.namespace %>|\$\{account\.namespace\}/g, new URL(https).host)
-    .replaceAll('/LIBRARY', `${pathname}.js`);
+    .replaceAll(/<%= account\.clientId %>|\$\{account\.clientId\}|#\{env\.AUTH0_CLIENT_ID\}/g, file.startsWith('004') ? webClient.id : 'pages')
+    .replaceAll(/<%= account\.namespace %>|\$\{account\.namespace\}|#\{env\.AUTH0_DOMAIN\}/g, new URL(https).host)
+    .replaceAll('${account.callback}', `${secureApp}/callback`)
+    .replaceAll('${lock_passwordless_url}', '/seed-passwordless.js')
+    .replaceAll('/CUSTOM-UI', `${pathname.replace('seed-', '')}.js`)
+    .replaceAll(/\/LIBRARY|\$\{widget_url\}/g, `${pathname}.js`);
 }
 
 const scripts = new Map();
@@ -172,14 +187,16 @@ const BLOCKED = [/ERR_NAME_NOT_RESOLVED/];
 
 /**
  * Starts browser and, unless a file has none, application for a file; `visit()`
- * is a new visitor's page.
+ * is a new visitor's page. `middleware` of the https application comes before the pages.
  */
-export function browsing({ applications = true } = {}) {
+export function browsing({ applications = true, middleware } = {}) {
   const servers = [];
   let browser;
-  const serve = async (own, make) => {
+  const serve = async (own, make, first = (request, response, next) => next()) => {
     const server = make((request, response) =>
-      answer(request, response, own).catch((error) => response.writeHead(500).end(String(error.stack))),
+      first(request, response, () =>
+        answer(request, response, own).catch((error) => response.writeHead(500).end(String(error.stack))),
+      ),
     );
     servers.push(server);
     await new Promise((ready) => server.listen(new URL(own).port, '127.0.0.1', ready));
@@ -189,7 +206,7 @@ export function browsing({ applications = true } = {}) {
       const state = dirname(setting('LIGATURE_CA'));
       const tls = { cert: readFileSync(join(state, 'localhost.pem')), key: readFileSync(join(state, 'localhost-key.pem')) };
       await serve(app, (handler) => createServer(handler));
-      await serve(secureApp, (handler) => createTlsServer(tls, handler));
+      await serve(secureApp, (handler) => createTlsServer(tls, handler), middleware);
     }
     browser = await launch();
   });

@@ -1,4 +1,4 @@
-// The listings of document 001, with Lock 11 and 14: docs/seeds.md says what was changed.
+// The listings of document 001, with two Locks 11 and Lock 14: docs/seeds.md says what was changed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -9,7 +9,7 @@ const visit = browsing();
 // Chromium reports a refused request although the listing handles it.
 const REFUSED = { expected: [/status of 400/] };
 
-for (const [page001, version] of [['seed-001', 11], ['seed-001-14', 14]]) {
+for (const [page001, version] of [['seed-001-early', '11.2.3'], ['seed-001', '11.35.1'], ['seed-001-14', '14.3.0']]) {
   test(`001: a second Lock ${version}, told apart by local storage, links and unlinks`, visit(async ({ page }) => {
     const shown = alerts(page);
     const ada = await person();

@@ -48,3 +48,13 @@ export function alerts(page) {
 
 /** Clicks on Google in the Lock that is open. */
 export const social = (page) => page.locator('.auth0-lock-opened .auth0-lock-social-button[data-provider=google-oauth2]').last().click();
+
+/** Fills Lock 9. */
+export async function fill9(page, { email }) {
+  await page.locator('#a0-signin_easy_email').fill(email);
+  await page.locator('#a0-signin_easy_password').fill(password);
+  await page.locator('.a0-notloggedin button.a0-primary').click();
+}
+
+/** Clicks on Google in Lock 9. */
+export const social9 = (page) => page.locator('.a0-notloggedin [data-strategy=google-oauth2]').first().click();
