@@ -16,6 +16,7 @@
 //! | [`recording`] | recording logins, and deciding them again without a directory |
 //! | [`harness`] | case files, their reports and snapshots, benches |
 //! | [`hook`] | the HTTP service that a post-login Action asks |
+//! | [`console`] | the pages on which operators see users and links, merge and undo |
 //! | [`service`] | the parts that HTTP services share |
 //! | [`tenant`] | the HTTP server that is compatible with Auth0's clients |
 //! | `scaffold` | creating the project of a new policy |
@@ -60,6 +61,8 @@ pub mod auth0;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "_service")]
+pub mod console;
 pub mod decide;
 pub mod directory;
 pub mod guard;

@@ -11,12 +11,15 @@ use super::plugin::PluginArgs;
 use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_line};
 use crate::ambient::Ambient;
+use crate::console::ConsoleParts;
 use crate::directory::OpenMode;
 use crate::policies::{PolicyEntry, Source};
 use crate::reading::{describe_io_error, describe_read_error};
 use crate::sandbox::{Allocator, Options, Wasi};
 use crate::service::EarlyEnd;
-use crate::tenant::{Config, Opening, Ports, Ready, StateDir, TenantDirectory, serve};
+use crate::tenant::{
+    Config, MoreRoutes, MountedParts, Opening, Ports, Ready, StateDir, TenantDirectory, serve,
+};
 
 /// The most logins that are decided at once; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
@@ -128,7 +131,11 @@ impl Args {
             ambient,
         )?;
         #[cfg(not(feature = "hook"))]
-        let more_routes = None;
+        let more_routes: Option<MoreRoutes> = None;
+        #[cfg(feature = "hook")]
+        let has_hook = more_routes.is_some();
+        let has_console = config.console.enabled;
+        let more_routes = if has_console { Some(add_console(more_routes, ambient)) } else { more_routes };
         let opening = Opening {
             config,
             directory,
@@ -142,13 +149,14 @@ impl Args {
             early_end,
             ambient: ambient.clone(),
         };
-        #[cfg(feature = "hook")]
-        let has_hook = opening.more_routes.is_some();
         let served = serve(opening, |ready| {
             announce_ready(ready, &file, self.directory.is_none());
             #[cfg(feature = "hook")]
             if has_hook {
                 super::hook_routes::announce(ready);
+            }
+            if has_console {
+                tracing::info!("the operators' console is at {}console", ready.http);
             }
         });
         Ok(served?)
@@ -201,6 +209,17 @@ impl Args {
         })?;
         Ok(StateDir::open(&folder)?)
     }
+}
+
+/// Adds the operators' console to further routes. Whoever reaches the tenant is an operator: it
+/// listens on this machine only.
+fn add_console(others: Option<MoreRoutes>, ambient: &Ambient) -> MoreRoutes {
+    let ambient = ambient.clone();
+    Box::new(move |MountedParts { decider, directory }| {
+        let console = ConsoleParts { directory: directory.clone(), ambient: ambient.clone() }.into_routes();
+        let parts = MountedParts { decider, directory };
+        others.iter().fold(console, |console, others| console.merge(others(parts.clone())))
+    })
 }
 
 /// Refuses a tenant of Auth0 as the directory: its users, passwords and sessions are at Auth0, and

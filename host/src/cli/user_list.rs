@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::directory_args::DirectoryArgs;
 use super::{CommandResult, Exit, print, print_error, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, OpenMode};
+use crate::directory::{OpenMode, find_users};
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 use crate::terminal::{Json, Text};
 
@@ -101,7 +101,7 @@ impl FindArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadUsers, ambient)?;
         let limit = self.limit as usize;
-        let mut found = self.find(&*directory, limit.saturating_add(1))?;
+        let mut found = find_users(&*directory, &self.query, limit.saturating_add(1))?;
         if found.is_empty() {
             return Err(Exit::failed(anyhow!("no user is found by {}", mask_addresses(&self.query))));
         }
@@ -109,26 +109,6 @@ impl FindArgs {
         found.truncate(limit);
         let more_hint = more.then(|| "there are more; type more of the text, or raise --limit".to_owned());
         print_users(&found, self.json, more_hint, "")
-    }
-
-    /// Finds users by identity, by address, or by the beginning of the id, whichever
-    /// matches first.
-    fn find(&self, directory: &dyn Administration, limit: usize) -> Result<Vec<Arc<User>>, Exit> {
-        if let Some(holder) = directory.holder(&self.query)? {
-            return Ok(vec![holder.user]);
-        }
-        let by_address = directory.find_by_both_cases(&self.query, limit)?;
-        if !by_address.is_empty() {
-            return Ok(by_address.into_iter().map(|stored| stored.user).collect());
-        }
-        let beginning = self.query.trim_end_matches('…');
-        if beginning.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut ids = directory.user_ids(beginning, limit)?;
-        ids.sort();
-        let users = ids.iter().map(|id| directory.get(id).map(|stored| stored.user));
-        users.collect::<Result<_, _>>().map_err(Exit::from)
     }
 }
 

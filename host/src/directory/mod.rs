@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `arrival`, `event_merge` | the user of a login |
 //! | `open`, `location`, `seal_key` | opening a directory |
+//! | `find_users` | finding users by what a person knows of them |
 //! | `dump` | dumping and restoring a whole directory |
 //! | `auth0` | a tenant of Auth0 as a directory |
 //! | `memory`, `sql`, `dry_run` | the storages |
@@ -27,6 +28,7 @@ mod dry_run;
 mod dump;
 mod entry_state;
 mod event_merge;
+mod find_users;
 mod import;
 mod import_batch;
 mod journal;
@@ -69,6 +71,7 @@ pub use dry_run::DryRun;
 pub use dump::DumpRecord;
 pub use entry_state::EntryState;
 pub(crate) use event_merge::merge_known_user;
+pub use find_users::find_users;
 pub use import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, UserWithPassword};
 pub use journal::{
     Access, Actor, Entry, EntryId, EntryKind, Evidence, MetadataChange, PluginVersion, PrimaryChange,

@@ -6,8 +6,8 @@ use super::plan::MergePlan;
 use crate::directory::{Administration, CheckedLink, EntryId, EntryKind, JournalQuery, Provenance};
 use crate::model::{ApiError, Level, Reason, Timestamp, User, join_lines, mask_addresses};
 
-/// The most bytes of an operator's reason in the journal.
-const LONGEST_REASON: usize = 500;
+/// The most bytes of an operator's reason in the journal: 500 characters.
+const LONGEST_REASON: usize = 2_000;
 
 /// The person who merges, and their reason.
 #[derive(Debug, Clone)]

@@ -18,7 +18,6 @@ pub(crate) mod blocking;
 pub(crate) mod decider;
 pub(crate) mod decision_log;
 mod early_end;
-#[cfg(feature = "tenant")]
 pub(crate) mod forms;
 pub(crate) mod listener;
 pub(crate) mod metrics;

@@ -32,11 +32,9 @@ pub(crate) mod filters {
     }
 
     /// The most bytes of a foreign text in a list.
-    #[cfg(feature = "tenant")]
     const IN_LIST: usize = 120;
 
     /// The same, and cut to fit into a list.
-    #[cfg(feature = "tenant")]
     #[askama::filter_fn]
     pub(crate) fn in_list(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(join_lines(&text.to_string(), IN_LIST))
@@ -50,7 +48,6 @@ pub(crate) fn respond(status: StatusCode, page: askama::Result<String>, nonce: &
 
 /// The same, for a page whose forms lead to pages of the same origin only. Not for a login page:
 /// Chromium applies the rule to the redirect after a form, which leads to the application.
-#[cfg(feature = "tenant")]
 pub(crate) fn respond_with_own_forms(
     status: StatusCode,
     page: askama::Result<String>,

@@ -47,8 +47,8 @@ mod store;
 mod webhooks;
 
 pub use config::{
-    Account, Api, Client, Config, ConfigError, Connection, Fault, Lifetimes, Organization, PasswordHash,
-    RateLimit, RateLimits, Role, SeedUser, Webhook, WebhookSecret,
+    Account, Api, Client, Config, ConfigError, Connection, ConsoleSwitch, Fault, Lifetimes, Organization,
+    PasswordHash, RateLimit, RateLimits, Role, SeedUser, Webhook, WebhookSecret,
 };
 pub use server::certificates::CertificateError;
 pub use server::current::{MoreRoutes, MountedParts, TenantDirectory};

@@ -7,7 +7,7 @@ mod history;
 mod notices;
 mod outages;
 mod page;
-mod person;
+pub(crate) mod person;
 mod remove;
 
 /// The modules' tests.

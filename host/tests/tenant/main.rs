@@ -14,6 +14,7 @@ mod accounts;
 mod attacks;
 mod bearers;
 mod clocked;
+mod console;
 mod dev;
 mod expiry;
 mod hostile;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
         ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
         ("bearers", bearers::TESTS.to_vec()),
+        ("console", console::tests()),
         ("dev", dev::tests()),
         ("expiry", expiry::TESTS.to_vec()),
         ("hostile", hostile::tests()),

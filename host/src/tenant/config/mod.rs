@@ -25,7 +25,7 @@ pub use fault::Fault;
 pub use organization::Organization;
 pub(super) use organization::{check_display_name, check_name};
 pub use role::Role;
-pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
+pub use settings::{ConsoleSwitch, Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
 pub use webhook::{Webhook, WebhookSecret};
 
@@ -109,6 +109,9 @@ pub struct Config {
     /// The organizations that users may be members of.
     #[serde(default)]
     pub organizations: Vec<Organization>,
+    /// The operators' console, which is off unless it is enabled.
+    #[serde(default)]
+    pub console: ConsoleSwitch,
     /// The faults that the tenant injects from its start on.
     #[serde(default)]
     pub faults: Vec<Fault>,

@@ -22,6 +22,14 @@ impl Default for PasswordHash {
     }
 }
 
+/// The operators' console.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleSwitch {
+    /// Whether /console is served.
+    pub enabled: bool,
+}
+
 /// The rate limits of the APIs; `None` means unlimited.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

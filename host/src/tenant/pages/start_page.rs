@@ -23,6 +23,8 @@ struct Start<'a> {
     name: &'a str,
     issuer: &'a str,
     domain: &'a str,
+    /// Whether the operators' console is served.
+    has_console: bool,
     clients: Vec<LogIn<'a>>,
     example: Option<Example<'a>>,
     /// `None`: the directory does not answer.
@@ -75,6 +77,7 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
             name: &tenant.config.name,
             issuer: issuer.as_str(),
             domain: issuer.domain(),
+            has_console: tenant.config.console.enabled,
             clients: list_clients(&tenant.config),
             example: find_example(&tenant.config, &*tenant.directory),
             users,

@@ -47,6 +47,7 @@ pub enum TenantDirectory {
 
 /// The parts of the tenant that further routes use. They are those of one tenant: a reset mounts
 /// the routes again, with the parts of the new one.
+#[derive(Clone)]
 pub struct MountedParts {
     /// The policies in force.
     pub decider: Arc<Decider>,

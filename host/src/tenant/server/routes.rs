@@ -131,6 +131,8 @@ fn new_cors_layer(config: &Config) -> CorsLayer {
         path == "/"
             || path == "/metrics"
             || path == "/account"
+            || path == "/console"
+            || path.starts_with("/console/")
             || path.starts_with("/account/")
             || path.starts_with("/u/")
             || path.starts_with("/dev/")

@@ -120,7 +120,7 @@ impl Person {
 }
 
 /// The hidden fields of a page's form with this action.
-pub(super) fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
+pub(crate) fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
     let form = page
         .split("<form ")
         .skip(1)

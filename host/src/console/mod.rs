@@ -1,0 +1,37 @@
+//! The operators' console: pages on which operators find users, see why they were linked, merge two
+//! accounts and undo a link.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `start` | the parts that the console is started with |
+//! | `routes` | the paths, and the headers of every response |
+//! | `home`, `users_page`, `user_page` | finding a user, and showing one |
+//! | `journal_pages`, `undo_page` | the journal, and undoing a link |
+//! | `merge_page`, `merge_form`, `merge_preview` | merging two accounts |
+//! | `visit` | one visit by an operator, and the forms that it may send |
+//! | `params` | the parameters of a visit |
+//! | `frame` | the parts that every page has |
+//! | `state` | the parts of the console |
+//! | `words` | times, accounts and entries in words |
+//! | `paths` | the addresses of the pages |
+//!
+//! Files use only files further down in this table.
+
+mod frame;
+mod home;
+mod journal_pages;
+mod merge_form;
+mod merge_page;
+mod merge_preview;
+mod params;
+mod paths;
+mod routes;
+mod start;
+mod state;
+mod undo_page;
+mod user_page;
+mod users_page;
+mod visit;
+mod words;
+
+pub use start::ConsoleParts;

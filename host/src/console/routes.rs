@@ -1,0 +1,56 @@
+//! The paths of the console, and the headers of its responses.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+
+use super::paths::{ENTRY, HOME, JOURNAL, MERGE, UNDO, USER, USERS};
+use super::state::Console;
+use super::visit::{Answer, ConsoleVisit, respond};
+use super::{home, journal_pages, merge_page, undo_page, user_page, users_page};
+
+/// The most bytes of a form.
+const FORM_BYTES: usize = 16 << 10;
+
+/// Renders the response to a visit.
+type Render = fn(&ConsoleVisit) -> Answer;
+
+/// Returns the pages.
+pub(super) fn router(console: &Arc<Console>) -> Router {
+    Router::new()
+        .route(HOME, show(home::show))
+        .route(USERS, show(users_page::show))
+        .route(USER, show(user_page::show))
+        .route(JOURNAL, show(journal_pages::list))
+        .route(ENTRY, show(journal_pages::show))
+        .route(UNDO, show(undo_page::show_effect).merge(submit(undo_page::undo)))
+        .route(MERGE, show(merge_page::preview).merge(submit(merge_page::merge)))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(middleware::map_response(add_headers))
+        .with_state(console.clone())
+}
+
+fn show(render: Render) -> MethodRouter<Arc<Console>> {
+    get(async move |State(console), request: Request| respond(console, request, render).await)
+}
+
+fn submit(render: Render) -> MethodRouter<Arc<Console>> {
+    post(async move |State(console), request: Request| respond(console, request, render).await)
+}
+
+/// Keeps pages out of caches, and from pages of other origins.
+async fn add_headers(mut response: Response) -> Response {
+    const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}
