@@ -8,6 +8,7 @@ mod readme;
 mod suites;
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,6 +61,21 @@ fn the_listings_of_document_003_run() {
 #[test]
 fn the_listings_of_document_004_run() {
     run("seed-004.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
+}
+
+/// The sample is not part of this repository: `LIGATURE_SAMPLE` names a checkout.
+#[test]
+fn auth0s_sample_runs_with_changes_of_its_configuration_alone() {
+    if std::env::var_os("LIGATURE_SAMPLE").is_none() {
+        let _ = writeln!(std::io::stderr(), "browser: the sample was not run: LIGATURE_SAMPLE is not set");
+        return;
+    }
+    run("sample.test.mjs", Setting { policy: Some("off-policy.json"), ..USUAL });
+}
+
+#[test]
+fn the_requests_of_auth0s_sample_are_answered() {
+    run("sample-requests.test.mjs", Setting { policy: Some("off-policy.json"), ..USUAL });
 }
 
 #[test]

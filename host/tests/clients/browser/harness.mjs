@@ -2,7 +2,7 @@
 // https, next to the tenant that host/tests/browser/main.rs started.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { dirname, join } from 'node:path';
@@ -45,25 +45,38 @@ export async function sent(to, kind) {
   return found;
 }
 
-/** A browser whose user has this home, and trusts what is trusted there. */
-export const launch = (home = setting('HOME')) =>
-  chromium.launch({
-    executablePath: setting('LIGATURE_CHROMIUM'),
-    env: { ...process.env, HOME: home },
-    args: [
-      // Containers run as root, which its sandbox does not.
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      // Playwright's own interception would answer preflights in our place.
-      '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost',
-    ],
-  });
+/** Options of a browser whose user has this home, and trusts what is trusted there. */
+const options = (home = setting('HOME')) => ({
+  executablePath: setting('LIGATURE_CHROMIUM'),
+  env: { ...process.env, HOME: home },
+  args: [
+    // Containers run as root, which its sandbox does not.
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    // Playwright's own interception would answer preflights in our place.
+    '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost',
+  ],
+});
+
+export const launch = (home) => chromium.launch(options(home));
+
+/**
+ * A browser that sends cookies to frames of another site. Debian's Chromium and private windows,
+ * as Playwright's usual ones are, keep them back.
+ */
+function launchWithForeignCookies(having) {
+  const profile = mkdtempSync(join(setting('LIGATURE_PLACE'), 'profile-'));
+  mkdirSync(join(profile, 'Default'));
+  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
+  writeFileSync(join(profile, 'Default/Preferences'), JSON.stringify(preferences));
+  return chromium.launchPersistentContext(profile, { ...options(), ...having });
+}
 
 // By its package.json auth0-js is a module, but most of its files are none:
 // esbuild finds nothing in them. Lock has an auth0-js of its own.
@@ -115,6 +128,7 @@ async function bundle(entry, { lock, older } = {}) {
 }
 
 const PAGES = {
+  '/': ['page-sample.js'],
   '/spa': ['page-spa.js'],
   '/auth0-js': ['page-auth0-js.js'],
   '/popup': ['page-auth0-js.js'],
@@ -187,7 +201,7 @@ const BLOCKED = [/ERR_NAME_NOT_RESOLVED/];
 
 /**
  * Starts browser and, unless a file has none, application for a file; `visit()`
- * is a new visitor's page. `middleware` of the https application comes before the pages.
+ * is a new visitor's page. `middleware` comes before the pages.
  */
 export function browsing({ applications = true, middleware } = {}) {
   const servers = [];
@@ -205,7 +219,7 @@ export function browsing({ applications = true, middleware } = {}) {
     if (applications) {
       const state = dirname(setting('LIGATURE_CA'));
       const tls = { cert: readFileSync(join(state, 'localhost.pem')), key: readFileSync(join(state, 'localhost-key.pem')) };
-      await serve(app, (handler) => createServer(handler));
+      await serve(app, (handler) => createServer(handler), middleware);
       await serve(secureApp, (handler) => createTlsServer(tls, handler), middleware);
     }
     browser = await launch();
@@ -221,10 +235,10 @@ export function browsing({ applications = true, middleware } = {}) {
   /**
    * A test with a visitor of its own. `expected` are console errors that belong
    * to it: Chromium reports every answer of 4xx as one. `having` are options of
-   * the visitor's browser.
+   * the visitor's browser. `foreignCookies`: it sends cookies to frames of another site.
    */
-  return (body, { expected = [], having = {} } = {}) => async (context) => {
-    const visitor = await browser.newContext(having);
+  return (body, { expected = [], having = {}, foreignCookies = false } = {}) => async (context) => {
+    const visitor = await (foreignCookies ? launchWithForeignCookies(having) : browser.newContext(having));
     visitor.setDefaultTimeout(PATIENCE);
     const said = [];
     const asked = [];
