@@ -54,7 +54,7 @@ const NOT_KEPT: [&str; 2] = ["S-32-control", "S-37-stale-copy"];
 /// Decides the case's event in a directory of its users, and expects the decision
 /// and the reasons of the case.
 fn check_as_event(file: &Path) -> Result<Completion, Failed> {
-    let case = Case::read(file)?;
+    let case = Case::read_file(file)?;
     let is_kept = !file.file_stem().is_some_and(|name| NOT_KEPT.iter().any(|it| name == *it));
     if !case.faults.is_empty() || case.exact_look_up || !is_kept {
         return Ok(Completion::ignored_with("no directory of ours has such faults, look-ups or users"));
@@ -100,7 +100,7 @@ fn check_hints(file: &Path) -> Result<Completion, Failed> {
 /// Records the case, plainly and with masked addresses, and expects that each recording is
 /// decided as the case was.
 fn check_replay(file: &Path) -> Result<(), Failed> {
-    let case = Case::read(file)?;
+    let case = Case::read_file(file)?;
     // A file ends with a line end, which the recording has not.
     let settings = PolicySettings::new(format!("{}\n", case.policy.text));
     let login = record_case(&[Policy { name: POLICY.name(), plugin: &POLICY, settings: &settings }], &case)?;
@@ -135,7 +135,7 @@ fn create(directory: &dyn Administration, users: &[User]) -> Result<(), Failed> 
 }
 
 fn check(name: &str, file: &Path) -> Result<(), Failed> {
-    let case = Case::read(file)?;
+    let case = Case::read_file(file)?;
     case.policy.check(&POLICY)?;
     let report = run_case(&POLICY, &case, false)?;
     let again = run_case(&POLICY, &case, false)?;

@@ -37,7 +37,7 @@ fuzz_target!(
 /// Used-up data gives defaults, under which two accounts link.
 fn decide_one_login(data: &mut Unstructured) -> Result<usize> {
     let policy = match POLICIES.get(data.int_in_range(0..=POLICIES.len())?) {
-        Some(text) => Policy::read(text).expect("a policy of the list"),
+        Some(text) => Policy::parse(text).expect("a policy of the list"),
         None => match Policy::read_and_check(data.arbitrary::<&str>()?) {
             Ok(policy) => policy,
             Err(_) => return Ok(0),
@@ -90,9 +90,10 @@ fn decide_one_login(data: &mut Unstructured) -> Result<usize> {
     Ok(links.len())
 }
 
-/// Asserts that an account has verified the address of the login.
+/// Asserts that an account has verified the address of the login, and is not blocked.
 fn assert_may_be_linked(account: &User, login: &User) {
     let id = &account.user_id;
+    assert!(!account.blocked, "{id} is blocked, and linked");
     assert_eq!(account.email_verified, Verification::Verified, "{id} is linked");
     let address = |user: &User| user.email.as_deref().unwrap_or_default().to_ascii_lowercase();
     assert!(!address(account).is_empty(), "{id} is linked without an address");

@@ -13,12 +13,12 @@ pub(crate) struct Account<'a> {
     pub(crate) state: LinkingState,
     /// The root identity's claim first, which the account has its id and its
     /// address from. Never empty.
-    claims: Vec<Claim<'a>>,
+    claims: Vec<AddressClaim<'a>>,
 }
 
 /// The claim of one identity about an address.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim<'a> {
+pub(crate) struct AddressClaim<'a> {
     /// The connection's name.
     pub(crate) connection: &'a str,
     /// The connection's strategy, which is the identity's provider.
@@ -34,7 +34,7 @@ pub(crate) struct Claim<'a> {
     pub(crate) trust: Trust,
 }
 
-impl Claim<'_> {
+impl AddressClaim<'_> {
     /// Whether the claim is about this address, in whatever case.
     pub(crate) fn is_of(&self, address: &str) -> bool {
         self.address.eq_ignore_ascii_case(address)
@@ -49,7 +49,7 @@ impl<'a> Account<'a> {
             None => (NO_CLAIM, &[][..]),
         };
         let mut claims = Vec::with_capacity(user.identities.len() + 1);
-        claims.push(Claim { address: user.email.as_deref().unwrap_or_default(), ..root });
+        claims.push(AddressClaim { address: user.email.as_deref().unwrap_or_default(), ..root });
         claims.extend(linked.iter().map(claim));
         for claim in &mut claims {
             claim.trust = trust(policy, claim);
@@ -71,7 +71,7 @@ impl<'a> Account<'a> {
             }
         }
         if !is_known {
-            let unknown = Claim { connection, strategy, ..NO_CLAIM };
+            let unknown = AddressClaim { connection, strategy, ..NO_CLAIM };
             account.claims.push(unknown);
         }
         account
@@ -86,17 +86,17 @@ impl<'a> Account<'a> {
     }
 
     /// The claim that the account's own address rests on.
-    pub(crate) fn root(&self) -> &Claim<'a> {
+    pub(crate) fn root(&self) -> &AddressClaim<'a> {
         self.claims.first().unwrap_or(&NO_CLAIM)
     }
 
     /// The claims of all other identities that lead into the account.
-    pub(crate) fn linked(&self) -> &[Claim<'a>] {
+    pub(crate) fn linked(&self) -> &[AddressClaim<'a>] {
         self.claims.get(1..).unwrap_or_default()
     }
 
     /// The claims of every identity that leads into the account.
-    pub(crate) fn claims(&self) -> &[Claim<'a>] {
+    pub(crate) fn claims(&self) -> &[AddressClaim<'a>] {
         &self.claims
     }
 
@@ -144,7 +144,7 @@ impl<'a> Account<'a> {
 }
 
 /// The claim of an unknown identity.
-const NO_CLAIM: Claim<'static> = Claim {
+const NO_CLAIM: AddressClaim<'static> = AddressClaim {
     connection: "",
     strategy: "",
     subject: "",
@@ -154,8 +154,8 @@ const NO_CLAIM: Claim<'static> = Claim {
 };
 
 /// The claim of an identity about its own address.
-fn claim(identity: &Identity) -> Claim<'_> {
-    Claim {
+fn claim(identity: &Identity) -> AddressClaim<'_> {
+    AddressClaim {
         connection: &identity.connection,
         strategy: &identity.provider,
         subject: &identity.user_id,

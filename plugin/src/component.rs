@@ -52,7 +52,7 @@ impl Settings for LinkUsersByEmail {
 
 impl SettingsWarnings for LinkUsersByEmail {
     fn warn(settings: String) -> Vec<Warning> {
-        let warnings = Policy::read(&settings).map(|policy| policy.warnings()).unwrap_or_default();
+        let warnings = Policy::parse(&settings).map(|policy| policy.warnings()).unwrap_or_default();
         let warning = |it: ligature_link_policy::Warning| Warning {
             key: it.key.to_owned(),
             attack: Some(it.attack).filter(|id| !id.is_empty()).map(str::to_owned),
@@ -63,7 +63,7 @@ impl SettingsWarnings for LinkUsersByEmail {
 }
 
 fn policy(settings: &str) -> Result<Policy, ApiError> {
-    Policy::read(settings).map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))
+    Policy::parse(settings).map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))
 }
 
 /// The host, as the contract offers it.

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 
 use ligature_link_policy::{Caution, OnMultiple, Policy, Primary};
 
-use crate::account::{Account, Claim};
+use crate::account::{Account, AddressClaim};
 use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};
 use crate::email::{self, Match};
 use crate::linking_state::PartedBy;
@@ -298,7 +298,7 @@ impl<'a> Situation<'a> {
 
     /// Whether an identity proves the login's address: its connection is trusted
     /// and calls just this address verified.
-    pub(crate) fn is_proved_by(&self, claim: &Claim) -> bool {
+    pub(crate) fn is_proved_by(&self, claim: &AddressClaim) -> bool {
         claim.is_verified
             && claim.trust == Trust::Trusted
             && self.is_one_address(claim.address, self.current.email())
@@ -332,9 +332,9 @@ impl<'a> Situation<'a> {
     /// or a link was mailed to it, and not to another address of the account.
     pub(crate) fn proves_mailbox(&self) -> bool {
         let (used, own) = (&self.input.event.connection.name, self.current.email());
-        let of_used = |claim: &&Claim| claim.connection == used;
+        let of_used = |claim: &&AddressClaim| claim.connection == used;
         let is_own_mailbox =
-            |claim: &Claim| claim.strategy == "email" && self.is_one_address(claim.address, own);
+            |claim: &AddressClaim| claim.strategy == "email" && self.is_one_address(claim.address, own);
         self.proves_now("email")
             && self.current.claims().iter().any(|claim| of_used(&claim))
             && self.current.claims().iter().filter(of_used).all(is_own_mailbox)

@@ -3,7 +3,7 @@
 
 use ligature_link_policy::{Policy, TrustedConnection, is_enterprise};
 
-use crate::account::Claim;
+use crate::account::AddressClaim;
 use crate::email;
 
 /// The trust in a connection for an address.
@@ -20,7 +20,7 @@ pub(crate) enum Trust {
 }
 
 /// The trust in the connection of a claim, for the claim's address.
-pub(crate) fn trust(policy: &Policy, claim: &Claim) -> Trust {
+pub(crate) fn trust(policy: &Policy, claim: &AddressClaim) -> Trust {
     let (connection, strategy) = (claim.connection, claim.strategy);
     if policy.verified_by_tenant.iter().any(|it| it == connection || it == strategy) {
         return Trust::ByTenantOnly;
@@ -70,7 +70,7 @@ pub(crate) enum Group<'a> {
 }
 
 /// The group of a claim's connection.
-pub(crate) fn find_group<'a>(policy: &'a Policy, claim: &Claim<'a>) -> Group<'a> {
+pub(crate) fn find_group<'a>(policy: &'a Policy, claim: &AddressClaim<'a>) -> Group<'a> {
     let groups = &policy.connection_groups;
     let holding = |wanted: &str| groups.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
     match holding(claim.connection).or_else(|| holding("*")) {

@@ -42,7 +42,7 @@ fn explained(settings: &str, email_verified: Verification) -> (PlannedOutcome, O
         settings: settings.to_owned(),
         trace: true,
     };
-    let policy = Policy::read(settings).expect("a policy");
+    let policy = Policy::parse(settings).expect("a policy");
     let input = Input {
         event: &event,
         policy: &policy,

@@ -49,7 +49,7 @@ fn reason(found: User, policy: &str) -> (String, String) {
         settings: String::new(),
         trace: false,
     };
-    let policy = Policy::read(policy).expect("a policy");
+    let policy = Policy::parse(policy).expect("a policy");
     let plan = decide(&Input {
         event: &event,
         policy: &policy,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use ureq::http::Method;
 
-use super::client::{Call, ManagementClient};
+use super::client::{ApiRequest, ManagementClient};
 use super::path::{path, with_parameter};
 use super::retry::Repeat;
 use super::users_api::{Named, UsersApi};
@@ -19,7 +19,7 @@ const PAGE: usize = 50;
 const MOST_PAGES: usize = 20;
 
 impl ManagementClient {
-    fn get(&self, segments: &[&str], need: Need) -> Result<Call, CallError> {
+    fn get(&self, segments: &[&str], need: Need) -> Result<ApiRequest, CallError> {
         self.call(Method::GET, segments, None, need)
     }
 
@@ -29,20 +29,20 @@ impl ManagementClient {
         segments: &[&str],
         json: Option<Value>,
         need: Need,
-    ) -> Result<Call, CallError> {
+    ) -> Result<ApiRequest, CallError> {
         let path = path(segments).map_err(|kind| self.error(kind))?;
         let repeat = if method == Method::GET { Repeat::Read } else { Repeat::Change };
-        Ok(Call { method, path, json, repeat, need })
+        Ok(ApiRequest { method, path, json, repeat, need })
     }
 
     /// Returns all entries of a list that comes in pages.
-    fn list(&self, first: Call, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
+    fn list(&self, first: ApiRequest, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
         let mut all: Vec<Named> = Vec::new();
         for number in 0..MOST_PAGES {
             let path = with_parameter(&first.path, "per_page", &PAGE.to_string());
             let path = with_parameter(&path, "page", &number.to_string());
-            let call = Call { path, json: None, method: first.method.clone(), ..first };
-            let page: Vec<Named> = self.read(&call, limit)?;
+            let call = ApiRequest { path, json: None, method: first.method.clone(), ..first };
+            let page: Vec<Named> = self.read_json(&call, limit)?;
             let (read, before) = (page.len(), all.len());
             for entry in page {
                 if all.iter().all(|known| known.id != entry.id) {
@@ -61,10 +61,10 @@ impl ManagementClient {
     /// Repeats a look-up whose answer is too long: a user who is not verified comes without
     /// `user_metadata`. Users write their own, and whoever signs up with an address must not
     /// make every look-up of it fail.
-    fn long_users(&self, mut call: Call, limit: TimeLimit) -> Result<Vec<User>, CallError> {
+    fn long_users(&self, mut call: ApiRequest, limit: TimeLimit) -> Result<Vec<User>, CallError> {
         call.path = with_parameter(&call.path, "fields", "user_metadata");
         call.path = with_parameter(&call.path, "include_fields", "false");
-        let short: Vec<User> = self.read(&call, limit)?;
+        let short: Vec<User> = self.read_json(&call, limit)?;
         let mut whole = Vec::with_capacity(short.len());
         for user in short {
             if !user.email_verified.is_verified() {
@@ -84,14 +84,14 @@ impl UsersApi for ManagementClient {
     fn users_by_email(&self, email: &str, limit: TimeLimit) -> Result<Vec<User>, CallError> {
         let mut call = self.get(&["users-by-email"], Need::READ_USERS)?;
         call.path = with_parameter(&call.path, "email", email);
-        match self.read(&call, limit) {
+        match self.read_json(&call, limit) {
             Err(CallError { kind: CallErrorKind::TooLong, .. }) => self.long_users(call, limit),
             answer => answer,
         }
     }
 
     fn user(&self, user_id: &str, limit: TimeLimit) -> Result<User, CallError> {
-        self.read(&self.get(&["users", user_id], Need::READ_USERS)?, limit)
+        self.read_json(&self.get(&["users", user_id], Need::READ_USERS)?, limit)
     }
 
     fn link(
@@ -102,7 +102,7 @@ impl UsersApi for ManagementClient {
     ) -> Result<Vec<Identity>, CallError> {
         let json = json!({"provider": identity.provider, "user_id": identity.user_id});
         let call = self.call(Method::POST, &["users", primary, "identities"], Some(json), Need::LINK)?;
-        self.read(&Call { repeat: Repeat::WithoutEffect, ..call }, limit)
+        self.read_json(&ApiRequest { repeat: Repeat::WithoutEffect, ..call }, limit)
     }
 
     fn unlink(
@@ -113,13 +113,13 @@ impl UsersApi for ManagementClient {
     ) -> Result<Vec<Identity>, CallError> {
         let segments = ["users", primary, "identities", identity.provider, identity.user_id];
         let call = self.call(Method::DELETE, &segments, None, Need::LINK)?;
-        self.read(&Call { repeat: Repeat::WithoutEffect, ..call }, limit)
+        self.read_json(&ApiRequest { repeat: Repeat::WithoutEffect, ..call }, limit)
     }
 
     fn patch_user(&self, user_id: &str, patch: &Value, limit: TimeLimit) -> Result<User, CallError> {
         let segments = ["users", user_id];
         let call = self.call(Method::PATCH, &segments, Some(patch.clone()), Need::WRITE_METADATA)?;
-        self.read(&call, limit)
+        self.read_json(&call, limit)
     }
 
     fn roles(&self, user_id: &str, limit: TimeLimit) -> Result<Vec<Named>, CallError> {

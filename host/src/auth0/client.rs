@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use ureq::http::Method;
 
-use super::answer::{Answer, SUSPENDED};
-use super::limiter::{Class, Limiter};
+use super::limiter::{Limiter, RequestClass};
+use super::response::{SUSPENDED, TenantResponse};
 use super::retry::{Repeat, retry};
 use super::token::{GrantedToken, MachineToken, MachineTokens};
 use super::transport::{Failure, Sending, Transport};
@@ -38,7 +38,7 @@ struct Tenant {
 }
 
 /// A call of the Management API.
-pub(super) struct Call {
+pub(super) struct ApiRequest {
     pub(super) method: Method,
     /// Path and query.
     pub(super) path: String,
@@ -118,7 +118,11 @@ impl ManagementClient {
     }
 
     /// Makes a call and reads the JSON of its answer.
-    pub(super) fn read<T: DeserializeOwned>(&self, call: &Call, limit: TimeLimit) -> Result<T, CallError> {
+    pub(super) fn read_json<T: DeserializeOwned>(
+        &self,
+        call: &ApiRequest,
+        limit: TimeLimit,
+    ) -> Result<T, CallError> {
         let answer = self.send(call, limit)?;
         let is_json = answer.is_json();
         let body = answer.into_body(&[]).map_err(|kind| self.error(kind))?;
@@ -126,7 +130,7 @@ impl ManagementClient {
     }
 
     /// Makes a call whose answer has no content, or JSON that does not matter.
-    pub(super) fn change(&self, call: &Call, limit: TimeLimit) -> Result<(), CallError> {
+    pub(super) fn change(&self, call: &ApiRequest, limit: TimeLimit) -> Result<(), CallError> {
         let answer = self.send(call, limit)?;
         let is_json = answer.is_json();
         let body = answer.into_body(&[]).map_err(|kind| self.error(kind))?;
@@ -136,7 +140,7 @@ impl ManagementClient {
         parse_json::<IgnoredAny>(&body, is_json).map(drop).map_err(|kind| self.error(kind))
     }
 
-    fn send(&self, call: &Call, limit: TimeLimit) -> Result<Answer, CallError> {
+    fn send(&self, call: &ApiRequest, limit: TimeLimit) -> Result<TenantResponse, CallError> {
         let json = call.json.as_ref().map(|json| json.to_string().into_bytes());
         let attempt = || self.attempt(call, json.as_deref(), limit);
         retry(&self.tenant.ambient, limit, call.repeat, attempt).map_err(|kind| self.error(kind))
@@ -147,7 +151,12 @@ impl ManagementClient {
     }
 
     /// Tries a call once; twice if the token is no longer accepted.
-    fn attempt(&self, call: &Call, json: Option<&[u8]>, limit: TimeLimit) -> Result<Answer, Failure> {
+    fn attempt(
+        &self,
+        call: &ApiRequest,
+        json: Option<&[u8]>,
+        limit: TimeLimit,
+    ) -> Result<TenantResponse, Failure> {
         let token = self.token(limit).map_err(Failure::lasting)?;
         match self.attempt_with(&token, call, json, limit) {
             Err(Failure { kind: CallErrorKind::Refused { status: 401, .. }, .. }) => {
@@ -162,14 +171,14 @@ impl ManagementClient {
     fn attempt_with(
         &self,
         token: &MachineToken,
-        call: &Call,
+        call: &ApiRequest,
         json: Option<&[u8]>,
         limit: TimeLimit,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<TenantResponse, Failure> {
         if let Some(refusal) = token.earlier_refusal(call.need) {
             return Err(Failure::lasting(refusal));
         }
-        let class = if call.method == Method::GET { Class::Read } else { Class::Write };
+        let class = if call.method == Method::GET { RequestClass::Read } else { RequestClass::Write };
         let permit = self
             .tenant
             .limiter
@@ -245,7 +254,7 @@ fn correlation_id(ambient: &Ambient) -> String {
 }
 
 /// Returns the answer if it reports success, with its body checked.
-pub(super) fn into_success(answer: Answer, secrets: &[&str]) -> Result<Answer, Failure> {
+pub(super) fn into_success(answer: TenantResponse, secrets: &[&str]) -> Result<TenantResponse, Failure> {
     if (200..=299).contains(&answer.status) && answer.body.is_ok() {
         return Ok(answer);
     }

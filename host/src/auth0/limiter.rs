@@ -18,7 +18,7 @@ const LONGEST_BLOCK: Duration = Duration::from_mins(1);
 
 /// The classes of requests, each of which a tenant limits by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum RequestClass {
     Read,
     Write,
 }
@@ -52,7 +52,7 @@ struct Allowance {
 
 /// Whether a request may be sent now.
 #[derive(Debug, PartialEq, Eq)]
-enum Turn {
+enum Admission {
     Now,
     /// Not before this much time has passed.
     After(Duration),
@@ -63,7 +63,7 @@ enum Turn {
 impl Bucket {
     /// Takes a request from the allowance, or returns when to ask again. `ahead` is the
     /// number of requests that wait already.
-    fn take(&mut self, now: Monotonic, left: Duration, ahead: u32) -> Turn {
+    fn take(&mut self, now: Monotonic, left: Duration, ahead: u32) -> Admission {
         if let Some(allowance) = &mut self.allowance {
             if now >= allowance.reset {
                 allowance.remaining = allowance.limit.saturating_sub(self.in_flight).max(1);
@@ -73,15 +73,15 @@ impl Bucket {
                 let periods = ahead / allowance.limit.max(1);
                 let wait = allowance.reset.since(now) + ASSUMED_PERIOD * periods;
                 return if wait >= left {
-                    Turn::TooLate(wait)
+                    Admission::TooLate(wait)
                 } else {
-                    Turn::After(allowance.reset.since(now))
+                    Admission::After(allowance.reset.since(now))
                 };
             }
             allowance.remaining -= 1;
         }
         self.in_flight = self.in_flight.saturating_add(1);
-        Turn::Now
+        Admission::Now
     }
 
     /// Follows the answer to one of the requests in flight. The others may not be part of
@@ -120,15 +120,15 @@ impl Limiter {
     /// # Errors
     ///
     /// The time to wait, at once, if the request could not be sent within its limit.
-    pub(super) fn acquire(&self, class: Class, limit: TimeLimit) -> Result<Permit<'_>, Duration> {
+    pub(super) fn acquire(&self, class: RequestClass, limit: TimeLimit) -> Result<Permit<'_>, Duration> {
         let mut buckets = self.lock();
         let mut ahead = buckets[class as usize].waiting;
         loop {
             let left = limit.left(&self.ambient);
             match buckets[class as usize].take(self.ambient.monotonic(), left, ahead) {
-                Turn::Now => return Ok(Permit { limiter: self, class }),
-                Turn::TooLate(wait) => return Err(wait),
-                Turn::After(wait) => {
+                Admission::Now => return Ok(Permit { limiter: self, class }),
+                Admission::TooLate(wait) => return Err(wait),
+                Admission::After(wait) => {
                     buckets[class as usize].waiting += 1;
                     let waited = self.answered.wait_timeout(buckets, wait);
                     buckets = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -148,7 +148,7 @@ impl Limiter {
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     limiter: &'a Limiter,
-    class: Class,
+    class: RequestClass,
 }
 
 impl Permit<'_> {
@@ -182,7 +182,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Bucket, Class, LONGEST_BLOCK, Limiter, Turn};
+    use super::{Admission, Bucket, LONGEST_BLOCK, Limiter, RequestClass};
     use crate::ambient::Ambient;
     use crate::auth0::TimeLimit;
     use crate::auth0::rate_headers::{Quota, RateHeaders};
@@ -208,7 +208,7 @@ mod tests {
     /// Sends a request and follows its answer.
     fn send(limiter: &Limiter, limit: TimeLimit, quota: Quota) {
         let rate = RateHeaders { quota: Some(quota), retry_after: None };
-        limiter.acquire(Class::Read, limit).unwrap().answered(&rate, false);
+        limiter.acquire(RequestClass::Read, limit).unwrap().answered(&rate, false);
     }
 
     #[test]
@@ -216,16 +216,16 @@ mod tests {
         let (clock, ambient) = ambient();
         let mut bucket = Bucket::default();
         let take = |bucket: &mut Bucket| bucket.take(ambient.monotonic(), LONG, 0);
-        assert_eq!(take(&mut bucket), Turn::Now);
+        assert_eq!(take(&mut bucket), Admission::Now);
         bucket.follow(ambient.monotonic(), quota(2, 1, 3));
-        assert_eq!(take(&mut bucket), Turn::Now);
-        assert_eq!(take(&mut bucket), Turn::After(seconds(3)));
+        assert_eq!(take(&mut bucket), Admission::Now);
+        assert_eq!(take(&mut bucket), Admission::After(seconds(3)));
         clock.advance(seconds(2));
-        assert_eq!(take(&mut bucket), Turn::After(seconds(1)));
+        assert_eq!(take(&mut bucket), Admission::After(seconds(1)));
         // The two requests in flight have no answer: one more is tried.
         clock.advance(seconds(1));
-        assert_eq!(take(&mut bucket), Turn::Now);
-        assert_eq!(take(&mut bucket), Turn::After(seconds(1)));
+        assert_eq!(take(&mut bucket), Admission::Now);
+        assert_eq!(take(&mut bucket), Admission::After(seconds(1)));
     }
 
     #[test]
@@ -234,11 +234,11 @@ mod tests {
         let mut bucket = Bucket::default();
         bucket.block(ambient.monotonic(), seconds(5));
         let mut take = |left, ahead| bucket.take(ambient.monotonic(), seconds(left), ahead);
-        assert_eq!(take(5, 0), Turn::TooLate(seconds(5)));
-        assert_eq!(take(6, 0), Turn::After(seconds(5)));
+        assert_eq!(take(5, 0), Admission::TooLate(seconds(5)));
+        assert_eq!(take(6, 0), Admission::After(seconds(5)));
         // A limit of one a second, and three requests before it.
-        assert_eq!(take(8, 3), Turn::TooLate(seconds(8)));
-        assert_eq!(take(9, 3), Turn::After(seconds(5)));
+        assert_eq!(take(8, 3), Admission::TooLate(seconds(8)));
+        assert_eq!(take(9, 3), Admission::After(seconds(5)));
     }
 
     #[test]
@@ -246,14 +246,14 @@ mod tests {
         let (_, ambient) = ambient();
         let (mut bucket, now) = (Bucket::default(), ambient.monotonic());
         for _ in 0..3 {
-            assert_eq!(bucket.take(now, LONG, 0), Turn::Now);
+            assert_eq!(bucket.take(now, LONG, 0), Admission::Now);
         }
         bucket.follow(now, quota(10, 3, 1));
-        assert_eq!(bucket.take(now, LONG, 0), Turn::Now);
-        assert_eq!(bucket.take(now, LONG, 0), Turn::After(seconds(1)));
+        assert_eq!(bucket.take(now, LONG, 0), Admission::Now);
+        assert_eq!(bucket.take(now, LONG, 0), Admission::After(seconds(1)));
         // An answer that was counted before allows no more.
         bucket.follow(now, quota(10, 9, 1));
-        assert_eq!(bucket.take(now, LONG, 0), Turn::After(seconds(1)));
+        assert_eq!(bucket.take(now, LONG, 0), Admission::After(seconds(1)));
     }
 
     #[test]
@@ -261,10 +261,10 @@ mod tests {
         let (clock, ambient) = ambient();
         let mut bucket = Bucket::default();
         bucket.follow(ambient.monotonic(), quota(10, 0, u64::MAX));
-        assert_eq!(bucket.take(ambient.monotonic(), LONG, 0), Turn::TooLate(LONGEST_BLOCK));
+        assert_eq!(bucket.take(ambient.monotonic(), LONG, 0), Admission::TooLate(LONGEST_BLOCK));
         bucket.block(ambient.monotonic(), seconds(u64::MAX));
         clock.advance(LONGEST_BLOCK);
-        assert_eq!(bucket.take(ambient.monotonic(), LONG, 0), Turn::Now);
+        assert_eq!(bucket.take(ambient.monotonic(), LONG, 0), Admission::Now);
     }
 
     #[test]
@@ -272,17 +272,17 @@ mod tests {
         let (_, ambient) = ambient();
         let (limiter, limit) = (Limiter::new(&ambient), TimeLimit::after(&ambient, seconds(1)));
         send(&limiter, limit, quota(2, 0, 2));
-        assert_eq!(limiter.acquire(Class::Read, limit).unwrap_err(), seconds(2));
-        assert!(limiter.acquire(Class::Write, limit).is_ok());
+        assert_eq!(limiter.acquire(RequestClass::Read, limit).unwrap_err(), seconds(2));
+        assert!(limiter.acquire(RequestClass::Write, limit).is_ok());
     }
 
     #[test]
     fn a_request_without_an_answer_ends_too() {
         let (_, ambient) = ambient();
         let (limiter, limit) = (Limiter::new(&ambient), TimeLimit::after(&ambient, seconds(1)));
-        drop(limiter.acquire(Class::Read, limit).unwrap());
-        assert_eq!(limiter.lock()[Class::Read as usize].in_flight, 0);
+        drop(limiter.acquire(RequestClass::Read, limit).unwrap());
+        assert_eq!(limiter.lock()[RequestClass::Read as usize].in_flight, 0);
         send(&limiter, limit, quota(2, 1, 2));
-        assert_eq!(limiter.lock()[Class::Read as usize].in_flight, 0);
+        assert_eq!(limiter.lock()[RequestClass::Read as usize].in_flight, 0);
     }
 }

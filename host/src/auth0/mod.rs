@@ -22,7 +22,7 @@
 //! | `call_error.rs`, `setup_error.rs` | the errors of calls, and of connecting |
 
 mod address;
-mod answer;
+
 mod call_error;
 mod calls;
 mod client;
@@ -32,6 +32,7 @@ mod limiter;
 mod need;
 mod path;
 mod rate_headers;
+mod response;
 mod retry;
 mod setup_error;
 #[cfg(feature = "hook")]

@@ -28,7 +28,7 @@ impl RateHeaders {
     ///
     /// Sources: Auth0, "Rate Limit Policy" (`X-RateLimit-*`, and `Auth0-RateLimit` of
     /// custom policies); RFC 9110, section 10.2.3 (`Retry-After`).
-    pub(super) fn read<'a>(header: impl Fn(&str) -> Option<&'a str>, local: Duration) -> Self {
+    pub(super) fn from_headers<'a>(header: impl Fn(&str) -> Option<&'a str>, local: Duration) -> Self {
         let now = header("date").and_then(http_date).unwrap_or(local);
         let number = |name| header(name).and_then(|text| text.trim().parse::<u64>().ok());
         let reset = number("x-ratelimit-reset").map(|at| Duration::from_secs(at).saturating_sub(now));
@@ -85,7 +85,7 @@ mod tests {
 
     fn read(headers: &[(&str, &str)], local: u64) -> RateHeaders {
         let find = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        RateHeaders::read(find, Duration::from_secs(local))
+        RateHeaders::from_headers(find, Duration::from_secs(local))
     }
 
     fn seconds(seconds: u64) -> Option<Duration> {

@@ -8,9 +8,9 @@ use ureq::http::{HeaderMap, Method, Request, Response};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, AsSendBody, Body, Proxy, Timeout};
 
-use super::answer::{Answer, BodyFault};
 use super::connect::{NamedConnector, NamedResolver, NotConnected};
 use super::rate_headers::{RateHeaders, http_date};
+use super::response::{BodyFault, TenantResponse};
 use super::{CallErrorKind, SetupError, TenantAddress, TimeLimit};
 use crate::ambient::Ambient;
 
@@ -115,7 +115,7 @@ impl Transport {
     /// # Errors
     ///
     /// If no answer arrives within the limit.
-    pub(super) fn send(&self, sending: &Sending<'_>, limit: TimeLimit) -> Result<Answer, Failure> {
+    pub(super) fn send(&self, sending: &Sending<'_>, limit: TimeLimit) -> Result<TenantResponse, Failure> {
         let left = limit.left(&self.ambient);
         if left.is_zero() {
             return Err(Failure::lasting(CallErrorKind::TimedOut { may_have_effect: false }));
@@ -124,7 +124,7 @@ impl Transport {
             Some(json) => self.run(sending, json, left),
             None => self.run(sending, (), left),
         };
-        response.map(|response| self.read(response)).map_err(|error| self.failure(&error))
+        response.map(|response| self.read_response(response)).map_err(|error| self.failure(&error))
     }
 
     /// Sends a request of another protocol to the tenant, and reads its answer, whatever
@@ -133,13 +133,20 @@ impl Transport {
     /// # Errors
     ///
     /// If no answer arrives within the limit.
-    pub(super) fn forward(&self, request: Request<Vec<u8>>, limit: TimeLimit) -> Result<Answer, Failure> {
+    pub(super) fn forward(
+        &self,
+        request: Request<Vec<u8>>,
+        limit: TimeLimit,
+    ) -> Result<TenantResponse, Failure> {
         let left = limit.left(&self.ambient);
         if left.is_zero() {
             return Err(Failure::lasting(CallErrorKind::TimedOut { may_have_effect: false }));
         }
         let request = self.agent.configure_request(request).timeout_global(Some(left)).build();
-        self.agent.run(request).map(|response| self.read(response)).map_err(|error| self.failure(&error))
+        self.agent
+            .run(request)
+            .map(|response| self.read_response(response))
+            .map_err(|error| self.failure(&error))
     }
 
     fn run(
@@ -162,10 +169,10 @@ impl Transport {
         self.agent.run(request)
     }
 
-    fn read(&self, mut response: Response<Body>) -> Answer {
+    fn read_response(&self, mut response: Response<Body>) -> TenantResponse {
         let header = |name: &str| text_of(response.headers(), name);
         self.note_time(header("date"));
-        let rate = RateHeaders::read(header, self.ambient.since_epoch());
+        let rate = RateHeaders::from_headers(header, self.ambient.since_epoch());
         let content_type = header("content-type").unwrap_or_default().to_owned();
         let location = header("location").map(str::to_owned);
         let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
@@ -174,7 +181,7 @@ impl Transport {
             ureq::Error::Timeout(_) => BodyFault::TimedOut,
             error => BodyFault::Broken(error.to_string()),
         });
-        Answer { status: response.status().as_u16(), content_type, location, rate, body }
+        TenantResponse { status: response.status().as_u16(), content_type, location, rate, body }
     }
 
     /// Returns what is known after an error. Only a connection that was never made

@@ -52,7 +52,7 @@ impl Args {
         let options = Options { allocator, concurrent_logins: self.threads.into(), ..Options::default() };
         let sandbox = self.plugin.start(options, ambient)?;
         let plugin = self.plugin.load(&sandbox)?;
-        let case = Case::read(&self.case).map_err(Exit::unreadable)?;
+        let case = Case::read_file(&self.case).map_err(Exit::unreadable)?;
         case.policy.check(&plugin)?;
         let load = BenchLoad { threads: self.threads.into(), time: Duration::from_secs_f64(self.seconds) };
         let bench = bench_case(&sandbox, &plugin, &case, load).map_err(|error| match error {

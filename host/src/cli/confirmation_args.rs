@@ -7,7 +7,7 @@ use crate::ambient::Ambient;
 use crate::auth0::{ClientCredentials, TenantAddress};
 use crate::directory::Location;
 use crate::hook::{ConfirmationSettings, Confirmations, describe_unaskable};
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 
 /// The options of the confirmation of accounts.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,11 @@ pub(super) struct ConfirmationArgs {
 
 impl ConfirmationArgs {
     /// The confirmation that the options describe, if they do.
-    pub(super) fn read(&self, directory: &str, ambient: &Ambient) -> Result<Option<Confirmations>, Exit> {
+    pub(super) fn read_confirmations(
+        &self,
+        directory: &str,
+        ambient: &Ambient,
+    ) -> Result<Option<Confirmations>, Exit> {
         let Some(public_url) = self.confirm_url.clone() else { return Ok(None) };
         let settings = ConfirmationSettings {
             public_url,
@@ -41,7 +45,7 @@ impl ConfirmationArgs {
 
     /// Returns the warning about a confirmation that is wanted, and not configured: by a policy that
     /// asks users, or by variables that are set for it.
-    pub(super) fn find_missing(&self, policies: &[Policy]) -> Option<String> {
+    pub(super) fn find_missing(&self, policies: &[LoadedPolicy]) -> Option<String> {
         if self.confirm_url.is_some() {
             return None;
         }
@@ -61,7 +65,7 @@ impl ConfirmationArgs {
     /// Checks the options, and that the tenant accepts the application and its callback, which is
     /// returned.
     pub(super) fn check(&self, directory: &str, ambient: &Ambient) -> Result<Option<String>, Exit> {
-        let confirmations = self.read(directory, ambient)?;
+        let confirmations = self.read_confirmations(directory, ambient)?;
         let checked = confirmations.map(|it| it.check()).transpose();
         Ok(checked.map_err(Exit::unreadable)?.map(String::from))
     }

@@ -108,7 +108,7 @@ impl JournalArgs {
     /// Reads the journal key, if one is named. An unreadable or malformed file is an exit
     /// with code 2.
     pub(super) fn key(&self) -> Result<Option<SealKey>, Exit> {
-        self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)
+        self.journal_key.as_deref().map(SealKey::read_file).transpose().map_err(Exit::unreadable)
     }
 
     pub(super) fn open(

@@ -22,7 +22,7 @@ use crate::directory::{Location, OpenMode, SetupFault};
 use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, ServeError, TlsFiles, bind, serve};
 use crate::limits::Limits;
 use crate::model::mask_addresses;
-use crate::policies::{PoliciesFile, Policy, PolicyEntry, Source};
+use crate::policies::{LoadedPolicy, PoliciesFile, PolicyEntry, Source};
 use crate::sandbox::{Allocator, Cancel, Options};
 use crate::service::EarlyEnd;
 use crate::terminal::{Text, bad, care, line};
@@ -104,7 +104,7 @@ enum Finding {
 }
 
 impl Finding {
-    fn of(is_configured: bool) -> Self {
+    fn from_configured(is_configured: bool) -> Self {
         if is_configured { Self::Usable } else { Self::Nothing }
     }
 }
@@ -133,7 +133,7 @@ impl Args {
         let early_end = EarlyEnd::listen();
         let log = log::start(self.log_format, ambient)?;
         let (secrets, tls) = (self.secrets()?, self.tls()?);
-        let confirmations = self.confirmation.read(&self.directory, ambient)?;
+        let confirmations = self.confirmation.read_confirmations(&self.directory, ambient)?;
         let sources = self.policy_sources(ambient)?;
         let listener = self.bind()?;
         let recorder = self.recorder.start(ambient)?;
@@ -183,10 +183,10 @@ impl Args {
         let confirmation = self.confirmation.check(&self.directory, ambient);
         let checks: [(&str, Result<Finding, Exit>); 7] = [
             ("secret", self.secrets().map(|_| Finding::Usable)),
-            ("certificate", self.tls().map(|tls| Finding::of(tls.is_some()))),
+            ("certificate", self.tls().map(|tls| Finding::from_configured(tls.is_some()))),
             ("directory", self.check_directory(ambient).map(|()| Finding::Usable)),
             ("policies", self.check_policies(ambient).map(|()| Finding::Usable)),
-            ("recordings", self.recorder.check().map(Finding::of)),
+            ("recordings", self.recorder.check().map(Finding::from_configured)),
             ("confirmation", confirmation.map(|url| callback = url).map(|()| Finding::Nothing)),
             ("address", self.check_address()),
         ];
@@ -239,7 +239,7 @@ impl Args {
         }
         let sources = self.policy_sources(ambient)?;
         let policies = sources.iter().map(|source| source.load(None, &Cancel::default()));
-        let policies: Vec<Policy> = policies.collect::<Result<_, _>>()?;
+        let policies: Vec<LoadedPolicy> = policies.collect::<Result<_, _>>()?;
         if let Some(warning) = self.confirmation.find_missing(&policies) {
             print_warning("confirmation", &warning);
         }

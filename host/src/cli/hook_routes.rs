@@ -48,7 +48,7 @@ impl HookRoutesArgs {
         let Some(secrets) = read_secrets_if_any(&self.hook_secret_file)? else { return Ok(None) };
         let TenantParts { on_failure, recorder, missing_lines } = tenant;
         let secrets = Arc::new(secrets);
-        let confirmations = self.confirmation.read("", ambient)?.map(Arc::new);
+        let confirmations = self.confirmation.read_confirmations("", ambient)?.map(Arc::new);
         let ambient = ambient.clone();
         Ok(Some(Box::new(move |MountedParts { decider, directory }| {
             let parts = HookParts {

@@ -33,7 +33,7 @@ impl Args {
             self.plugin.use_file(file);
         }
         let sandbox = self.plugin.sandbox(ambient)?;
-        let (name, bytes) = self.plugin.read(sandbox.limits())?;
+        let (name, bytes) = self.plugin.read_component(sandbox.limits())?;
         let inspection = while_compiling(&name, || sandbox.inspect(&name, &bytes))
             .map_err(|error| load_error(&name, &error))?;
         if self.json {

@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::directory::{Administration, ArrivalError, OpenMode, arrive};
 use crate::harness::{Case, read_event};
 use crate::model::{LoginEvent, Timestamp, mask_addresses};
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 use crate::reading::display_path;
 
 /// The options for the login, its directory and its policies.
@@ -58,7 +58,7 @@ impl<'a> LoginFile<'a> {
 /// A login that has arrived in a directory.
 pub(super) struct ArrivedLogin {
     pub(super) directory: Arc<dyn Administration>,
-    pub(super) policies: Vec<Policy>,
+    pub(super) policies: Vec<LoadedPolicy>,
     /// The event, with the user as the directory has it now.
     pub(super) event: Arc<LoginEvent>,
     /// The user id of the event.
@@ -85,8 +85,12 @@ impl LoginArgs {
     }
 
     /// Reads the case, with the policies that decide it.
-    pub(super) fn read_case(&self, case: &Path, policy_set: &PolicySet) -> Result<(Case, Vec<Policy>), Exit> {
-        policy_set.read_case(case, &self.overrides.read()?)
+    pub(super) fn read_case(
+        &self,
+        case: &Path,
+        policy_set: &PolicySet,
+    ) -> Result<(Case, Vec<LoadedPolicy>), Exit> {
+        policy_set.read_case(case, &self.overrides.read_overrides()?)
     }
 
     /// Opens the directory and lets the login of an event arrive in it.
@@ -97,7 +101,7 @@ impl LoginArgs {
         mode: OpenMode,
         ambient: &Ambient,
     ) -> Result<ArrivedLogin, Exit> {
-        let overrides = self.overrides.read()?;
+        let overrides = self.overrides.read_overrides()?;
         let event = read_event(file).map_err(Exit::unreadable)?;
         let policies = policy_set.policies_of_event(overrides.policy)?;
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), mode, ambient)?;

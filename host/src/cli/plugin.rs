@@ -96,7 +96,7 @@ impl PluginArgs {
     }
 
     pub(super) fn load(&self, sandbox: &Sandbox) -> Result<Plugin, Exit> {
-        let (name, bytes) = self.read(sandbox.limits())?;
+        let (name, bytes) = self.read_component(sandbox.limits())?;
         let loaded = match self.plugin {
             None => sandbox.load_trusted(&name, &bytes),
             Some(_) => while_compiling(&name, || sandbox.load(&name, &bytes)),
@@ -105,7 +105,10 @@ impl PluginArgs {
     }
 
     /// Reads the plugin. Returns its name in messages, and its bytes.
-    pub(super) fn read(&self, limits: &Limits) -> Result<(String, std::borrow::Cow<'static, [u8]>), Exit> {
+    pub(super) fn read_component(
+        &self,
+        limits: &Limits,
+    ) -> Result<(String, std::borrow::Cow<'static, [u8]>), Exit> {
         match &self.plugin {
             None => Ok((PLUGIN_NAME.to_owned(), PLUGIN.into())),
             Some(file) => {

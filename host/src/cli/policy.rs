@@ -76,7 +76,7 @@ struct CheckWarning<'a> {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let Command::Check { file, plugin, json } = self.command;
-        let document = PolicyDocument::read(&file)?;
+        let document = PolicyDocument::read_file(&file)?;
         let sandbox = plugin.sandbox(ambient)?;
         let plugin = plugin.load(&sandbox)?;
         let error = match document.check(&plugin) {

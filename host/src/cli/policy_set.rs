@@ -11,7 +11,7 @@ use crate::ambient::Ambient;
 use crate::harness::{Case, NamedPolicy};
 use crate::limits::Limits;
 use crate::model::Timestamp;
-use crate::policies::{PoliciesFile, Policy, PolicyDocument, Source, SourceError};
+use crate::policies::{LoadedPolicy, PoliciesFile, PolicyDocument, Source, SourceError};
 use crate::reading::{display_path, read_text};
 use crate::recording::Recording;
 use crate::sandbox::{Cancel, Options, Plugin};
@@ -53,9 +53,9 @@ pub(super) struct Overrides {
 
 impl OverrideArgs {
     /// Reads the policy document and the time; an unreadable one is an exit with code 2.
-    pub(super) fn read(&self) -> Result<Overrides, Exit> {
+    pub(super) fn read_overrides(&self) -> Result<Overrides, Exit> {
         let policy =
-            self.policy.as_deref().map(PolicyDocument::read).transpose().map_err(Exit::unreadable)?;
+            self.policy.as_deref().map(PolicyDocument::read_file).transpose().map_err(Exit::unreadable)?;
         Ok(Overrides { policy, now: self.now })
     }
 }
@@ -65,7 +65,7 @@ pub(super) enum PolicySet {
     /// One plugin, with each case's own policy document.
     Plugin(Arc<Plugin>),
     /// The policies of a policies file, in order.
-    InOrder(Vec<Policy>),
+    InOrder(Vec<LoadedPolicy>),
 }
 
 impl PolicySet {
@@ -107,8 +107,12 @@ impl PolicySet {
 
     /// Reads a case, and finds the policies that decide it. Each plugin has accepted its
     /// policy document.
-    pub(super) fn read_case(&self, file: &Path, overrides: &Overrides) -> Result<(Case, Vec<Policy>), Exit> {
-        let mut case = Case::read(file).map_err(Exit::unreadable)?;
+    pub(super) fn read_case(
+        &self,
+        file: &Path,
+        overrides: &Overrides,
+    ) -> Result<(Case, Vec<LoadedPolicy>), Exit> {
+        let mut case = Case::read_file(file).map_err(Exit::unreadable)?;
         if let Some(policy) = &overrides.policy {
             case.policy = policy.clone();
         }
@@ -117,7 +121,7 @@ impl PolicySet {
         Ok((case, policies))
     }
 
-    fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
+    fn policies_of_case(&self, case: &Case) -> Result<Vec<LoadedPolicy>, Exit> {
         let file = display_path(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {
@@ -152,7 +156,7 @@ impl PolicySet {
                         None => Ok(policy),
                         Some(document) => {
                             let settings = document.check(&policy.plugin)?;
-                            Ok(Policy { settings, ..policy })
+                            Ok(LoadedPolicy { settings, ..policy })
                         }
                     }
                 });
@@ -167,7 +171,7 @@ impl PolicySet {
         &self,
         case: &Case,
         recording: &Recording,
-    ) -> Result<Vec<Policy>, Exit> {
+    ) -> Result<Vec<LoadedPolicy>, Exit> {
         match (self, recording.policies.as_slice()) {
             (Self::InOrder(_), [only]) => {
                 let settings = Some(case.policy.clone());
@@ -180,7 +184,10 @@ impl PolicySet {
 
     /// Returns the policies of a login that is not a case. The document is for the one
     /// plugin; the policies of a policies file have their own.
-    pub(super) fn policies_of_event(&self, document: Option<PolicyDocument>) -> Result<Vec<Policy>, Exit> {
+    pub(super) fn policies_of_event(
+        &self,
+        document: Option<PolicyDocument>,
+    ) -> Result<Vec<LoadedPolicy>, Exit> {
         match self {
             Self::Plugin(plugin) => Ok(vec![policy_of_plugin(plugin, &document.unwrap_or_default())?]),
             Self::InOrder(all) => Ok(all.clone()),
@@ -195,9 +202,14 @@ fn find_duplicate(named: &[NamedPolicy]) -> Option<&str> {
     named.iter().enumerate().find(is_again).map(|(_, it)| it.name.as_str())
 }
 
-fn policy_of_plugin(plugin: &Arc<Plugin>, document: &PolicyDocument) -> Result<Policy, Exit> {
+fn policy_of_plugin(plugin: &Arc<Plugin>, document: &PolicyDocument) -> Result<LoadedPolicy, Exit> {
     let settings = document.check(plugin)?;
-    Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings, warnings: Arc::default() })
+    Ok(LoadedPolicy {
+        name: plugin.name().into(),
+        plugin: plugin.clone(),
+        settings,
+        warnings: Arc::default(),
+    })
 }
 
 /// Reads a policies file; one without a policy is an exit with code 2.

@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, OnFailure, UserKeeper};
 use crate::directory::OpenMode;
 use crate::harness::{Case, record_case};
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 use crate::reading::{STANDARD_INPUT, display_path};
 use crate::recording::{RecordedLogin, Redaction, decide_and_record, replay};
 use crate::terminal::{Json, Text};
@@ -52,7 +52,7 @@ impl Args {
             LoginFile::Event(event) => self.record_in_directory(event, &policy_set, ambient)?,
             LoginFile::Case(case) => {
                 let (case, policies) = self.login.read_case(case, &policy_set)?;
-                let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+                let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
                 record_case(&policies, &case).map_err(Exit::unreadable)?
             }
         };
@@ -80,7 +80,7 @@ impl Args {
     ) -> Result<RecordedLogin, Exit> {
         let ArrivedLogin { directory, policies, event, now, .. } =
             self.login.arrive(file, policy_set, OpenMode::DryRun, ambient)?;
-        let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+        let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
         let request = DecisionRequest { event: &event, now, trace: false, answer: None };
         let context = DecisionContext {
             directory,
@@ -98,7 +98,7 @@ fn check_replay(recorded: &Json, policy_set: &PolicySet) -> CommandResult {
     let case = Case::parse(Path::new(STANDARD_INPUT), recorded.as_str()).map_err(Exit::failed)?;
     let Some(recording) = case.recording.clone() else { return Ok(()) };
     let policies = policy_set.policies_of_recording(&case, &recording)?;
-    let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+    let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
     let request =
         DecisionRequest { event: &case.event, now: case.now, trace: false, answer: case.answer.as_ref() };
     let replayed = replay(&policies, request, &recording);

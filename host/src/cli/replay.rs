@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use results::{Outcome, ReplayedLogin, Results};
+use results::{ReplayOutcome, ReplayedLogin, Results};
 
 use super::case_files::list_case_files;
 use super::exit::describe_error;
@@ -18,7 +18,7 @@ use crate::decide::DecisionRequest;
 use crate::harness::Case;
 use crate::limits::Limits;
 use crate::model::mask_addresses;
-use crate::policies::{Policy, PolicyDocument};
+use crate::policies::{LoadedPolicy, PolicyDocument};
 use crate::reading::{InputError, display_path};
 use crate::recording::{Recording, reconsider, replay};
 use crate::terminal::Json;
@@ -67,7 +67,7 @@ struct Loaded<'a> {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let files = list_case_files(&self.paths)?;
-        let policy = self.policy.as_deref().map(PolicyDocument::read).transpose();
+        let policy = self.policy.as_deref().map(PolicyDocument::read_file).transpose();
         let policy = policy.map_err(Exit::unreadable)?;
         let mut loaded = Loaded { args: &self, policy, sets: Vec::new(), ambient };
         loaded.check_policies()?;
@@ -116,7 +116,7 @@ impl Loaded<'_> {
     }
 
     fn try_to_decide(&mut self, file: &Path) -> Result<ReplayedLogin, Exit> {
-        let mut case = Case::read(file).map_err(Exit::unreadable)?;
+        let mut case = Case::read_file(file).map_err(Exit::unreadable)?;
         let Some(recording) = case.recording.clone() else {
             let why = "this is a case without a recording; `ligature record` makes one of it";
             return Err(Exit::unreadable(InputError::for_file(file, why)));
@@ -125,13 +125,13 @@ impl Loaded<'_> {
             case.policy = policy.clone();
         }
         let policies = self.policies(&case, &recording)?;
-        let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+        let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
         let request =
             DecisionRequest { event: &case.event, now: case.now, trace: false, answer: case.answer.as_ref() };
         let outcome = if self.args.is_comparing() {
-            Outcome::Reconsidered(reconsider(&policies, request, &recording))
+            ReplayOutcome::Reconsidered(reconsider(&policies, request, &recording))
         } else {
-            Outcome::Replayed(replay(&policies, request, &recording))
+            ReplayOutcome::Replayed(replay(&policies, request, &recording))
         };
         Ok(ReplayedLogin {
             file: display_path(file),
@@ -142,7 +142,7 @@ impl Loaded<'_> {
         })
     }
 
-    fn policies(&mut self, case: &Case, recording: &Recording) -> Result<Vec<Policy>, Exit> {
+    fn policies(&mut self, case: &Case, recording: &Recording) -> Result<Vec<LoadedPolicy>, Exit> {
         let limits = recording.policies.first().map(|it| it.limits.clone()).unwrap_or_default();
         let is_changed = self.args.changed;
         let set = self.set(limits)?;

@@ -11,7 +11,7 @@ use crate::ambient::Ambient;
 use crate::directory::OpenMode;
 use crate::harness::{Case, DirectoryRun, Report, format_page, run_case_by_policies, run_case_in_directory};
 use crate::model::{ApiError, Decision, mask_addresses};
-use crate::policies::{Policy, PolicyDocument};
+use crate::policies::{LoadedPolicy, PolicyDocument};
 use crate::reading::display_path;
 use crate::terminal::Json;
 
@@ -52,7 +52,7 @@ impl Args {
             LoginFile::Event(event) => self.run_in_directory(event, &policy_set, ambient)?,
             LoginFile::Case(case) => {
                 let (case, policies) = self.login.read_case(case, &policy_set)?;
-                let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+                let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
                 let report =
                     run_case_by_policies(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
@@ -107,7 +107,7 @@ impl Args {
         };
         let request = case.event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
-        let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+        let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
         let DirectoryRun { mut report, user_id } =
             run_case_in_directory(&policies, &case, &directory, self.explain)?;
         // The decision `linked` names the user itself.

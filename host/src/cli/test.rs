@@ -17,7 +17,7 @@ use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
 use super::{CommandResult, Exit, FAILED, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
 use crate::harness::{CaseSnapshot, Comparison, run_case_by_policies};
-use crate::policies::{Policy, PolicyError};
+use crate::policies::{LoadedPolicy, PolicyError};
 use crate::reading::{InputError, STANDARD_INPUT};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
 
@@ -62,7 +62,7 @@ impl Args {
             return Err(Exit::unreadable(InputError::for_file(Path::new(STANDARD_INPUT), why)));
         }
         let files = list_case_files(&self.paths)?;
-        let overrides = self.overrides.read()?;
+        let overrides = self.overrides.read_overrides()?;
         let protected = files
             .iter()
             .fold(protect_environment_files(), |protected, file| protected.with_file(file, "a case"));
@@ -108,7 +108,7 @@ impl Args {
             ms: to_milliseconds(ambient.elapsed(start)),
         };
         let decided = policy_set.read_case(file, overrides).and_then(|(case, policies)| {
-            let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+            let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
             let report = run_case_by_policies(&policies, &case, false)?;
             Ok((case, report.failure.is_some(), report.to_snapshot()))
         });
@@ -123,7 +123,7 @@ impl Args {
             }
             Err(exit) => return Err(exit),
         };
-        let snapshot = CaseSnapshot::read(file)?;
+        let snapshot = CaseSnapshot::read_for(file)?;
         let name = line![format!(" {} ", file.display()), dim(&case.title)];
         let write =
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));

@@ -2,7 +2,7 @@
 
 use super::paths::path_of_user;
 use super::words::{describe_address, find_contact, find_name, format_time, format_time_or_never};
-use crate::merge::{MergePlan, MetadataChange};
+use crate::merge::{MergePlan, MetadataEffect};
 use crate::model::User;
 
 /// The most names of a kind on the page.
@@ -61,7 +61,7 @@ impl Effect {
             }
         };
         let changes = [("user_metadata", &plan.user_metadata), ("app_metadata", &plan.app_metadata)];
-        for (name, MetadataChange { stays, taken, overwritten, left }) in changes {
+        for (name, MetadataEffect { stays, taken, overwritten, left }) in changes {
             tell(overwritten, &format!("{name}, replaced"));
             tell(taken, &format!("{name}, taken over"));
             tell(left, &format!("{name}, lost"));

@@ -35,11 +35,11 @@ struct ChangedLogin {
     /// The same login, as that of the user that has the identity now.
     event: Arc<LoginEvent>,
     /// The change.
-    change: AccountChange,
+    change: RaceChange,
 }
 
 /// A change to the accounts by another login.
-enum AccountChange {
+enum RaceChange {
     /// The account became an identity of the owner, or the owner of the account.
     Linked { account: String, owner: String },
     /// An account was changed, and nothing was linked.
@@ -108,7 +108,7 @@ pub fn decide_until_settled<R>(
                 // A change without a link does not say who has the identity now:
                 // it does not replace an earlier link.
                 change = match latest {
-                    AccountChange::Changed => change.or(Some(latest)),
+                    RaceChange::Changed => change.or(Some(latest)),
                     latest => Some(latest),
                 };
                 continue;
@@ -153,11 +153,11 @@ fn read_afterwards(
         Some(before).filter(|it| owner.user_id != **it && has(it))
     };
     let change = match joined {
-        Some(account) => AccountChange::Linked { account: account.clone(), owner: owner.user_id.clone() },
+        Some(account) => RaceChange::Linked { account: account.clone(), owner: owner.user_id.clone() },
         None if owner.user_id != *decided_as => return AccountsAfterwards::Unlinked,
         // The login was denied on accounts that have changed; as they are now,
         // they may be linked.
-        None if is_denied => AccountChange::Changed,
+        None if is_denied => RaceChange::Changed,
         None => return AccountsAfterwards::Settled(FinalUser::User(owner)),
     };
     let event = Arc::new(merge_known_user(LoginEvent::clone(event), &owner));
@@ -179,8 +179,8 @@ fn read_holder(event: &LoginEvent, directory: &dyn Directory) -> Result<Option<A
 
 /// Adds the reason `RACE_LOST` to an outcome if another login has linked the accounts since
 /// the event was made. A login that proceeds is `linked` then.
-fn with_race_lost(change: Option<&AccountChange>, mut outcome: Outcome) -> Outcome {
-    let Some(AccountChange::Linked { account, owner }) = change else { return outcome };
+fn with_race_lost(change: Option<&RaceChange>, mut outcome: Outcome) -> Outcome {
+    let Some(RaceChange::Linked { account, owner }) = change else { return outcome };
     let detail = format!(
         "The event of this login does not show that {account} is an identity of {owner}; this login continues as {owner}."
     );

@@ -47,7 +47,7 @@ impl SealKey {
     /// # Errors
     ///
     /// If the file cannot be read, is readable by others, or contains no key.
-    pub fn read(file: &Path) -> Result<Self, KeyError> {
+    pub fn read_file(file: &Path) -> Result<Self, KeyError> {
         let name = || file.display().to_string();
         let text = read_secret_text(file).map_err(|why| KeyError::Unreadable { file: name(), why })?;
         let bytes = from_hexadecimal(text.trim()).ok_or_else(|| KeyError::NoKey { file: name() })?;

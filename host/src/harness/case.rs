@@ -141,7 +141,7 @@ impl Case {
     /// # Errors
     ///
     /// When it cannot be read or is not a case, with the place in it.
-    pub fn read(file: &Path) -> Result<Self, InputError> {
+    pub fn read_file(file: &Path) -> Result<Self, InputError> {
         Self::parse(file, &read_text(file)?)
     }
 

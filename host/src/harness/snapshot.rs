@@ -45,7 +45,7 @@ impl CaseSnapshot {
     /// # Errors
     ///
     /// When the snapshot cannot be read.
-    pub fn read(case_file: &Path) -> Result<Self, InputError> {
+    pub fn read_for(case_file: &Path) -> Result<Self, InputError> {
         let path = snapshot_path(case_file);
         let text = if path.exists() {
             let snapshot = read_insta(&path)?;

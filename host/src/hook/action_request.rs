@@ -12,12 +12,12 @@ use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
-use super::answer::Answer;
+use super::answer::ActionAnswer;
 use super::answer_gate::{AnswerGate, CloseOnDrop};
 use super::logins::{ActionLogin, Stage};
 use super::queue::Place;
-use super::refusal::Refusal;
-use super::signature::Claim;
+use super::refusal::RequestRefusal;
+use super::signature::UnverifiedSignature;
 use super::state::Hook;
 use crate::model::{LoginEvent, mask_addresses, mask_secrets, truncate};
 use crate::reading::parse_json;
@@ -56,7 +56,7 @@ struct Continue {
 }
 
 /// Reads the body of a request.
-type ReadBody = fn(&[u8]) -> Result<(LoginEvent, Stage), Refusal>;
+type ReadBody = fn(&[u8]) -> Result<(LoginEvent, Stage), RequestRefusal>;
 
 /// Answers `POST /v1/auth0/post-login`.
 pub(super) async fn post_login(
@@ -96,10 +96,10 @@ async fn respond(hook: &Arc<Hook>, from: SocketAddr, request: Request, read: Rea
     }
 }
 
-async fn answer(hook: &Arc<Hook>, request: Request, read: ReadBody) -> Result<Answer, Refusal> {
+async fn answer(hook: &Arc<Hook>, request: Request, read: ReadBody) -> Result<ActionAnswer, RequestRefusal> {
     // Everything that the headers alone show is refused before the body is read.
-    let claim = Claim::read(request.headers(), hook.ambient.since_epoch())?;
-    let body = hook.bodies.read(request.into_body()).await?;
+    let claim = UnverifiedSignature::from_headers(request.headers(), hook.ambient.since_epoch())?;
+    let body = hook.bodies.read_body(request.into_body()).await?;
     let signed = claim.verify(&body.bytes, &hook.secrets)?;
     let place = hook.queue.enter()?;
     // Only now: a request that finds no place may be sent again.
@@ -119,7 +119,7 @@ struct Work {
 }
 
 /// Decides a login within its time limit, which includes its wait in the queue.
-async fn decide_in_time(hook: &Arc<Hook>, work: Work, place: Place) -> Result<Answer, Refusal> {
+async fn decide_in_time(hook: &Arc<Hook>, work: Work, place: Place) -> Result<ActionAnswer, RequestRefusal> {
     let limit = hook.logins.time_limit();
     let gate = Arc::new(AnswerGate::default());
     let _closes = CloseOnDrop(gate.clone());
@@ -149,7 +149,7 @@ async fn decide_in_time(hook: &Arc<Hook>, work: Work, place: Place) -> Result<An
 
 /// The answer to a login that was not decided in time. The policies may still run; they
 /// can no longer change the directory.
-fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration, user: &str) -> Answer {
+fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration, user: &str) -> ActionAnswer {
     let ms = limit.as_millis();
     let (code, detail) = if gate.close() {
         let detail = format!(
@@ -163,18 +163,18 @@ fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration, user: &str) -> A
     hook.logins.answer_failure(user, code, detail)
 }
 
-fn read_post_login(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {
+fn read_post_login(body: &[u8]) -> Result<(LoginEvent, Stage), RequestRefusal> {
     let PostLogin { event, can_redirect, _answer: () } = parse_body(body)?;
     Ok((require_identity(event)?, Stage::PostLogin { can_redirect }))
 }
 
-fn read_continue(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {
+fn read_continue(body: &[u8]) -> Result<(LoginEvent, Stage), RequestRefusal> {
     let Continue { event, answer } = parse_body(body)?;
     Ok((require_identity(event)?, Stage::Continue { answer }))
 }
 
-fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let refuse = |why: String| Refusal::EventInvalid { why, user: read_user_id(body) };
+fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, RequestRefusal> {
+    let refuse = |why: String| RequestRefusal::EventInvalid { why, user: read_user_id(body) };
     let text =
         std::str::from_utf8(body).map_err(|_| refuse("it is not UTF-8; expected a JSON text".to_owned()))?;
     parse_json(text).map_err(|(place, message)| {
@@ -215,21 +215,21 @@ fn read_user_id(body: &[u8]) -> Option<String> {
     Some(truncate(&body.event.user.user_id, LONGEST_ID).into_owned())
 }
 
-fn require_identity(event: LoginEvent) -> Result<LoginEvent, Refusal> {
+fn require_identity(event: LoginEvent) -> Result<LoginEvent, RequestRefusal> {
     match event.identity() {
         Some(_) => Ok(event),
         None => {
             let id = mask_secrets(&event.user.user_id);
             let why =
                 format!("`event.user.user_id` is {:?}; expected `provider|id`", truncate(&id, LONGEST_ID));
-            Err(Refusal::EventInvalid { why, user: None })
+            Err(RequestRefusal::EventInvalid { why, user: None })
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, read_post_login};
+    use super::{RequestRefusal, read_post_login};
 
     fn refusal(body: &str) -> String {
         read_post_login(body.as_bytes()).unwrap_err().to_string()
@@ -262,7 +262,7 @@ mod tests {
                 r#"{{"event": {{"user": {{"user_id": "auth0|1", "user_metadata": {metadata}}}, "connection": {{"name": "db"}}}}}}"#
             );
             let refused = read_post_login(body.as_bytes()).unwrap_err();
-            let Refusal::EventInvalid { user, why } = refused else { panic!("{refused}") };
+            let RequestRefusal::EventInvalid { user, why } = refused else { panic!("{refused}") };
             let expected = (metadata != "{").then_some("auth0|1");
             assert_eq!(user.as_deref(), expected, "{metadata}");
             assert!(why.len() < 400, "{why}");

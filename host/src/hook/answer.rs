@@ -7,7 +7,7 @@ use crate::model::{Level, Metadata, Reason, mask_addresses};
 
 /// The answer to the Action: what it has to do, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Answer {
+pub(super) struct ActionAnswer {
     #[serde(flatten)]
     pub(super) action: Action,
     /// The reasons, for people and for the tenant's log. Addresses in them are masked.
@@ -43,7 +43,7 @@ impl Action {
     }
 }
 
-impl Answer {
+impl ActionAnswer {
     pub(super) fn new(action: Action, reasons: Vec<Reason>) -> Self {
         let mask = |text: String| mask_addresses(&text).into_owned();
         let mask_reason = |reason: Reason| Reason {
@@ -73,7 +73,7 @@ pub(super) fn new_reason(code: &'static str, level: Level, detail: String) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Answer, new_reason};
+    use super::{Action, ActionAnswer, new_reason};
     use crate::model::Level;
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         let mut reason = new_reason("CODE", Level::Info, "Both have ada@corp.com.".to_owned());
         reason.subject = vec!["samlp|corp|ada@corp.com".to_owned()];
         assert_eq!(
-            serde_json::to_string(&Answer::new(action, vec![reason])).unwrap(),
+            serde_json::to_string(&ActionAnswer::new(action, vec![reason])).unwrap(),
             r#"{"action":"set_primary_user","primary_user_id":"samlp|corp|ada@corp.com","reasons":[{"code":"CODE","level":"info","subject":["samlp|corp|a…@corp.com"],"detail":"Both have a…@corp.com."}]}"#
         );
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::{Body, Bytes, HttpBody};
 use tokio::sync::Notify;
 
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::request_limits::{BODY_BYTES, BODY_TIME};
 use crate::service::listener::open_file_limit;
 
@@ -104,23 +104,23 @@ impl BodyMemory {
     }
 
     /// Reads a body within its time and its size.
-    pub(super) async fn read(&self, body: Body) -> Result<HeldBody, Refusal> {
+    pub(super) async fn read_body(&self, body: Body) -> Result<HeldBody, RequestRefusal> {
         match tokio::time::timeout(BODY_TIME, self.read_parts(body)).await {
             Ok(read) => read,
-            Err(_) => Err(Refusal::BodySlow),
+            Err(_) => Err(RequestRefusal::BodySlow),
         }
     }
 
-    async fn read_parts(&self, body: Body) -> Result<HeldBody, Refusal> {
+    async fn read_parts(&self, body: Body) -> Result<HeldBody, RequestRefusal> {
         let reader = Reader::begin(&self.0);
         let mut body = pin!(body);
         loop {
             let frame = tokio::select! {
-                () = reader.displaced.notified() => return Err(Refusal::BodiesFull),
+                () = reader.displaced.notified() => return Err(RequestRefusal::BodiesFull),
                 frame = poll_fn(|context| body.as_mut().poll_frame(context)) => frame,
             };
             let Some(frame) = frame else { return reader.end() };
-            let frame = frame.map_err(|_| Refusal::BodyBroken)?;
+            let frame = frame.map_err(|_| RequestRefusal::BodyBroken)?;
             if let Ok(part) = frame.into_data() {
                 reader.add(&part)?;
             }
@@ -143,17 +143,17 @@ impl Reader {
     }
 
     /// Adds a part, for which older bodies make room.
-    fn add(&self, part: &[u8]) -> Result<(), Refusal> {
+    fn add(&self, part: &[u8]) -> Result<(), RequestRefusal> {
         let bodies = &mut *lock(&self.memory);
-        let arrived = bodies.arriving.get(&self.number).ok_or(Refusal::BodiesFull)?.bytes.len();
+        let arrived = bodies.arriving.get(&self.number).ok_or(RequestRefusal::BodiesFull)?.bytes.len();
         if arrived + part.len() > BODY_BYTES {
-            return Err(Refusal::BodyTooLarge);
+            return Err(RequestRefusal::BodyTooLarge);
         }
         while bodies.free < part.len() {
             // An empty body would free nothing. The body itself may be the oldest one.
             let oldest =
                 bodies.arriving.iter().find(|(_, body)| !body.bytes.is_empty()).map(|(number, _)| *number);
-            let oldest = oldest.filter(|oldest| *oldest < self.number).ok_or(Refusal::BodiesFull)?;
+            let oldest = oldest.filter(|oldest| *oldest < self.number).ok_or(RequestRefusal::BodiesFull)?;
             bodies.displace(oldest);
         }
         bodies.free -= part.len();
@@ -164,8 +164,8 @@ impl Reader {
     }
 
     /// Returns the whole body. Its bytes stay taken.
-    fn end(self) -> Result<HeldBody, Refusal> {
-        let body = lock(&self.memory).arriving.remove(&self.number).ok_or(Refusal::BodiesFull)?;
+    fn end(self) -> Result<HeldBody, RequestRefusal> {
+        let body = lock(&self.memory).arriving.remove(&self.number).ok_or(RequestRefusal::BodiesFull)?;
         Ok(HeldBody { bytes: body.bytes.into(), memory: self.memory.clone() })
     }
 }
@@ -188,25 +188,25 @@ mod tests {
     use axum::body::Body;
 
     use super::{BodyMemory, HeldBody, Reader, lock};
-    use crate::hook::refusal::Refusal;
+    use crate::hook::refusal::RequestRefusal;
     use crate::hook::request_limits::BODY_BYTES;
 
-    fn read(memory: &BodyMemory, bytes: usize) -> Result<HeldBody, Refusal> {
+    fn read(memory: &BodyMemory, bytes: usize) -> Result<HeldBody, RequestRefusal> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(memory.read(Body::from(vec![b'x'; bytes])))
+        runtime.block_on(memory.read_body(Body::from(vec![b'x'; bytes])))
     }
 
     #[test]
     fn all_bodies_together_take_a_bounded_memory() {
         let memory = BodyMemory::with_limits(10, 10);
-        assert_eq!(read(&memory, 11).unwrap_err(), Refusal::BodiesFull);
+        assert_eq!(read(&memory, 11).unwrap_err(), RequestRefusal::BodiesFull);
         let first = read(&memory, 8).unwrap();
         assert_eq!(first.bytes.len(), 8);
-        assert_eq!(read(&memory, 3).unwrap_err(), Refusal::BodiesFull);
+        assert_eq!(read(&memory, 3).unwrap_err(), RequestRefusal::BodiesFull);
         assert_eq!(first.into_bytes().len(), 8);
         assert_eq!(read(&memory, 10).unwrap().bytes.len(), 10);
         assert_eq!(read(&memory, 0).unwrap().bytes.len(), 0);
-        assert_eq!(read(&BodyMemory::new(), BODY_BYTES + 1).unwrap_err(), Refusal::BodyTooLarge);
+        assert_eq!(read(&BodyMemory::new(), BODY_BYTES + 1).unwrap_err(), RequestRefusal::BodyTooLarge);
     }
 
     /// Strangers send all of a body but its last byte, over as many connections as fill the memory.
@@ -218,8 +218,8 @@ mod tests {
         let whole = read(&memory, 15).unwrap();
         assert_eq!(whole.bytes.len(), 15);
         // The two oldest ones have made room. The others stay.
-        assert_eq!(held[0].add(b"x").unwrap_err(), Refusal::BodiesFull);
-        assert_eq!(held[1].add(b"x").unwrap_err(), Refusal::BodiesFull);
+        assert_eq!(held[0].add(b"x").unwrap_err(), RequestRefusal::BodiesFull);
+        assert_eq!(held[1].add(b"x").unwrap_err(), RequestRefusal::BodiesFull);
         assert_eq!(held[2].add(b"xxxxx"), Ok(()));
         drop((held, whole));
         assert_eq!(lock(&memory.0).free, 100, "every byte is free again");

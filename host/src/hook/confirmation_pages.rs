@@ -14,9 +14,9 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::confirmation_end::Ended;
-use super::confirmations::{Confirmations, DECLINE, LOG_IN, at};
+use super::confirmations::{Confirmations, DECLINE, LOG_IN, join_path};
 use super::open_question::{CookieScope, OpenQuestion, is_foreign_form, user_agent};
-use super::question::{Answered, Digest, Question};
+use super::question::{Digest, Question, SealedAnswer};
 use super::return_form::{ReturnClaims, continue_url, return_page, sign};
 use super::sealing::{Purpose, open, seal};
 use super::state::Hook;
@@ -99,7 +99,7 @@ pub(super) struct CallbackParams {
 }
 
 /// One visit of a browser.
-pub(super) struct BrowserVisit {
+pub(super) struct ConfirmationVisit {
     hook: Arc<Hook>,
     confirmations: Arc<Confirmations>,
     headers: HeaderMap,
@@ -111,7 +111,7 @@ pub(super) async fn ask(
     headers: HeaderMap,
     Query(params): Query<AskParams>,
 ) -> Response {
-    BrowserVisit { hook, confirmations, headers }.ask(params)
+    ConfirmationVisit { hook, confirmations, headers }.ask(params)
 }
 
 /// `POST /v1/confirm/login`: sends the user to the tenant's login.
@@ -120,7 +120,7 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(form): Form<PageForm>,
 ) -> Response {
-    BrowserVisit { hook, confirmations, headers }.ask_tenant(move |visit| visit.log_in(&form)).await
+    ConfirmationVisit { hook, confirmations, headers }.ask_tenant(move |visit| visit.log_in(&form)).await
 }
 
 /// `GET /v1/confirm/callback`: the tenant's answer to the login.
@@ -129,7 +129,7 @@ pub(super) async fn callback(
     headers: HeaderMap,
     Query(params): Query<CallbackParams>,
 ) -> Response {
-    BrowserVisit { hook, confirmations, headers }.ask_tenant(move |visit| visit.finish(&params)).await
+    ConfirmationVisit { hook, confirmations, headers }.ask_tenant(move |visit| visit.finish(&params)).await
 }
 
 /// `POST /v1/confirm/decline`: the user does not link now.
@@ -138,10 +138,10 @@ pub(super) async fn decline(
     headers: HeaderMap,
     Form(form): Form<PageForm>,
 ) -> Response {
-    BrowserVisit { hook, confirmations, headers }.decline(&form)
+    ConfirmationVisit { hook, confirmations, headers }.decline(&form)
 }
 
-impl BrowserVisit {
+impl ConfirmationVisit {
     /// Does work that asks the tenant, if there is a turn for it.
     async fn ask_tenant(self, work: impl FnOnce(Self) -> Response + Send + 'static) -> Response {
         let Ok(turn) = self.confirmations.turns.clone().try_acquire_owned() else {
@@ -248,7 +248,7 @@ impl BrowserVisit {
         if is_form && is_foreign_form(&self.headers, &self.confirmations.public_url) {
             return Err(Box::new(self.end(Ended::ForeignForm, None, None)));
         }
-        let opened = self.cookies().read(&self.headers, self.hook.secrets.keys());
+        let opened = self.cookies().read_question(&self.headers, self.hook.secrets.keys());
         let Some((opened, secret)) = opened.filter(|(opened, _)| is_meant(opened)) else {
             return Err(Box::new(self.end(Ended::NoQuestion, None, None)));
         };
@@ -277,8 +277,8 @@ impl BrowserVisit {
             name: question.name.as_deref(),
             email: question.email.as_deref(),
             error,
-            log_in: at(public_url, LOG_IN).into(),
-            decline: at(public_url, DECLINE).into(),
+            log_in: join_path(public_url, LOG_IN).into(),
+            decline: join_path(public_url, DECLINE).into(),
         };
         (self.keep(opened, secret), page::respond(StatusCode::OK, shown.render(), &nonce)).into_response()
     }
@@ -289,7 +289,7 @@ impl BrowserVisit {
         let now = self.confirmations.now();
         // The accounts in question are not needed any more.
         let question = Question { candidates: Vec::new(), name: None, ..question.clone() };
-        let answered = Answered { question, proof, expires: now + ANSWER_LIFE };
+        let answered = SealedAnswer { question, proof, expires: now + ANSWER_LIFE };
         let issuer = self.confirmations.oidc.issuer();
         let returned = self.hook.secrets.keys().get(secret).and_then(|secret| {
             let answer = seal(secret, Purpose::Answer, &answered, self.confirmations.ambient.random())?;
@@ -357,7 +357,7 @@ fn accept(question: &Question, proved: ProvedLogin) -> Result<Proof, (&'static s
     if user_id == question.current {
         return Err(("same_account", SAME_ACCOUNT));
     }
-    if !question.candidates.contains(&Digest::of(&user_id)) {
+    if !question.candidates.contains(&Digest::of_text(&user_id)) {
         return Err(("other_account", OTHER_ACCOUNT));
     }
     if !email_verified {

@@ -7,14 +7,14 @@ use aws_lc_rs::hmac;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
-use super::question::{AnswerFault, Answered, BrowserTraits, Digest, Question, count_prompts};
+use super::question::{AnswerFault, BrowserTraits, Digest, Question, SealedAnswer, count_prompts};
 use super::sealing::{Purpose, open, seal};
 use super::secrets::Secrets;
 use crate::ambient::Ambient;
 use crate::auth0::{ClientCredentials, SetupError, TenantAddress};
 use crate::model::{LoginEvent, Step, StepAnswer, User, truncate};
 use crate::oidc::{OidcClient, OidcError};
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 
 /// The time in which a question can be answered, in seconds.
 ///
@@ -78,7 +78,7 @@ pub struct Confirmations {
 }
 
 /// A suggestion of a policy, about which the user is asked.
-pub(super) struct Suggestion<'a> {
+pub(super) struct SuggestedStep<'a> {
     pub(super) step: Step,
     pub(super) candidates: &'a [String],
     /// Whether the tenant is asked for a second factor.
@@ -104,7 +104,7 @@ impl Confirmations {
             error => error.into(),
         });
         let tenant: TenantAddress = tenant?;
-        let redirect_uri = at(&public_url, CALLBACK);
+        let redirect_uri = join_path(&public_url, CALLBACK);
         let oidc = OidcClient::new(&tenant, settings.credentials, redirect_uri, ambient)?;
         let turns = Arc::new(Semaphore::new(MOST_AT_TENANT));
         Ok(Self { public_url, connection: settings.connection, oidc, turns, ambient: ambient.clone() })
@@ -118,7 +118,7 @@ impl Confirmations {
     /// If the tenant does not answer as a tenant does, or refuses the application.
     pub fn check(&self) -> Result<Url, ConfirmationError> {
         self.oidc.check().map_err(|error: OidcError| ConfirmationError::Unreachable(error.to_string()))?;
-        Ok(at(&self.public_url, CALLBACK))
+        Ok(join_path(&self.public_url, CALLBACK))
     }
 
     /// Returns whether a login is one to prove an account. It is decided with the login that
@@ -132,8 +132,8 @@ impl Confirmations {
     pub(super) fn ask(
         &self,
         (event, user): (&LoginEvent, &User),
-        suggestion: Suggestion<'_>,
-        policy: &Policy,
+        suggestion: SuggestedStep<'_>,
+        policy: &LoadedPolicy,
         secret: &hmac::Key,
     ) -> Option<Redirect> {
         let name = user.rest.get("name").and_then(|name| name.as_str());
@@ -142,7 +142,7 @@ impl Confirmations {
             email: event.user.email.clone(),
             name: name.map(|name| truncate(name, LONGEST_NAME).into_owned()),
             connection: event.connection.name.clone(),
-            candidates: suggestion.candidates.iter().map(|id| Digest::of(id)).collect(),
+            candidates: suggestion.candidates.iter().map(|id| Digest::of_text(id)).collect(),
             step: suggestion.step,
             second_factor: suggestion.second_factor,
             policy: Digest::of_policy(policy),
@@ -156,23 +156,23 @@ impl Confirmations {
         };
         // Users can choose their names, and control characters take six bytes each.
         let token = put(&question).or_else(|| put(&Question { name: None, ..question }))?;
-        Some(Redirect { url: at(&self.public_url, ASK).into(), token })
+        Some(Redirect { url: join_path(&self.public_url, ASK).into(), token })
     }
 
     /// Reads an answer that the Action has brought back, for the policies in force.
-    pub(super) fn read(
+    pub(super) fn read_answer(
         &self,
         sealed: Option<&str>,
         (event, user): (&LoginEvent, &User),
-        policies: &[Policy],
+        policies: &[LoadedPolicy],
         secrets: &Secrets,
     ) -> Result<StepAnswer, AnswerFault> {
         let sealed = sealed.ok_or(AnswerFault::Missing)?;
-        let (answered, _): (Answered, usize) =
+        let (answered, _): (SealedAnswer, usize) =
             open(secrets.keys(), Purpose::Answer, sealed).ok_or(AnswerFault::Altered)?;
         answered.check(event, user, self.now())?;
-        let Answered { question, proof, .. } = answered;
-        let asked = |policy: &&Policy| Digest::of_policy(policy) == question.policy;
+        let SealedAnswer { question, proof, .. } = answered;
+        let asked = |policy: &&LoadedPolicy| Digest::of_policy(policy) == question.policy;
         let policy = policies.iter().find(asked).ok_or(AnswerFault::OtherPolicy)?;
         Ok(StepAnswer { step: question.step, proof, policy: Some(policy.name.to_string()) })
     }
@@ -187,7 +187,7 @@ impl Confirmations {
 pub(super) type SharedConfirmations = Arc<Confirmations>;
 
 /// The URL of a path of this service, below the public URL.
-pub(super) fn at(public_url: &Url, path: &str) -> Url {
+pub(super) fn join_path(public_url: &Url, path: &str) -> Url {
     let mut url = public_url.clone();
     url.set_path(&[public_url.path().trim_end_matches('/'), path].concat());
     url
@@ -223,7 +223,7 @@ fn parse_public_url(text: &str) -> Result<Url, ConfirmationError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASK, at, parse_public_url};
+    use super::{ASK, join_path, parse_public_url};
 
     #[test]
     fn browsers_reach_the_page_over_https() {
@@ -233,7 +233,7 @@ mod tests {
             ("http://localhost:4490", "http://localhost:4490/v1/confirm"),
             ("http://[::1]:4490/", "http://[::1]:4490/v1/confirm"),
         ] {
-            assert_eq!(at(&parse_public_url(url).unwrap(), ASK).as_str(), page);
+            assert_eq!(join_path(&parse_public_url(url).unwrap(), ASK).as_str(), page);
         }
         for (url, why) in [
             ("hook.example.com", "no URL"),

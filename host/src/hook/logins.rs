@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{Action, Answer, new_reason};
+use super::answer::{Action, ActionAnswer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
-use super::confirmations::{SharedConfirmations, Suggestion};
+use super::confirmations::{SharedConfirmations, SuggestedStep};
 use super::login_hosts::LoginHosts;
 use super::metrics::Metrics;
 use super::question::AnswerFault;
@@ -18,7 +18,7 @@ use crate::model::{
     ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
     truncate,
 };
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::service::decision_log::log_policy_run;
@@ -63,7 +63,7 @@ pub(super) enum Stage {
 }
 
 /// The result of asking a user.
-enum Asked {
+enum AskResult {
     /// The redirect to the question.
     Redirect(Action),
     /// The user was blocked after the login began.
@@ -73,7 +73,7 @@ enum Asked {
 /// A login whose user has arrived in the directory.
 struct Arrived<'a> {
     /// The user's id as the tenant knows it.
-    said: &'a str,
+    user_id: &'a str,
     event: Arc<LoginEvent>,
     gate: &'a Arc<AnswerGate>,
     now: Timestamp,
@@ -94,18 +94,18 @@ impl Logins {
 
     /// Decides a login: its user arrives in the directory, the policies decide, and the
     /// login is counted, unless the user is asked first.
-    pub(super) fn decide(&self, login: ActionLogin, gate: &Arc<AnswerGate>) -> Answer {
+    pub(super) fn decide(&self, login: ActionLogin, gate: &Arc<AnswerGate>) -> ActionAnswer {
         let ActionLogin { event, stage, secret } = login;
-        let (said, now) = (event.user.user_id.clone(), self.ambient.now());
+        let (user_id, now) = (event.user.user_id.clone(), self.ambient.now());
         self.hosts.notice(&event);
         let event = match arrive(&*self.directory, event, now) {
             Ok(event) => Arc::new(event),
-            Err(error) => return self.answer_failed_arrival(&said, &error),
+            Err(error) => return self.answer_failed_arrival(&user_id, &error),
         };
         if event.account().blocked {
             return refuse_blocked(event.account(), Vec::new());
         }
-        let arrived = Arrived { said: &said, event, gate, now, secret };
+        let arrived = Arrived { user_id: &user_id, event, gate, now, secret };
         if self.confirmations.as_ref().is_some_and(|it| it.is_proof(&arrived.event)) {
             return self.answer_proof(&arrived);
         }
@@ -116,7 +116,7 @@ impl Logins {
     }
 
     /// Decides a login before the user was asked.
-    fn decide_first(&self, arrived: &Arrived<'_>, can_redirect: bool) -> Answer {
+    fn decide_first(&self, arrived: &Arrived<'_>, can_redirect: bool) -> ActionAnswer {
         let loaded = self.decider.policies();
         let can_prompt = can_redirect && self.confirmations.is_some();
         let mut decided = self.run_policies(&loaded, arrived, None, can_prompt);
@@ -126,11 +126,11 @@ impl Logins {
                 false => None,
             };
             match asked {
-                Some(Asked::Redirect(action)) => {
+                Some(AskResult::Redirect(action)) => {
                     self.note_decision(arrived, &decided);
-                    return Answer::new(action, decided.outcome.reasons);
+                    return ActionAnswer::new(action, decided.outcome.reasons);
                 }
-                Some(Asked::Blocked(user)) => {
+                Some(AskResult::Blocked(user)) => {
                     self.note_decision(arrived, &decided);
                     return refuse_blocked(&user, decided.outcome.reasons);
                 }
@@ -146,7 +146,7 @@ impl Logins {
     }
 
     fn audit_unaskable(&self, arrived: &Arrived<'_>) {
-        let user = mask_addresses(arrived.said);
+        let user = mask_addresses(arrived.user_id);
         tracing::warn!(target: "audit", %user, "a user cannot be asked");
         self.metrics.count_confirmation("not_asked");
     }
@@ -154,25 +154,25 @@ impl Logins {
     /// Asks the user, unless the question cannot be put.
     fn ask(
         &self,
-        loaded: &[Policy],
+        loaded: &[LoadedPolicy],
         arrived: &Arrived<'_>,
         decided: &LoginDecision<Guard>,
         (step, candidates): (Step, &[String]),
-    ) -> Option<Asked> {
+    ) -> Option<AskResult> {
         let confirmations = self.confirmations.as_ref()?;
         let FinalUser::User(user) = &decided.final_user else { return None };
         // As it is now: the prompt has been counted since the event, and the answer is compared with it.
         let user = self.directory.get(&user.user_id).ok()?.user;
         if user.blocked {
-            return Some(Asked::Blocked(user));
+            return Some(AskResult::Blocked(user));
         }
         let name = &decided.steps.last()?.policy;
         let policy = loaded.iter().find(|policy| *policy.name == **name)?;
         let secret = self.secrets.keys().get(arrived.secret)?;
         let second_factor = step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
-        let suggestion = Suggestion { step, candidates, second_factor };
+        let suggestion = SuggestedStep { step, candidates, second_factor };
         let redirect = confirmations.ask((&arrived.event, &user), suggestion, policy, secret)?;
-        Some(Asked::Redirect(Action::Redirect { url: redirect.url, token: redirect.token }))
+        Some(AskResult::Redirect(Action::Redirect { url: redirect.url, token: redirect.token }))
     }
 
     /// Returns whether one of the accounts has a second factor. A policy that asks for another
@@ -185,12 +185,12 @@ impl Logins {
 
     /// Decides a login after the user was asked. Without an answer that counts and suffices, the
     /// user has declined.
-    fn decide_answered(&self, arrived: &Arrived<'_>, sealed: Option<&str>) -> Answer {
+    fn decide_answered(&self, arrived: &Arrived<'_>, sealed: Option<&str>) -> ActionAnswer {
         let loaded = self.decider.policies();
         let user = match self.directory.get(&arrived.event.user.user_id) {
             Ok(stored) => Some(stored.user),
             Err(ApiError::NotFound(_)) => None,
-            Err(error) => return self.answer_failed_directory(arrived.said, &error),
+            Err(error) => return self.answer_failed_directory(arrived.user_id, &error),
         };
         let answer = self.read_answer(&loaded, (arrived, user.as_deref()), sealed);
         // The event may be older than the prompt, which it does not count then.
@@ -211,17 +211,17 @@ impl Logins {
 
     fn read_answer(
         &self,
-        loaded: &[Policy],
+        loaded: &[LoadedPolicy],
         (arrived, user): (&Arrived<'_>, Option<&User>),
         sealed: Option<&str>,
     ) -> Result<StepAnswer, AnswerFault> {
         let confirmations = self.confirmations.as_ref().ok_or(AnswerFault::NotConfigured)?;
         let user = user.ok_or(AnswerFault::OtherUser)?;
-        confirmations.read(sealed, (&arrived.event, user), loaded, &self.secrets)
+        confirmations.read_answer(sealed, (&arrived.event, user), loaded, &self.secrets)
     }
 
     fn refuse_answer(&self, arrived: &Arrived<'_>, fault: AnswerFault) -> Reason {
-        let user = mask_addresses(arrived.said);
+        let user = mask_addresses(arrived.user_id);
         tracing::warn!(target: "audit", %user, why = %fault, "an answer to a question does not count");
         self.metrics.count_confirmation("answer_refused");
         let detail = format!("The answer to the question does not count: {fault}.");
@@ -229,7 +229,7 @@ impl Logins {
     }
 
     fn refuse_proof(&self, arrived: &Arrived<'_>) -> Reason {
-        let user = mask_addresses(arrived.said);
+        let user = mask_addresses(arrived.user_id);
         tracing::warn!(target: "audit", %user, "an answer to a question does not suffice");
         self.metrics.count_confirmation("answer_insufficient");
         let detail = "The policy asks for more than the user has proved.";
@@ -237,22 +237,22 @@ impl Logins {
     }
 
     /// Answers a login by which a user proves an account for another login.
-    fn answer_proof(&self, arrived: &Arrived<'_>) -> Answer {
+    fn answer_proof(&self, arrived: &Arrived<'_>) -> ActionAnswer {
         let detail = "This login proves an account for another login, which is decided by itself.";
         let reasons = vec![new_reason("CONFIRMATION_LOGIN", Level::Info, detail.to_owned())];
         log_decision(arrived, None, "proceed", &reasons);
-        self.answer_user(arrived, arrived.event.account(), Answer::new(Action::Proceed, reasons))
+        self.answer_user(arrived, arrived.event.account(), ActionAnswer::new(Action::Proceed, reasons))
     }
 
     fn run_policies(
         &self,
-        loaded: &[Policy],
+        loaded: &[LoadedPolicy],
         arrived: &Arrived<'_>,
         answer: Option<&StepAnswer>,
         can_prompt: bool,
     ) -> LoginDecision<Guard> {
         let Arrived { event, gate, now, .. } = arrived;
-        let policies: Vec<_> = loaded.iter().map(Policy::borrowed).collect();
+        let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
         let request = DecisionRequest { event, now: *now, trace: false, answer };
         let gated = GatedDirectory { directory: self.directory.clone(), gate: (*gate).clone() };
         let context = DecisionContext {
@@ -283,10 +283,10 @@ impl Logins {
     }
 
     /// Turns a decision into an answer. The user is not asked.
-    fn answer_decision(&self, arrived: &Arrived<'_>, decided: LoginDecision<Guard>) -> Answer {
+    fn answer_decision(&self, arrived: &Arrived<'_>, decided: LoginDecision<Guard>) -> ActionAnswer {
         self.note_decision(arrived, &decided);
         if let FinalUser::Gone = decided.final_user {
-            let user = mask_addresses(arrived.said);
+            let user = mask_addresses(arrived.user_id);
             tracing::warn!(target: "audit", %user, code = "USER_NOT_FOUND", "the user of a login is not in the directory");
         }
         let (reasons, app_metadata) = (decided.outcome.reasons, decided.app_metadata);
@@ -295,39 +295,39 @@ impl Logins {
             (FinalUser::User(user), _) => self.answer_user(
                 arrived,
                 &user,
-                Answer { app_metadata, ..Answer::new(Action::Proceed, reasons) },
+                ActionAnswer { app_metadata, ..ActionAnswer::new(Action::Proceed, reasons) },
             ),
             (FinalUser::Denied | FinalUser::Gone, Decision::Deny { message }) => {
-                Answer::new(Action::Deny { message }, reasons)
+                ActionAnswer::new(Action::Deny { message }, reasons)
             }
             // The link was made. The tenant checks by itself that the primary has the identity.
             (FinalUser::Unknown(_), Decision::Linked { primary }) => {
-                Answer::new(Action::SetPrimaryUser { primary_user_id: primary }, reasons)
+                ActionAnswer::new(Action::SetPrimaryUser { primary_user_id: primary }, reasons)
             }
-            (FinalUser::Unknown(error), _) => self.answer_failed_directory(arrived.said, &error),
+            (FinalUser::Unknown(error), _) => self.answer_failed_directory(arrived.user_id, &error),
             (FinalUser::Denied | FinalUser::Gone, _) => {
                 let message = "This account no longer exists.".to_owned();
-                Answer::new(Action::Deny { message }, reasons)
+                ActionAnswer::new(Action::Deny { message }, reasons)
             }
         }
     }
 
     /// Counts a login that goes on as this user, and returns the answer: the given one if the
     /// tenant knows the login as that user's.
-    fn answer_user(&self, arrived: &Arrived<'_>, user: &User, proceed: Answer) -> Answer {
-        let Arrived { said, event, now, .. } = arrived;
+    fn answer_user(&self, arrived: &Arrived<'_>, user: &User, proceed: ActionAnswer) -> ActionAnswer {
+        let Arrived { user_id, event, now, .. } = arrived;
         let request = event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         // Failing to count a login does not make the login fail.
         if let Err(error) = self.directory.count_login(&user.user_id, *now, ip) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
-        if user.user_id == *said {
+        if user.user_id == *user_id {
             return proceed;
         }
         // Without a mark: Auth0 does not document which of the two users it would write to.
         let action = Action::SetPrimaryUser { primary_user_id: user.user_id.clone() };
-        Answer { action, app_metadata: None, ..proceed }
+        ActionAnswer { action, app_metadata: None, ..proceed }
     }
 
     fn confirmation_unavailable(&self, can_redirect: bool) -> Reason {
@@ -341,28 +341,28 @@ impl Logins {
         new_reason("CONFIRMATION_UNAVAILABLE", Level::Finding, detail)
     }
 
-    fn answer_failed_arrival(&self, said: &str, error: &ArrivalError) -> Answer {
+    fn answer_failed_arrival(&self, user_id: &str, error: &ArrivalError) -> ActionAnswer {
         match error {
-            ArrivalError::Directory(error) => self.answer_failed_directory(said, error),
+            ArrivalError::Directory(error) => self.answer_failed_directory(user_id, error),
             error => {
                 let detail = format!("The login could not be decided: {error}.");
-                self.answer_failure(said, "EVENT_CONTRADICTS_DIRECTORY", detail)
+                self.answer_failure(user_id, "EVENT_CONTRADICTS_DIRECTORY", detail)
             }
         }
     }
 
-    fn answer_failed_directory(&self, said: &str, error: &ApiError) -> Answer {
+    fn answer_failed_directory(&self, user_id: &str, error: &ApiError) -> ActionAnswer {
         let detail = format!("The directory failed: {}.", error.to_sentence());
-        self.answer_failure(said, "DIRECTORY_FAILED", detail)
+        self.answer_failure(user_id, "DIRECTORY_FAILED", detail)
     }
 
     /// Logs that a login was not decided, and returns the answer.
-    pub(super) fn answer_failure(&self, said: &str, code: &'static str, detail: String) -> Answer {
+    pub(super) fn answer_failure(&self, user_id: &str, code: &'static str, detail: String) -> ActionAnswer {
         tracing::error!(
-            target: "audit", user = %mask_addresses(said), code, detail = %mask_addresses(&detail),
+            target: "audit", user = %mask_addresses(user_id), code, detail = %mask_addresses(&detail),
             on_failure = ?self.on_failure, "a login could not be decided"
         );
-        Answer::after_failure(self.on_failure, code, detail)
+        ActionAnswer::after_failure(self.on_failure, code, detail)
     }
 }
 
@@ -397,11 +397,11 @@ fn audit_link(arrived: &Arrived<'_>, policy: Option<&str>, primary: &str, reason
     );
 }
 
-fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> Answer {
+fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> ActionAnswer {
     let user = mask_addresses(&user.user_id);
     tracing::warn!(target: "audit", %user, "a blocked user was refused");
     let detail = format!("{user} is blocked in the directory.");
     reasons.insert(0, new_reason("USER_BLOCKED", Level::Info, detail));
     // Source: Auth0, the message of a login of a blocked user.
-    Answer::new(Action::Deny { message: "user is blocked".to_owned() }, reasons)
+    ActionAnswer::new(Action::Deny { message: "user is blocked".to_owned() }, reasons)
 }

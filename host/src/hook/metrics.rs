@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::answer::Answer;
+use super::answer::ActionAnswer;
 use super::queue::Queue;
 use crate::directory::DirectoryState;
 use crate::service::MissingLines;
@@ -75,7 +75,7 @@ impl Metrics {
     }
 
     /// Counts an answer by its action, and its reasons: those of the policy and of the service.
-    pub(super) fn count_answer(&self, answer: &Answer) {
+    pub(super) fn count_answer(&self, answer: &ActionAnswer) {
         self.answers.get_or_create(&KindLabel { kind: answer.action.kind() }).inc();
         self.decisions.count_reasons(&answer.reasons);
     }

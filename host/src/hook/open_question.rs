@@ -71,7 +71,11 @@ impl CookieScope {
     }
 
     /// Opens the question that the browser keeps. Returns the secret's number too.
-    pub(super) fn read(self, headers: &HeaderMap, secrets: &[hmac::Key]) -> Option<(OpenQuestion, usize)> {
+    pub(super) fn read_question(
+        self,
+        headers: &HeaderMap,
+        secrets: &[hmac::Key],
+    ) -> Option<(OpenQuestion, usize)> {
         let sent = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
         let mut cookies = sent.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
         let (_, value) = cookies.find(|(name, _)| *name == self.name())?;
@@ -91,5 +95,5 @@ pub(super) fn is_foreign_form(headers: &HeaderMap, public_url: &Url) -> bool {
 /// Returns the digest of the browser's user agent, as the tenant reports it in an event.
 pub(super) fn user_agent(headers: &HeaderMap) -> Option<Digest> {
     let sent = headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
-    sent.filter(|it| !it.is_empty()).map(Digest::of)
+    sent.filter(|it| !it.is_empty()).map(Digest::of_text)
 }

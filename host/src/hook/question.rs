@@ -7,7 +7,7 @@ use ligature_linking_marks::{LINKING, linking};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{LoginEvent, Proof, Step, User};
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 
 /// A question to the user of one login. It is bound to the login: to its user, address,
 /// browser and prompt, and to the policy that asks.
@@ -38,7 +38,7 @@ pub(super) struct Question {
 
 /// The answer of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Answered {
+pub(super) struct SealedAnswer {
     pub(super) question: Question,
     /// The proof of the other account; none if the user declined.
     pub(super) proof: Option<Proof>,
@@ -58,14 +58,14 @@ pub(super) struct BrowserTraits {
 pub(super) struct Digest(String);
 
 impl Digest {
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn of_text(text: &str) -> Self {
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
         Self(URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]))
     }
 
     /// The digest of a policy: of its name, its plugin and its document.
-    pub(super) fn of_policy(policy: &Policy) -> Self {
-        Self::of(&format!("{}\n{}\n{}", policy.name, policy.plugin.sha256(), policy.settings.sha256()))
+    pub(super) fn of_policy(policy: &LoadedPolicy) -> Self {
+        Self::of_text(&format!("{}\n{}\n{}", policy.name, policy.plugin.sha256(), policy.settings.sha256()))
     }
 }
 
@@ -75,7 +75,7 @@ impl BrowserTraits {
         // Absent where the page's own header is: without a text, or without one in ASCII.
         let is_readable =
             |text: &&str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
-        let user_agent = text("user_agent").filter(is_readable).map(Digest::of);
+        let user_agent = text("user_agent").filter(is_readable).map(Digest::of_text);
         Self { ip: text("ip").map(str::to_owned), user_agent }
     }
 }
@@ -109,7 +109,7 @@ pub(super) enum AnswerFault {
     OtherPolicy,
 }
 
-impl Answered {
+impl SealedAnswer {
     /// Checks that the answer belongs to this login. `user` is the user as the directory has
     /// it now, and `now` the time in seconds since 1970.
     pub(super) fn check(&self, event: &LoginEvent, user: &User, now: u64) -> Result<(), AnswerFault> {
@@ -145,7 +145,7 @@ fn is_same_address(one: &Option<String>, other: &Option<String>) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{AnswerFault, Answered, BrowserTraits, Digest, Question, count_prompts};
+    use super::{AnswerFault, BrowserTraits, Digest, Question, SealedAnswer, count_prompts};
     use crate::model::{LoginEvent, Step, User};
 
     fn event(changes: impl FnOnce(&mut Value)) -> LoginEvent {
@@ -168,15 +168,15 @@ mod tests {
             email: asked.user.email.clone(),
             name: None,
             connection: asked.connection.name.clone(),
-            candidates: vec![Digest::of("auth0|1")],
+            candidates: vec![Digest::of_text("auth0|1")],
             step: Step::ReauthenticateCandidate,
             second_factor: false,
-            policy: Digest::of("policy"),
+            policy: Digest::of_text("policy"),
             prompt: count_prompts(&asked.user),
             browser: BrowserTraits::of_event(&asked),
             expires: 900,
         };
-        Answered { question, proof: None, expires: 120 }.check(event, user, now)
+        SealedAnswer { question, proof: None, expires: 120 }.check(event, user, now)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 
 /// The size of the queue.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +42,8 @@ impl Queue {
     }
 
     /// Takes a place, if there is one.
-    pub(super) fn enter(&self) -> Result<Place, Refusal> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| Refusal::QueueFull)?;
+    pub(super) fn enter(&self) -> Result<Place, RequestRefusal> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| RequestRefusal::QueueFull)?;
         Ok(Place { place, turns: self.turns.clone() })
     }
 

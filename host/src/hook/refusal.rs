@@ -16,7 +16,7 @@ const ON_FAILURE: HeaderName = HeaderName::from_static("x-ligature-on-failure");
 
 /// The reason why a request is not decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum RequestRefusal {
     #[error("the request is not signed: it has no header {0}")]
     NotSigned(&'static str),
     #[error("the header x-ligature-signature is malformed; expected `v1=` and 64 hexadecimal digits")]
@@ -66,7 +66,7 @@ pub(super) enum Refusal {
     Failed,
 }
 
-impl Refusal {
+impl RequestRefusal {
     /// Returns the stable code for programs.
     pub(super) fn code(&self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for RequestRefusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let message: Cow<'static, str> = self.to_string().into();

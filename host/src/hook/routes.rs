@@ -15,7 +15,7 @@ use super::action_request::{continue_login, post_login};
 use super::confirmation_pages::{add_referrer_policy, ask, callback, decline, log_in};
 use super::confirmations::{ASK, CALLBACK, DECLINE, LOG_IN};
 use super::readiness::readyz;
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::state::Hook;
 
 /// The paths that the Action asks.
@@ -29,13 +29,13 @@ const FORM_BYTES: usize = 4 << 10;
 
 /// Returns all routes.
 pub(super) fn router(hook: &Arc<Hook>) -> Router {
-    let failed = |_: Box<dyn std::any::Any + Send>| Refusal::Failed.into_response();
+    let failed = |_: Box<dyn std::any::Any + Send>| RequestRefusal::Failed.into_response();
     action_routes(hook)
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .fallback(async || Refusal::NotFound)
-        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .fallback(async || RequestRefusal::NotFound)
+        .method_not_allowed_fallback(async || RequestRefusal::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(failed))
         .layer(middleware::from_fn_with_state(hook.clone(), observe_request))
         .with_state(hook.clone())

@@ -78,7 +78,7 @@ impl Secret {
     /// # Errors
     ///
     /// If the file cannot be read, or if other users may read it.
-    pub fn read(file: &Path) -> Result<Self, SecretError> {
+    pub fn read_file(file: &Path) -> Result<Self, SecretError> {
         let origin = file.display().to_string();
         match read_secret_file(file) {
             Ok(bytes) => {
@@ -195,11 +195,11 @@ mod tests {
             std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         };
         write(&[0xf5; 40]);
-        let refused = Secrets::new(&[Secret::read(&file).unwrap()]).unwrap_err().to_string();
+        let refused = Secrets::new(&[Secret::read_file(&file).unwrap()]).unwrap_err().to_string();
         assert!(refused.contains("is no text in UTF-8"), "{refused}");
         // An editor of Windows may begin a text with a mark.
         write(format!("\u{feff}{}\r\n", "xy".repeat(16)).as_bytes());
-        assert_eq!(Secret::read(&file).unwrap().bytes, "xy".repeat(16).into_bytes());
+        assert_eq!(Secret::read_file(&file).unwrap().bytes, "xy".repeat(16).into_bytes());
     }
 
     #[test]

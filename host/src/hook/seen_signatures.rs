@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::request_limits::WINDOW;
 use super::signature::Signed;
 
@@ -37,13 +37,13 @@ impl SeenSignatures {
     /// every other one while the memory is full, because to forget one would allow its
     /// replay. A signature that has expired while its request was read is refused, because it may have
     /// been forgotten.
-    pub(super) fn accept(&self, signed: &Signed, since_epoch: Duration) -> Result<(), Refusal> {
+    pub(super) fn accept(&self, signed: &Signed, since_epoch: Duration) -> Result<(), RequestRefusal> {
         let mut prefix = Prefix::default();
         prefix.copy_from_slice(&signed.tag[..16]);
         let oldest = since_epoch.saturating_sub(WINDOW).as_secs();
         if signed.timestamp < oldest {
             let seconds = since_epoch.as_secs().abs_diff(signed.timestamp);
-            return Err(Refusal::ClockOff { is_ahead: false, seconds });
+            return Err(RequestRefusal::ClockOff { is_ahead: false, seconds });
         }
         let mut by_time = self.by_time.lock().unwrap_or_else(PoisonError::into_inner);
         let by_time = &mut *by_time;
@@ -51,10 +51,10 @@ impl SeenSignatures {
             by_time.count -= expired.remove().len();
         }
         if by_time.seconds.get(&signed.timestamp).is_some_and(|seen| seen.contains(&prefix)) {
-            return Err(Refusal::Replayed);
+            return Err(RequestRefusal::Replayed);
         }
         if by_time.count >= self.most {
-            return Err(Refusal::TooManySignatures);
+            return Err(RequestRefusal::TooManySignatures);
         }
         by_time.count += 1;
         by_time.seconds.entry(signed.timestamp).or_default().insert(prefix);
@@ -67,7 +67,7 @@ mod tests {
     use std::time::Duration;
 
     use super::SeenSignatures;
-    use crate::hook::refusal::Refusal;
+    use crate::hook::refusal::RequestRefusal;
     use crate::hook::signature::Signed;
 
     fn signed(timestamp: u64, number: u8) -> Signed {
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(seen.accept(&signed(1_000, 2), at(1_000)), Ok(()));
         // Up to the last second in which its time stamp is accepted.
         for now in [1_000, 1_299, 1_300] {
-            assert_eq!(seen.accept(&signed(1_000, 1), at(now)), Err(Refusal::Replayed), "{now}");
+            assert_eq!(seen.accept(&signed(1_000, 1), at(now)), Err(RequestRefusal::Replayed), "{now}");
         }
         assert_eq!(seen.accept(&signed(1_301, 3), at(1_301)), Ok(()));
         assert_eq!(seen.by_time.lock().unwrap().count, 1, "expired signatures are forgotten");
@@ -93,7 +93,7 @@ mod tests {
     fn a_signature_that_expires_while_the_body_arrives_is_not_accepted_again() {
         let (seen, at) = (SeenSignatures::new(), Duration::from_secs);
         assert_eq!(seen.accept(&signed(1_000, 1), at(1_000)), Ok(()));
-        let late = Err(Refusal::ClockOff { is_ahead: false, seconds: 301 });
+        let late = Err(RequestRefusal::ClockOff { is_ahead: false, seconds: 301 });
         assert_eq!(seen.accept(&signed(1_000, 1), at(1_301)), late);
         assert_eq!(seen.accept(&signed(1_000, 2), at(1_301)), late);
     }
@@ -103,7 +103,7 @@ mod tests {
     fn a_signature_from_the_future_is_remembered_until_it_expires() {
         let (seen, at) = (SeenSignatures::new(), Duration::from_secs);
         assert_eq!(seen.accept(&signed(1_300, 1), at(1_000)), Ok(()));
-        assert_eq!(seen.accept(&signed(1_300, 1), at(1_600)), Err(Refusal::Replayed));
+        assert_eq!(seen.accept(&signed(1_300, 1), at(1_600)), Err(RequestRefusal::Replayed));
     }
 
     #[test]
@@ -112,8 +112,8 @@ mod tests {
         let at = Duration::from_secs;
         assert!(seen.accept(&signed(1_000, 1), at(1_000)).is_ok());
         assert!(seen.accept(&signed(1_000, 2), at(1_000)).is_ok());
-        assert_eq!(seen.accept(&signed(1_000, 3), at(1_000)), Err(Refusal::TooManySignatures));
-        assert_eq!(seen.accept(&signed(1_000, 1), at(1_000)), Err(Refusal::Replayed));
+        assert_eq!(seen.accept(&signed(1_000, 3), at(1_000)), Err(RequestRefusal::TooManySignatures));
+        assert_eq!(seen.accept(&signed(1_000, 1), at(1_000)), Err(RequestRefusal::Replayed));
         assert!(seen.accept(&signed(1_400, 3), at(1_400)).is_ok());
     }
 }

@@ -11,7 +11,7 @@ use super::readiness::warn_at_start;
 use super::routes::router;
 use super::start::HookParts;
 use super::state::Hook;
-use crate::policies::{Policy, Source, SourceError};
+use crate::policies::{LoadedPolicy, Source, SourceError};
 use crate::reading::describe_io_error;
 use crate::service::EarlyEnd;
 use crate::service::decider::Decider;
@@ -113,7 +113,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
 }
 
 /// Logs the policies that decide, and warns of one that asks users whom nothing can ask.
-fn log_policies(policies: &[Policy], has_confirmation: bool) {
+fn log_policies(policies: &[LoadedPolicy], has_confirmation: bool) {
     for policy in policies {
         tracing::info!(
             policy = &*policy.name, plugin = policy.plugin.name(), policy_sha256 = %policy.settings.sha256(),
@@ -127,7 +127,7 @@ fn log_policies(policies: &[Policy], has_confirmation: bool) {
 
 /// Returns the warning about a policy that asks users, for a service without a confirmation.
 #[must_use]
-pub fn describe_unaskable(policies: &[Policy]) -> Option<String> {
+pub fn describe_unaskable(policies: &[LoadedPolicy]) -> Option<String> {
     let (name, mode) =
         policies.iter().filter(|it| it.asks_users()).find_map(|it| Some((&it.name, it.mode()?)))?;
     Some(format!(

@@ -6,7 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use axum::http::HeaderMap;
 
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::request_limits::WINDOW;
 use super::secrets::Secrets;
 
@@ -19,7 +19,7 @@ const MILLISECONDS: u64 = 100_000_000_000;
 
 /// The claim of a request's headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct UnverifiedSignature {
     /// The time stamp as it was sent and signed.
     text: String,
     timestamp: u64,
@@ -37,34 +37,38 @@ pub(super) struct Signed {
     pub(super) secret: usize,
 }
 
-impl Claim {
+impl UnverifiedSignature {
     /// Reads the headers, and compares the time stamp with the clock.
-    pub(super) fn read(headers: &HeaderMap, since_epoch: Duration) -> Result<Self, Refusal> {
+    pub(super) fn from_headers(headers: &HeaderMap, since_epoch: Duration) -> Result<Self, RequestRefusal> {
         let header = |name| match headers.get(name) {
-            None => Err(Refusal::NotSigned(name)),
+            None => Err(RequestRefusal::NotSigned(name)),
             Some(value) => Ok(value.to_str().unwrap_or_default()),
         };
         let signature = header(SIGNATURE)?;
         let text = header(TIMESTAMP)?;
-        let tag = signature.strip_prefix("v1=").and_then(parse_tag).ok_or(Refusal::SignatureMalformed)?;
+        let tag =
+            signature.strip_prefix("v1=").and_then(parse_tag).ok_or(RequestRefusal::SignatureMalformed)?;
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let timestamp: u64 = text
             .parse()
             .ok()
             .filter(|_| is_number)
-            .ok_or(Refusal::TimestampMalformed { is_millis: false })?;
+            .ok_or(RequestRefusal::TimestampMalformed { is_millis: false })?;
         if timestamp > MILLISECONDS {
-            return Err(Refusal::TimestampMalformed { is_millis: true });
+            return Err(RequestRefusal::TimestampMalformed { is_millis: true });
         }
         let now = since_epoch.as_secs();
         if now.abs_diff(timestamp) > WINDOW.as_secs() {
-            return Err(Refusal::ClockOff { is_ahead: timestamp > now, seconds: now.abs_diff(timestamp) });
+            return Err(RequestRefusal::ClockOff {
+                is_ahead: timestamp > now,
+                seconds: now.abs_diff(timestamp),
+            });
         }
         Ok(Self { text: text.to_owned(), timestamp, tag })
     }
 
     /// Verifies the signature of the body by each secret.
-    pub(super) fn verify(&self, body: &[u8], secrets: &Secrets) -> Result<Signed, Refusal> {
+    pub(super) fn verify(&self, body: &[u8], secrets: &Secrets) -> Result<Signed, RequestRefusal> {
         let mut by = None;
         for (number, key) in secrets.keys().iter().enumerate() {
             let mut context = hmac::Context::with_key(key);
@@ -75,7 +79,7 @@ impl Claim {
                 by = Some(number);
             }
         }
-        let secret = by.ok_or(Refusal::SignatureWrong)?;
+        let secret = by.ok_or(RequestRefusal::SignatureWrong)?;
         Ok(Signed { timestamp: self.timestamp, tag: self.tag, secret })
     }
 }
@@ -98,8 +102,8 @@ mod tests {
 
     use axum::http::HeaderMap;
 
-    use super::{Claim, SIGNATURE, TIMESTAMP};
-    use crate::hook::refusal::Refusal;
+    use super::{SIGNATURE, TIMESTAMP, UnverifiedSignature};
+    use crate::hook::refusal::RequestRefusal;
     use crate::hook::secrets::{Secret, Secrets};
 
     const NOW: Duration = Duration::from_millis(1_795_687_200_999);
@@ -118,43 +122,56 @@ mod tests {
     #[test]
     fn a_signature_of_openssl_is_accepted() {
         let secrets = Secrets::new(&[Secret::of_variable("V", &"xz".repeat(16))]).unwrap();
-        let claim = Claim::read(&headers("1795687200", &format!("v1={BY_OPENSSL}")), NOW).unwrap();
+        let claim =
+            UnverifiedSignature::from_headers(&headers("1795687200", &format!("v1={BY_OPENSSL}")), NOW)
+                .unwrap();
         assert_eq!(claim.verify(br#"{"event":{}}"#, &secrets).unwrap().secret, 0);
-        assert_eq!(claim.verify(br#"{"event":{} }"#, &secrets), Err(Refusal::SignatureWrong));
+        assert_eq!(claim.verify(br#"{"event":{} }"#, &secrets), Err(RequestRefusal::SignatureWrong));
         // The text of the time stamp is signed, not its number.
-        let claim = Claim::read(&headers("01795687200", &format!("v1={BY_OPENSSL}")), NOW).unwrap();
-        assert_eq!(claim.verify(br#"{"event":{}}"#, &secrets), Err(Refusal::SignatureWrong));
+        let claim =
+            UnverifiedSignature::from_headers(&headers("01795687200", &format!("v1={BY_OPENSSL}")), NOW)
+                .unwrap();
+        assert_eq!(claim.verify(br#"{"event":{}}"#, &secrets), Err(RequestRefusal::SignatureWrong));
     }
 
     #[test]
     fn the_old_secret_is_accepted_beside_the_current_one() {
         let secrets = ["yz", "xz"].map(|it| Secret::of_variable("V", &it.repeat(16)));
         let secrets = Secrets::new(&secrets).unwrap();
-        let claim = Claim::read(&headers("1795687200", &format!("v1={BY_OPENSSL}")), NOW).unwrap();
+        let claim =
+            UnverifiedSignature::from_headers(&headers("1795687200", &format!("v1={BY_OPENSSL}")), NOW)
+                .unwrap();
         assert_eq!(claim.verify(br#"{"event":{}}"#, &secrets).unwrap().secret, 1);
     }
 
     #[test]
     fn the_window_is_300_seconds_to_the_second() {
-        let read =
-            |timestamp: u64| Claim::read(&headers(&timestamp.to_string(), &format!("v1={BY_OPENSSL}")), NOW);
+        let read = |timestamp: u64| {
+            UnverifiedSignature::from_headers(
+                &headers(&timestamp.to_string(), &format!("v1={BY_OPENSSL}")),
+                NOW,
+            )
+        };
         assert!(read(1_795_686_900).is_ok() && read(1_795_687_500).is_ok());
-        assert_eq!(read(1_795_686_899), Err(Refusal::ClockOff { is_ahead: false, seconds: 301 }));
-        assert_eq!(read(1_795_687_501), Err(Refusal::ClockOff { is_ahead: true, seconds: 301 }));
-        assert_eq!(read(1_795_687_200_999), Err(Refusal::TimestampMalformed { is_millis: true }));
+        assert_eq!(read(1_795_686_899), Err(RequestRefusal::ClockOff { is_ahead: false, seconds: 301 }));
+        assert_eq!(read(1_795_687_501), Err(RequestRefusal::ClockOff { is_ahead: true, seconds: 301 }));
+        assert_eq!(read(1_795_687_200_999), Err(RequestRefusal::TimestampMalformed { is_millis: true }));
     }
 
     #[test]
     fn malformed_headers_are_refused() {
         let right = format!("v1={BY_OPENSSL}");
         for timestamp in ["", "+1795687200", "1795687200.5", "-1", "soon", "99999999999999999999999"] {
-            let read = Claim::read(&headers(timestamp, &right), NOW);
-            assert_eq!(read, Err(Refusal::TimestampMalformed { is_millis: false }), "{timestamp}");
+            let read = UnverifiedSignature::from_headers(&headers(timestamp, &right), NOW);
+            assert_eq!(read, Err(RequestRefusal::TimestampMalformed { is_millis: false }), "{timestamp}");
         }
         for signature in ["", "v1=", BY_OPENSSL, &right[..66], &format!("{right}0"), "v1=ü"] {
-            let read = Claim::read(&headers("1795687200", signature), NOW);
-            assert_eq!(read, Err(Refusal::SignatureMalformed), "{signature}");
+            let read = UnverifiedSignature::from_headers(&headers("1795687200", signature), NOW);
+            assert_eq!(read, Err(RequestRefusal::SignatureMalformed), "{signature}");
         }
-        assert_eq!(Claim::read(&HeaderMap::new(), NOW), Err(Refusal::NotSigned(SIGNATURE)));
+        assert_eq!(
+            UnverifiedSignature::from_headers(&HeaderMap::new(), NOW),
+            Err(RequestRefusal::NotSigned(SIGNATURE))
+        );
     }
 }

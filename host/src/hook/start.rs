@@ -10,7 +10,7 @@ use super::login_hosts::LoginHosts;
 use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::{Queue, QueueSize};
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::refusal_log::RefusalLog;
 use super::routes::action_routes;
 use super::secrets::Secrets;
@@ -48,7 +48,8 @@ impl HookParts {
     /// server, which serves them beside its own.
     pub fn into_routes(self, decider: Arc<Decider>) -> axum::Router {
         let hook = Arc::new(self.into_hook(decider));
-        let routes = action_routes(&hook).method_not_allowed_fallback(async || Refusal::MethodNotAllowed);
+        let routes =
+            action_routes(&hook).method_not_allowed_fallback(async || RequestRefusal::MethodNotAllowed);
         routes.with_state(hook)
     }
 

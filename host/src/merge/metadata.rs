@@ -20,7 +20,7 @@ pub enum MetadataRule {
 
 /// The effect of a rule, by the names of the keys, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct MetadataChange {
+pub struct MetadataEffect {
     /// The keys of the account that stays, which keep their values.
     pub stays: Vec<String>,
     /// The keys that it lacks and takes over.
@@ -37,8 +37,8 @@ pub(super) fn plan_metadata(
     kept: Option<&Metadata>,
     moved: Option<&Metadata>,
     rule: MetadataRule,
-) -> (MetadataChange, Option<Metadata>) {
-    let (mut change, mut patch) = (MetadataChange::default(), Metadata::new());
+) -> (MetadataEffect, Option<Metadata>) {
+    let (mut change, mut patch) = (MetadataEffect::default(), Metadata::new());
     for (key, value) in moved.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         let is_known = kept.is_some_and(|kept| kept.contains_key(key));
         let may_be_taken = !PROTECTED.contains(&key.as_str()) && find_prototype_key(key, value).is_none();
@@ -67,14 +67,14 @@ pub(super) fn plan_metadata(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{MetadataChange, MetadataRule, plan_metadata};
+    use super::{MetadataEffect, MetadataRule, plan_metadata};
     use crate::model::Metadata;
 
     fn object(value: Value) -> Metadata {
         serde_json::from_value(value).unwrap()
     }
 
-    fn planned(rule: MetadataRule) -> (MetadataChange, Option<Value>) {
+    fn planned(rule: MetadataRule) -> (MetadataEffect, Option<Value>) {
         let kept = object(json!({ "theme": "dark", "lang": "en", "linking": { "prompts": 1 } }));
         let moved = object(json!({
             "theme": "light", "lang": "en", "plan": "pro", "none": null, "linking": { "opt_out": true },
@@ -125,6 +125,6 @@ mod tests {
         let moved = object(json!({ "plan": "pro" }));
         let (change, patch) = plan_metadata(None, Some(&moved), MetadataRule::Fill);
         assert_eq!((change.taken, patch), (keys(&["plan"]), Some(moved)));
-        assert_eq!(plan_metadata(None, None, MetadataRule::Take), (MetadataChange::default(), None));
+        assert_eq!(plan_metadata(None, None, MetadataRule::Take), (MetadataEffect::default(), None));
     }
 }

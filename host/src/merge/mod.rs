@@ -20,7 +20,7 @@ mod warning;
 
 pub use carry_out::{MergeAuthor, MergeError, Merged};
 pub use merge_request::{MergeChoice, MergePair, MergeScope};
-pub use metadata::{MetadataChange, MetadataRule};
+pub use metadata::{MetadataEffect, MetadataRule};
 pub use plan::{LostData, MergePlan, PlanDigest, plan_merge};
 pub use refusal::MergeRefusal;
 pub use warning::MergeWarning;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::merge_request::{MergeChoice, MergePair, MergeScope};
-use super::metadata::{MetadataChange, MetadataRule, plan_metadata};
+use super::metadata::{MetadataEffect, MetadataRule, plan_metadata};
 use super::refusal::{MergeRefusal, find_refusal};
 use super::warning::{MergeWarning, find_warnings};
 use crate::model::{LinkRequest, Timestamp, User, absorb};
@@ -34,9 +34,9 @@ pub struct MergePlan {
     /// The account that stays, as it will be.
     pub after: User,
     /// The effect on `user_metadata`.
-    pub user_metadata: MetadataChange,
+    pub user_metadata: MetadataEffect,
     /// The effect on `app_metadata`.
-    pub app_metadata: MetadataChange,
+    pub app_metadata: MetadataEffect,
     /// The data that is not taken over.
     pub lost: LostData,
     /// The facts that a person should know.

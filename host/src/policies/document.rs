@@ -130,7 +130,7 @@ impl PolicyDocument {
     /// # Errors
     ///
     /// When it cannot be read or is not a JSON object, with the place in it.
-    pub fn read(file: &Path) -> Result<Self, InputError> {
+    pub fn read_file(file: &Path) -> Result<Self, InputError> {
         let text = read_text(file)?;
         read_json::<Map<String, Value>>(file, &text)?;
         Ok(Self::from_json_value(file, (1, 1), text))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{EntrySettings, Policy, PolicyDocument, PolicyEntry, PolicyError};
+use super::{EntrySettings, LoadedPolicy, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
 use crate::sandbox::{Cancel, LoadError, Options, Plugin, Sandbox, StartError, read_component};
 
@@ -103,7 +103,7 @@ impl Source {
     ///
     /// When a file cannot be read, the plugin does not load or is not the one
     /// that is pinned, or it refuses its policy document.
-    pub fn load(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Policy, SourceError> {
+    pub fn load(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<LoadedPolicy, SourceError> {
         let document = self.document()?;
         let plugin = self.plugin(before, cancel)?;
         let settings = document.check(&plugin)?;
@@ -112,10 +112,10 @@ impl Source {
             Vec::new()
         });
         let warnings = warnings.into();
-        Ok(Policy { name: self.name.clone(), plugin, settings, warnings })
+        Ok(LoadedPolicy { name: self.name.clone(), plugin, settings, warnings })
     }
 
-    fn plugin(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
+    fn plugin(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
         let (name, bytes) = match &self.entry.plugin {
             None => (crate::PLUGIN_NAME.to_owned(), Cow::Borrowed(crate::PLUGIN)),
             Some(file) => {
@@ -161,13 +161,13 @@ impl Source {
     fn document(&self) -> Result<PolicyDocument, PolicyError> {
         Ok(match &self.entry.settings {
             None => PolicyDocument::default(),
-            Some(EntrySettings::File(file)) => PolicyDocument::read(file)?,
+            Some(EntrySettings::File(file)) => PolicyDocument::read_file(file)?,
             Some(EntrySettings::Keys(keys)) => PolicyDocument::from_toml_table(keys, self.entry.place())?,
         })
     }
 }
 
-impl Policy {
+impl LoadedPolicy {
     /// Returns the document's `mode`, which decides whether the built-in policy links. If the document
     /// has none, that is the one of its preset, or the default. Another plugin may have no mode.
     #[must_use]
@@ -200,12 +200,12 @@ fn to_hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{Policy, Source};
+    use super::{LoadedPolicy, Source};
     use crate::ambient::Ambient;
     use crate::policies::PolicyEntry;
     use crate::sandbox::{Cancel, Options};
 
-    fn load(document: &str) -> Policy {
+    fn load(document: &str) -> LoadedPolicy {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.json");
         std::fs::write(&file, document).unwrap();

@@ -19,7 +19,7 @@ use crate::sandbox::{Plugin, Settings};
 
 /// A loaded policy: a plugin, and a policy document that it has checked.
 #[derive(Clone)]
-pub struct Policy {
+pub struct LoadedPolicy {
     /// Its name in messages and in the trace.
     pub name: Arc<str>,
     /// The plugin.
@@ -31,7 +31,7 @@ pub struct Policy {
     pub warnings: Arc<[PolicyWarning]>,
 }
 
-impl Policy {
+impl LoadedPolicy {
     /// Returns a borrow of the policy, as a decision needs it.
     #[must_use]
     pub fn borrowed(&self) -> crate::decide::Policy<'_> {

@@ -55,7 +55,7 @@ pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T
 /// # Errors
 ///
 /// The place, line and column from 1, and a message with the path within the text.
-pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseFault> {
     if text.trim().is_empty() {
         return Err((None, "there is nothing in it; expected a JSON text".to_owned()));
     }
@@ -86,7 +86,7 @@ pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
 }
 
 /// A fault: its place, and a message.
-pub type Fault = (Option<(usize, usize)>, String);
+pub type ParseFault = (Option<(usize, usize)>, String);
 
 /// Returns whether a message of serde is about an object as a whole: a key is
 /// missing.

@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub(crate) use bounded_file::read_bounded_file;
 pub(crate) use json::is_of_object;
-pub use json::{Fault, parse_json, read_json, read_text};
+pub use json::{ParseFault, parse_json, read_json, read_text};
 pub(crate) use place::{JsonPath, Located, PathStep, Place, find_key, locate, offset, place_behind};
 pub(crate) use secret_file::{read_secret_file, read_secret_text};
 pub(crate) use toml::{object, read_toml, read_toml_text};

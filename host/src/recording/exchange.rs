@@ -15,9 +15,9 @@ use crate::model::{ApiError, IdentityKey, Metadata, MetadataPatch, Reason, User}
 #[serde(deny_unknown_fields)]
 pub struct ExchangedCall {
     /// The call, with its arguments.
-    pub call: Call,
+    pub call: DirectoryCall,
     /// The answer of the directory.
-    pub answer: Answer,
+    pub answer: RecordedAnswer,
 }
 
 /// A call of the directory, with its arguments. Calls that the guard refused are not among
@@ -25,7 +25,7 @@ pub struct ExchangedCall {
 /// the login's identity after the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub enum Call {
+pub enum DirectoryCall {
     /// The look-up by address.
     #[serde(rename = "users.find-by-email")]
     FindByEmail {
@@ -93,7 +93,7 @@ pub enum Call {
 /// The answer of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum RecordedAnswer {
     /// The users that were found.
     Users(Vec<UserAt>),
     /// The one user.
@@ -123,7 +123,7 @@ pub struct UserAt {
 
 /// The answer of a call, with the users themselves.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Answered {
+pub(super) enum DirectoryAnswer {
     Users(Vec<Stored>),
     User(Stored),
     Owner(Option<Stored>),
@@ -134,7 +134,7 @@ pub(super) enum Answered {
 /// The users as the answers before have shown them, by id.
 pub(super) type KnownUsers = BTreeMap<String, Arc<User>>;
 
-impl Call {
+impl DirectoryCall {
     pub(super) fn for_owner(identity: IdentityKey<'_>) -> Self {
         Self::Owner {
             connection: identity.connection.to_owned(),
@@ -167,7 +167,7 @@ impl Call {
 }
 
 /// The call in one line, for people.
-impl fmt::Display for Call {
+impl fmt::Display for DirectoryCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FindByEmail { email, limit } => {
@@ -199,7 +199,7 @@ fn write_metadata(f: &mut fmt::Formatter<'_>, [user, app]: [&Option<Metadata>; 2
     Ok(())
 }
 
-impl Answered {
+impl DirectoryAnswer {
     /// The users of the answer.
     pub(super) fn users(&self) -> impl Iterator<Item = &Arc<User>> {
         let (many, one) = match self {
@@ -212,7 +212,11 @@ impl Answered {
     }
 
     /// Returns the answer in the form of a file. `redact` prepares each user for it.
-    pub(super) fn to_file(&self, known: &mut KnownUsers, redact: &mut dyn FnMut(&User) -> User) -> Answer {
+    pub(super) fn to_file(
+        &self,
+        known: &mut KnownUsers,
+        redact: &mut dyn FnMut(&User) -> User,
+    ) -> RecordedAnswer {
         let mut user_at = |user: &Arc<User>, version| {
             let is_known = known.get(&user.user_id) == Some(user);
             if !is_known {
@@ -223,14 +227,14 @@ impl Answered {
         };
         match self {
             Self::Users(users) => {
-                Answer::Users(users.iter().map(|it| user_at(&it.user, it.version)).collect())
+                RecordedAnswer::Users(users.iter().map(|it| user_at(&it.user, it.version)).collect())
             }
             Self::User(stored) | Self::Owner(Some(stored)) => {
-                Answer::User(user_at(&stored.user, stored.version))
+                RecordedAnswer::User(user_at(&stored.user, stored.version))
             }
-            Self::Owner(None) => Answer::NoUser,
-            Self::Linked(user) => Answer::Linked(user_at(user, 0)),
-            Self::Failed(error) => Answer::Error(error.clone()),
+            Self::Owner(None) => RecordedAnswer::NoUser,
+            Self::Linked(user) => RecordedAnswer::Linked(user_at(user, 0)),
+            Self::Failed(error) => RecordedAnswer::Error(error.clone()),
         }
     }
 
@@ -239,7 +243,11 @@ impl Answered {
     /// # Errors
     ///
     /// If the answer is not one of this call, or names a user that nothing before it shows.
-    pub(super) fn from_file(call: &Call, answer: Answer, known: &mut KnownUsers) -> Result<Self, String> {
+    pub(super) fn from_file(
+        call: &DirectoryCall,
+        answer: RecordedAnswer,
+        known: &mut KnownUsers,
+    ) -> Result<Self, String> {
         let mut stored = |at: UserAt| {
             let user = match at.user {
                 Some(user) if user.user_id != at.user_id => {
@@ -254,14 +262,16 @@ impl Answered {
             Ok(Stored { user, version: at.version })
         };
         Ok(match (call, answer) {
-            (_, Answer::Error(error)) => Self::Failed(error),
-            (Call::FindByEmail { .. }, Answer::Users(users)) => {
+            (_, RecordedAnswer::Error(error)) => Self::Failed(error),
+            (DirectoryCall::FindByEmail { .. }, RecordedAnswer::Users(users)) => {
                 Self::Users(users.into_iter().map(stored).collect::<Result<_, _>>()?)
             }
-            (Call::Get { .. } | Call::PatchMetadata { .. }, Answer::User(user)) => Self::User(stored(user)?),
-            (Call::Owner { .. }, Answer::User(user)) => Self::Owner(Some(stored(user)?)),
-            (Call::Owner { .. }, Answer::NoUser) => Self::Owner(None),
-            (Call::Link { .. }, Answer::Linked(user)) => Self::Linked(stored(user)?.user),
+            (DirectoryCall::Get { .. } | DirectoryCall::PatchMetadata { .. }, RecordedAnswer::User(user)) => {
+                Self::User(stored(user)?)
+            }
+            (DirectoryCall::Owner { .. }, RecordedAnswer::User(user)) => Self::Owner(Some(stored(user)?)),
+            (DirectoryCall::Owner { .. }, RecordedAnswer::NoUser) => Self::Owner(None),
+            (DirectoryCall::Link { .. }, RecordedAnswer::Linked(user)) => Self::Linked(stored(user)?.user),
             _ => return Err("the answer is none of this call".to_owned()),
         })
     }

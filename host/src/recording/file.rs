@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::exchange::{Answered, ExchangedCall, KnownUsers};
+use super::exchange::{DirectoryAnswer, ExchangedCall, KnownUsers};
 use super::recording::{DecidedLogin, RecordedPolicy, Recording};
 use crate::decide::{OnFailure, UserKeeper};
 use crate::model::{LoginEvent, User};
@@ -70,7 +70,7 @@ impl RecordingFile {
         let mut known: KnownUsers = known.collect();
         let exchange =
             self.exchange.into_iter().enumerate().map(|(index, ExchangedCall { call, answer })| {
-                let answered = Answered::from_file(&call, answer, &mut known);
+                let answered = DirectoryAnswer::from_file(&call, answer, &mut known);
                 let answered = answered.map_err(|why| format!("`recording.exchange[{index}]`: {why}"))?;
                 Ok((call, answered))
             });

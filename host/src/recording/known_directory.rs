@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::exchange::{Answered, Call};
+use super::exchange::{DirectoryAnswer, DirectoryCall};
 use crate::directory::{CheckedLink, Directory, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
@@ -23,21 +23,25 @@ pub(super) struct KnownDirectory {
 
 struct State {
     /// The recorded calls that were not made yet.
-    rest: Vec<(Call, Answered)>,
+    rest: Vec<(DirectoryCall, DirectoryAnswer)>,
     /// The users that answers so far could show, the latest first.
     users: Vec<Stored>,
-    unknown: Option<Call>,
+    unknown: Option<DirectoryCall>,
 }
 
 impl KnownDirectory {
-    pub(super) fn new(exchange: Vec<(Call, Answered)>, event_user: Arc<User>, ignores_case: bool) -> Self {
+    pub(super) fn new(
+        exchange: Vec<(DirectoryCall, DirectoryAnswer)>,
+        event_user: Arc<User>,
+        ignores_case: bool,
+    ) -> Self {
         let mut state = State { rest: exchange, users: Vec::new(), unknown: None };
         state.learn_users();
         Self { event_user, ignores_case, state: Mutex::new(state) }
     }
 
     /// The first call that the recording has no answer for.
-    pub(super) fn unknown(&self) -> Option<Call> {
+    pub(super) fn unknown(&self) -> Option<DirectoryCall> {
         self.lock().unknown.clone()
     }
 
@@ -45,7 +49,7 @@ impl KnownDirectory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn not_known<T>(state: &mut State, call: Call) -> Result<T, ApiError> {
+    fn not_known<T>(state: &mut State, call: DirectoryCall) -> Result<T, ApiError> {
         state.unknown.get_or_insert(call);
         Err(ApiError::Unavailable("not known from the recording".to_owned()))
     }
@@ -54,7 +58,8 @@ impl KnownDirectory {
 impl State {
     /// The place of the first recorded link that was made. What follows it holds only after it.
     fn next_link(&self) -> usize {
-        let is_link = |(_, answered): &(Call, Answered)| matches!(answered, Answered::Linked(_));
+        let is_link =
+            |(_, answered): &(DirectoryCall, DirectoryAnswer)| matches!(answered, DirectoryAnswer::Linked(_));
         self.rest.iter().position(is_link).unwrap_or(self.rest.len())
     }
 
@@ -64,9 +69,11 @@ impl State {
         let mut users: Vec<Stored> = Vec::new();
         for (_, answered) in before.iter().rev() {
             match answered {
-                Answered::Users(found) => users.extend(found.iter().cloned()),
-                Answered::User(stored) | Answered::Owner(Some(stored)) => users.push(stored.clone()),
-                Answered::Owner(None) | Answered::Linked(_) | Answered::Failed(_) => {}
+                DirectoryAnswer::Users(found) => users.extend(found.iter().cloned()),
+                DirectoryAnswer::User(stored) | DirectoryAnswer::Owner(Some(stored)) => {
+                    users.push(stored.clone())
+                }
+                DirectoryAnswer::Owner(None) | DirectoryAnswer::Linked(_) | DirectoryAnswer::Failed(_) => {}
             }
         }
         users.append(&mut self.users);
@@ -74,16 +81,16 @@ impl State {
     }
 
     /// Takes the answer of a recorded call that holds now.
-    fn take(&mut self, is_it: impl Fn(&Call) -> bool) -> Option<Answered> {
+    fn take(&mut self, is_it: impl Fn(&DirectoryCall) -> bool) -> Option<DirectoryAnswer> {
         let place = self.rest[..self.next_link()].iter().position(|(call, _)| is_it(call))?;
         Some(self.rest.remove(place).1)
     }
 
     /// Takes the answer of a link, if it is the next one or failed before it.
-    fn take_link(&mut self, link: &CheckedLink) -> Option<Answered> {
+    fn take_link(&mut self, link: &CheckedLink) -> Option<DirectoryAnswer> {
         let wanted = &link.request;
-        let is_it = |call: &Call| match call {
-            Call::Link { primary, secondary, user_metadata, app_metadata, .. } => {
+        let is_it = |call: &DirectoryCall| match call {
+            DirectoryCall::Link { primary, secondary, user_metadata, app_metadata, .. } => {
                 *primary == wanted.primary
                     && *secondary == wanted.secondary
                     && *user_metadata == wanted.user_metadata
@@ -94,7 +101,7 @@ impl State {
         let last = (self.next_link() + 1).min(self.rest.len());
         let place = self.rest[..last].iter().position(|(call, _)| is_it(call))?;
         let (_, answered) = self.rest.remove(place);
-        if let Answered::Linked(_) = answered {
+        if let DirectoryAnswer::Linked(_) = answered {
             // The two users are no longer as they were.
             self.users.retain(|it| it.user.user_id != wanted.primary && it.user.user_id != wanted.secondary);
             self.learn_users();
@@ -109,10 +116,11 @@ impl State {
 
 impl Directory for KnownDirectory {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        let (mut state, wanted) = (self.lock(), Call::FindByEmail { email: email.to_owned(), limit });
+        let (mut state, wanted) =
+            (self.lock(), DirectoryCall::FindByEmail { email: email.to_owned(), limit });
         match state.take(|call| *call == wanted) {
-            Some(Answered::Users(users)) => Ok(users),
-            Some(Answered::Failed(error)) => Err(error),
+            Some(DirectoryAnswer::Users(users)) => Ok(users),
+            Some(DirectoryAnswer::Failed(error)) => Err(error),
             _ => Self::not_known(&mut state, wanted),
         }
     }
@@ -122,10 +130,10 @@ impl Directory for KnownDirectory {
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
-        let (mut state, wanted) = (self.lock(), Call::Get { user_id: user_id.to_owned() });
+        let (mut state, wanted) = (self.lock(), DirectoryCall::Get { user_id: user_id.to_owned() });
         match state.take(|call| *call == wanted) {
-            Some(Answered::User(stored)) => Ok(stored),
-            Some(Answered::Failed(error)) => Err(error),
+            Some(DirectoryAnswer::User(stored)) => Ok(stored),
+            Some(DirectoryAnswer::Failed(error)) => Err(error),
             _ => match state.user(|user| user.user_id == user_id) {
                 Some(stored) => Ok(stored),
                 None if self.event_user.user_id == user_id => {
@@ -137,11 +145,11 @@ impl Directory for KnownDirectory {
     }
 
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
-        let (mut state, wanted) = (self.lock(), Call::for_owner(identity));
+        let (mut state, wanted) = (self.lock(), DirectoryCall::for_owner(identity));
         let has = |user: &User| user.identities.iter().any(|it| it.key() == identity);
         match state.take(|call| *call == wanted) {
-            Some(Answered::Owner(owner)) => Ok(owner),
-            Some(Answered::Failed(error)) => Err(error),
+            Some(DirectoryAnswer::Owner(owner)) => Ok(owner),
+            Some(DirectoryAnswer::Failed(error)) => Err(error),
             _ => match state.user(has) {
                 Some(stored) => Ok(Some(stored)),
                 None if has(&self.event_user) => {
@@ -155,9 +163,9 @@ impl Directory for KnownDirectory {
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
         let mut state = self.lock();
         match state.take_link(link) {
-            Some(Answered::Linked(primary)) => Ok(primary),
-            Some(Answered::Failed(error)) => Err(error),
-            _ => Self::not_known(&mut state, Call::for_link(link)),
+            Some(DirectoryAnswer::Linked(primary)) => Ok(primary),
+            Some(DirectoryAnswer::Failed(error)) => Err(error),
+            _ => Self::not_known(&mut state, DirectoryCall::for_link(link)),
         }
     }
 
@@ -175,7 +183,7 @@ impl Directory for KnownDirectory {
             None if self.event_user.user_id == user_id => {
                 Ok(Stored { user: self.event_user.clone(), version: 0 })
             }
-            None => Self::not_known(&mut state, Call::for_patch(user_id, version, patch)),
+            None => Self::not_known(&mut state, DirectoryCall::for_patch(user_id, version, patch)),
         }
     }
 }

@@ -32,7 +32,7 @@ mod redaction;
 mod replay;
 mod replay_directory;
 
-pub use exchange::{Answer, Call, ExchangedCall, UserAt};
+pub use exchange::{DirectoryCall, ExchangedCall, RecordedAnswer, UserAt};
 pub use file::RecordingFile;
 pub use folder::{FolderLimits, check_folder};
 pub use folder_error::FolderError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::describe::describe_decision;
-use super::exchange::Call;
+use super::exchange::DirectoryCall;
 use super::known_directory::KnownDirectory;
 use super::recording::Recording;
 use crate::decide::{DecisionContext, DecisionRequest, Policy, decide_login};
@@ -32,7 +32,7 @@ pub(super) enum KnownDecision {
     /// Every call had an answer.
     Known(Outcome),
     /// The first call that the recording has no answer for.
-    NotKnown(Call),
+    NotKnown(DirectoryCall),
 }
 
 /// Decides a recorded login by other policies. No answer is guessed: a call that the recording

@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::check_marks::CheckMarks;
-use super::exchange::{Answered, Call, ExchangedCall, KnownUsers};
+use super::exchange::{DirectoryAnswer, DirectoryCall, ExchangedCall, KnownUsers};
 use super::file::{FORMAT, RecordingFile};
 use super::queue_memory::JsonBytes;
 use super::recording::{DecidedLogin, RecordedPolicy, hash_document};
@@ -31,7 +31,7 @@ pub struct RecordedLogin {
     can_prompt: bool,
     user_keeper: UserKeeper,
     ignores_case: bool,
-    exchange: Vec<(Call, Answered)>,
+    exchange: Vec<(DirectoryCall, DirectoryAnswer)>,
     decided: DecidedLogin,
 }
 
@@ -268,10 +268,10 @@ fn redact_document(settings: &Settings, redaction: &Redaction) -> serde_json::Re
 }
 
 /// Returns a call with stand-ins for the secrets of its metadata, and with renewed marks.
-fn redact_call(call: &Call, redaction: &Redaction, marks: &CheckMarks<'_>) -> Call {
+fn redact_call(call: &DirectoryCall, redaction: &Redaction, marks: &CheckMarks<'_>) -> DirectoryCall {
     let mut call = call.clone();
-    if let Call::Link { user_metadata, app_metadata, .. }
-    | Call::PatchMetadata { user_metadata, app_metadata, .. } = &mut call
+    if let DirectoryCall::Link { user_metadata, app_metadata, .. }
+    | DirectoryCall::PatchMetadata { user_metadata, app_metadata, .. } = &mut call
     {
         for metadata in [&mut *user_metadata, &mut *app_metadata].into_iter().flatten() {
             *metadata = redaction.redact_metadata(metadata);

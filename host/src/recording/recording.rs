@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::exchange::{Answered, Call};
+use super::exchange::{DirectoryAnswer, DirectoryCall};
 use crate::decide::{FinalUser, LoginDecision, OnFailure, PolicyRun, UserKeeper};
 use crate::guard::{Guard, Refusal};
 use crate::limits::Limits;
@@ -35,7 +35,7 @@ pub struct Recording {
     /// The decision.
     pub decided: DecidedLogin,
     pub(super) identity: Option<[String; 2]>,
-    pub(super) exchange: Vec<(Call, Answered)>,
+    pub(super) exchange: Vec<(DirectoryCall, DirectoryAnswer)>,
 }
 
 /// A policy of a recorded login.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::exchange::{Answered, Call};
+use super::exchange::{DirectoryAnswer, DirectoryCall};
 use crate::directory::{CheckedLink, Directory, PairReading, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
@@ -14,7 +14,7 @@ pub(super) struct RecordingDirectory {
 }
 
 /// The calls and answers so far. A view of the directory for one login shares them.
-pub(super) type Exchange = Arc<Mutex<Vec<(Call, Answered)>>>;
+pub(super) type Exchange = Arc<Mutex<Vec<(DirectoryCall, DirectoryAnswer)>>>;
 
 impl RecordingDirectory {
     pub(super) fn wrap(inner: Arc<dyn Directory>) -> (Self, Exchange) {
@@ -24,13 +24,13 @@ impl RecordingDirectory {
 
     fn keep<T: Clone>(
         &self,
-        call: Call,
+        call: DirectoryCall,
         answer: Result<T, ApiError>,
-        describe: impl FnOnce(T) -> Answered,
+        describe: impl FnOnce(T) -> DirectoryAnswer,
     ) -> Result<T, ApiError> {
         let answered = match &answer {
             Ok(answer) => describe(answer.clone()),
-            Err(error) => Answered::Failed(error.clone()),
+            Err(error) => DirectoryAnswer::Failed(error.clone()),
         };
         self.exchange.lock().unwrap_or_else(PoisonError::into_inner).push((call, answered));
         answer
@@ -40,7 +40,11 @@ impl RecordingDirectory {
 impl Directory for RecordingDirectory {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
         let answer = self.inner.find_by_email(email, limit);
-        self.keep(Call::FindByEmail { email: email.to_owned(), limit }, answer, Answered::Users)
+        self.keep(
+            DirectoryCall::FindByEmail { email: email.to_owned(), limit },
+            answer,
+            DirectoryAnswer::Users,
+        )
     }
 
     fn ignores_case(&self) -> bool {
@@ -49,25 +53,26 @@ impl Directory for RecordingDirectory {
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
         let answer = self.inner.get(user_id);
-        self.keep(Call::Get { user_id: user_id.to_owned() }, answer, Answered::User)
+        self.keep(DirectoryCall::Get { user_id: user_id.to_owned() }, answer, DirectoryAnswer::User)
     }
 
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
         let answer = self.inner.owner(identity);
-        self.keep(Call::for_owner(identity), answer, Answered::Owner)
+        self.keep(DirectoryCall::for_owner(identity), answer, DirectoryAnswer::Owner)
     }
 
     /// Is recorded as a read of each user, as directories without a reading of their own answer.
     fn read_pair(&self, known: [&User; 2]) -> PairReading {
         let PairReading { users: [primary, secondary], place } = self.inner.read_pair(known);
-        let keep =
-            |user: &User, read| self.keep(Call::Get { user_id: user.user_id.clone() }, read, Answered::User);
+        let keep = |user: &User, read| {
+            self.keep(DirectoryCall::Get { user_id: user.user_id.clone() }, read, DirectoryAnswer::User)
+        };
         PairReading { users: [keep(known[0], primary), keep(known[1], secondary)], place }
     }
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
         let answer = self.inner.link(link);
-        self.keep(Call::for_link(link), answer, Answered::Linked)
+        self.keep(DirectoryCall::for_link(link), answer, DirectoryAnswer::Linked)
     }
 
     fn for_login(&self, time: Duration) -> Option<Arc<dyn Directory>> {
@@ -83,7 +88,7 @@ impl Directory for RecordingDirectory {
         now: Timestamp,
     ) -> Result<Stored, ApiError> {
         let answer = self.inner.patch_metadata(user_id, version, patch, now);
-        self.keep(Call::for_patch(user_id, version, patch), answer, Answered::User)
+        self.keep(DirectoryCall::for_patch(user_id, version, patch), answer, DirectoryAnswer::User)
     }
 }
 

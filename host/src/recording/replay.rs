@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::describe::{describe_decision, describe_reasons};
-use super::exchange::Call;
+use super::exchange::DirectoryCall;
 use super::reconsider::{KnownDecision, decide_by_known};
 use super::recording::{DecidedLogin, DecidedPolicy, Recording, hash_document};
 use super::replay_directory::{Departure, ReplayDirectory};
@@ -71,7 +71,8 @@ pub fn replay(policies: &[Policy], request: DecisionRequest, recording: &Recordi
 }
 
 fn describe_departure(Departure { number, recorded, now }: Departure) -> Difference {
-    let describe = |call: &Option<Call>| call.as_ref().map_or(NO_CALL.to_owned(), Call::to_string);
+    let describe =
+        |call: &Option<DirectoryCall>| call.as_ref().map_or(NO_CALL.to_owned(), DirectoryCall::to_string);
     let (mut before, mut after) = (describe(&recorded), describe(&now));
     if before == after {
         // They differ in an argument that the line leaves out, such as a version or a reason.

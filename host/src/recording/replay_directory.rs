@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::exchange::{Answered, Call};
+use super::exchange::{DirectoryAnswer, DirectoryCall};
 use crate::directory::{CheckedLink, Directory, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 /// A directory that gives the recorded answers, as long as the calls are the recorded ones.
 pub(super) struct ReplayDirectory {
-    exchange: Vec<(Call, Answered)>,
+    exchange: Vec<(DirectoryCall, DirectoryAnswer)>,
     ignores_case: bool,
     progress: Mutex<Progress>,
 }
@@ -26,13 +26,13 @@ pub(super) struct Departure {
     /// The number of the call, from 1.
     pub(super) number: usize,
     /// The recorded call; none if there were no more.
-    pub(super) recorded: Option<Call>,
+    pub(super) recorded: Option<DirectoryCall>,
     /// The call of the replay; none if there were no more.
-    pub(super) now: Option<Call>,
+    pub(super) now: Option<DirectoryCall>,
 }
 
 impl ReplayDirectory {
-    pub(super) fn new(exchange: Vec<(Call, Answered)>, ignores_case: bool) -> Self {
+    pub(super) fn new(exchange: Vec<(DirectoryCall, DirectoryAnswer)>, ignores_case: bool) -> Self {
         Self { exchange, ignores_case, progress: Mutex::default() }
     }
 
@@ -46,14 +46,18 @@ impl ReplayDirectory {
         })
     }
 
-    fn answer<T>(&self, call: Call, read: impl FnOnce(Answered) -> Option<T>) -> Result<T, ApiError> {
+    fn answer<T>(
+        &self,
+        call: DirectoryCall,
+        read: impl FnOnce(DirectoryAnswer) -> Option<T>,
+    ) -> Result<T, ApiError> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if progress.departure.is_none() {
             match self.exchange.get(progress.answered) {
                 Some((recorded, answered)) if *recorded == call => {
                     progress.answered += 1;
                     return match answered.clone() {
-                        Answered::Failed(error) => Err(error),
+                        DirectoryAnswer::Failed(error) => Err(error),
                         answered => read(answered).ok_or_else(no_answer),
                     };
                 }
@@ -76,10 +80,13 @@ fn no_answer() -> ApiError {
 
 impl Directory for ReplayDirectory {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        self.answer(Call::FindByEmail { email: email.to_owned(), limit }, |answered| match answered {
-            Answered::Users(users) => Some(users),
-            _ => None,
-        })
+        self.answer(
+            DirectoryCall::FindByEmail { email: email.to_owned(), limit },
+            |answered| match answered {
+                DirectoryAnswer::Users(users) => Some(users),
+                _ => None,
+            },
+        )
     }
 
     fn ignores_case(&self) -> bool {
@@ -87,22 +94,22 @@ impl Directory for ReplayDirectory {
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
-        self.answer(Call::Get { user_id: user_id.to_owned() }, |answered| match answered {
-            Answered::User(stored) => Some(stored),
+        self.answer(DirectoryCall::Get { user_id: user_id.to_owned() }, |answered| match answered {
+            DirectoryAnswer::User(stored) => Some(stored),
             _ => None,
         })
     }
 
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
-        self.answer(Call::for_owner(identity), |answered| match answered {
-            Answered::Owner(owner) => Some(owner),
+        self.answer(DirectoryCall::for_owner(identity), |answered| match answered {
+            DirectoryAnswer::Owner(owner) => Some(owner),
             _ => None,
         })
     }
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
-        self.answer(Call::for_link(link), |answered| match answered {
-            Answered::Linked(user) => Some(user),
+        self.answer(DirectoryCall::for_link(link), |answered| match answered {
+            DirectoryAnswer::Linked(user) => Some(user),
             _ => None,
         })
     }
@@ -114,8 +121,8 @@ impl Directory for ReplayDirectory {
         patch: &MetadataPatch,
         _: Timestamp,
     ) -> Result<Stored, ApiError> {
-        self.answer(Call::for_patch(user_id, version, patch), |answered| match answered {
-            Answered::User(stored) => Some(stored),
+        self.answer(DirectoryCall::for_patch(user_id, version, patch), |answered| match answered {
+            DirectoryAnswer::User(stored) => Some(stored),
             _ => None,
         })
     }

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::policies::{Policy, Source, SourceError};
+use crate::policies::{LoadedPolicy, Source, SourceError};
 use crate::sandbox::Cancel;
 
 /// The policies that decide logins.
 pub struct Decider {
     sources: Vec<Source>,
-    policies: ArcSwap<Vec<Policy>>,
+    policies: ArcSwap<Vec<LoadedPolicy>>,
     /// Locked during a reload.
     replacing: Mutex<()>,
     /// Cancels the latest reload.
@@ -30,7 +30,7 @@ impl Decider {
     }
 
     /// Returns the current policies. A login uses the policies that it began with to the end.
-    pub(crate) fn policies(&self) -> Arc<Vec<Policy>> {
+    pub(crate) fn policies(&self) -> Arc<Vec<LoadedPolicy>> {
         self.policies.load_full()
     }
 
@@ -45,8 +45,8 @@ impl Decider {
         }
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.policies();
-        let load = |(source, before): (&Source, &Policy)| source.load(Some(before), &cancel);
-        let new: Vec<Policy> = self.sources.iter().zip(&*before).map(load).collect::<Result<_, _>>()?;
+        let load = |(source, before): (&Source, &LoadedPolicy)| source.load(Some(before), &cancel);
+        let new: Vec<LoadedPolicy> = self.sources.iter().zip(&*before).map(load).collect::<Result<_, _>>()?;
         let is_new = new.iter().zip(&*before).any(|(new, before)| {
             new.plugin.sha256() != before.plugin.sha256() || new.settings != before.settings
         });

@@ -40,7 +40,7 @@ const _: () = assert!(HEADERS.as_secs().is_multiple_of(TICK.as_secs()));
 /// The time for which descriptors count as short after the last connection that found none.
 const SHORT: Duration = Duration::from_secs(5);
 /// The minimum interval between two log lines about too many open files.
-const TELL: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The remote address and the phase of a connection.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ impl FileDescriptors {
         self.are_exhausted.store(true, Ordering::Relaxed);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.ambient.monotonic());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|at| self.ambient.elapsed(at) < TELL) {
+        if told.is_some_and(|at| self.ambient.elapsed(at) < LOG_INTERVAL) {
             return;
         }
         *told = Some(self.ambient.monotonic());
@@ -276,7 +276,7 @@ impl TcpConnection {
     }
 
     /// Notes that bytes have arrived. Unless a request is being answered, they belong to headers.
-    fn read(&mut self) {
+    fn note_bytes(&mut self) {
         let phase = self.phase.get();
         let is_next = phase > 0 && phase.is_multiple_of(2);
         if is_next && self.waits != Wait::Headers(phase) {
@@ -322,7 +322,7 @@ impl AsyncRead for TcpConnection {
             Poll::Pending => self.poll_patience(cx),
             ready => {
                 if buffer.filled().len() > before {
-                    self.read();
+                    self.note_bytes();
                 }
                 ready
             }

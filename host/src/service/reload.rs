@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
-use crate::policies::{Policy, SourceError};
+use crate::policies::{LoadedPolicy, SourceError};
 use crate::sandbox::LoadError;
 use crate::service::blocking::run_blocking;
 use crate::service::decider::Decider;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// several steps.
 const SETTLED: Duration = Duration::from_millis(200);
 /// The time after which a file that is still being written is logged.
-const TELL: Duration = Duration::from_secs(1);
+const LOG_AFTER: Duration = Duration::from_secs(1);
 /// The maximum time to wait for a file that is still being written.
 const AT_MOST: Duration = Duration::from_secs(5);
 
@@ -118,7 +118,7 @@ impl WatchedFiles {
             return DueAction::Reload;
         }
         match changed.and_then(|changed| self.files.get(changed)) {
-            Some(file) if !changing.is_told && now.since(changing.since) >= TELL => {
+            Some(file) if !changing.is_told && now.since(changing.since) >= LOG_AFTER => {
                 changing.is_told = true;
                 DueAction::Wait(file.clone())
             }
@@ -203,7 +203,7 @@ fn reload(decider: &Decider) -> Option<bool> {
 }
 
 /// Logs the policies' options that weaken a protection or have no effect.
-pub(crate) fn log_warnings(policies: &[Policy]) {
+pub(crate) fn log_warnings(policies: &[LoadedPolicy]) {
     for policy in policies {
         for warning in policy.warnings.iter() {
             tracing::warn!(policy = &*policy.name, %warning, "the policy removes a protection or has an option without effect");

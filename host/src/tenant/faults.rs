@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::reading::find_nearest;
-use crate::tenant::config::Fault;
+use crate::tenant::config::InjectedFault;
 
 /// The most faults at a time.
 const MOST: usize = 100;
@@ -17,18 +17,18 @@ pub(crate) struct Faults(Mutex<Vec<PendingFault>>);
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct PendingFault {
     #[serde(flatten)]
-    fault: Fault,
-    came: u32,
+    fault: InjectedFault,
+    requests: u32,
 }
 
 impl Faults {
     /// Creates the store with faults that were checked.
-    pub(crate) fn new(faults: &[Fault]) -> Self {
+    pub(crate) fn new(faults: &[InjectedFault]) -> Self {
         Self(Mutex::new(begin(faults)))
     }
 
     /// Replaces all faults by others that were checked.
-    pub(crate) fn replace(&self, faults: &[Fault]) {
+    pub(crate) fn replace(&self, faults: &[InjectedFault]) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = begin(faults);
     }
 
@@ -38,23 +38,23 @@ impl Faults {
     }
 
     /// Returns the fault of a request, which counts as one of its times.
-    pub(crate) fn take(&self, method: &str, path: &str) -> Option<Fault> {
+    pub(crate) fn take(&self, method: &str, path: &str) -> Option<InjectedFault> {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = |it: &&mut PendingFault| {
-            it.came < it.fault.times && it.fault.method == method && it.fault.path == path
+            it.requests < it.fault.times && it.fault.method == method && it.fault.path == path
         };
         let pending = faults.iter_mut().find(is_due)?;
-        pending.came += 1;
+        pending.requests += 1;
         Some(pending.fault.clone())
     }
 }
 
-fn begin(faults: &[Fault]) -> Vec<PendingFault> {
-    faults.iter().map(|fault| PendingFault { fault: fault.clone(), came: 0 }).collect()
+fn begin(faults: &[InjectedFault]) -> Vec<PendingFault> {
+    faults.iter().map(|fault| PendingFault { fault: fault.clone(), requests: 0 }).collect()
 }
 
 /// Checks a list of faults. `routes` are the paths of the tenant.
-pub(crate) fn check(faults: &[Fault], routes: &[String]) -> Result<(), String> {
+pub(crate) fn check(faults: &[InjectedFault], routes: &[String]) -> Result<(), String> {
     if faults.len() > MOST {
         return Err(format!("{} faults are too many: there are at most {MOST}", faults.len()));
     }
@@ -76,10 +76,10 @@ pub(crate) fn check(faults: &[Fault], routes: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::config::Fault;
+    use crate::tenant::config::InjectedFault;
     use crate::tenant::faults::{Faults, check};
 
-    fn fault(text: &str) -> Fault {
+    fn fault(text: &str) -> InjectedFault {
         serde_json::from_str(text).unwrap()
     }
 
@@ -146,7 +146,7 @@ mod tests {
         ] {
             assert!(refusal(text).contains(words), "{text}: {}", refusal(text));
         }
-        let many: Vec<Fault> =
+        let many: Vec<InjectedFault> =
             (0..101).map(|_| fault(r#"{"method": "POST", "path": "/oauth/token", "status": 503}"#)).collect();
         assert!(check(&many, &routes()).unwrap_err().contains("at most 100"));
         assert_eq!(check(&many[..100], &routes()), Ok(()));

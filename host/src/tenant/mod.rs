@@ -47,8 +47,9 @@ mod store;
 mod webhooks;
 
 pub use config::{
-    Account, Api, Client, Config, ConfigError, Connection, ConsoleSwitch, Fault, Lifetimes, Organization,
-    PasswordHash, RateLimit, RateLimits, Role, SeedUser, Webhook, WebhookSecret,
+    Account, Api, Client, Config, ConfigError, ConfiguredOrganization, ConfiguredRole, Connection,
+    ConsoleSwitch, InjectedFault, Lifetimes, PasswordHash, RateLimit, RateLimits, SeedUser, Webhook,
+    WebhookSecret,
 };
 pub use server::certificates::CertificateError;
 pub use server::current::{MoreRoutes, MountedParts, TenantDirectory};

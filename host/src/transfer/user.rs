@@ -164,7 +164,7 @@ impl Reader<'_> {
     /// Reads a user of the export format.
     fn read_exported(&self, mut user: User, json: &str) -> Result<ReadUser, UserFault> {
         let said = take_connection(&mut user.rest)?;
-        let sparse = Sparse::read(&user, json);
+        let sparse = Sparse::from_line(&user, json);
         let is_made = user.identities.is_empty();
         if is_made {
             user = user.with_own_identity("");
@@ -311,7 +311,7 @@ struct SparseIdentity {
 impl Sparse {
     /// Reads the optional fields of a user's line. The line is parsed again only if the user
     /// object leaves them open.
-    fn read(user: &User, json: &str) -> Self {
+    fn from_line(user: &User, json: &str) -> Self {
         let is_open = |it: &Identity| it.connection.is_empty() || it.connection == it.provider;
         if !json.contains("\"blocked\"") && !user.identities.iter().any(is_open) {
             return Self::default();

@@ -140,7 +140,7 @@ fn read_cases() -> Vec<Case> {
         .filter(|file| file.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
-    files.iter().map(|file| Case::read(file).expect("a case")).collect()
+    files.iter().map(|file| Case::read_file(file).expect("a case")).collect()
 }
 
 fn load_policy() -> Plugin {

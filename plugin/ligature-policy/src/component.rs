@@ -48,7 +48,7 @@ mod exports {
 
     impl<P: Policy> bindings::SettingsWarnings for Component<P> {
         fn warn(settings: String) -> Vec<Warning> {
-            P::Settings::read(&settings).map(|settings| settings.warnings()).unwrap_or_default()
+            P::Settings::parse(&settings).map(|settings| settings.warnings()).unwrap_or_default()
         }
     }
 }

@@ -8,20 +8,20 @@ impl Outcome {
     /// The login continues unchanged.
     #[must_use]
     pub fn proceed(code: &str, detail: impl Into<String>) -> Self {
-        Self::of(Decision::Proceed, code, detail.into())
+        Self::with_reason(Decision::Proceed, code, detail.into())
     }
 
     /// The accounts were linked, and the login continues as this primary user. Only
     /// after [`Host::link`](crate::Host::link).
     #[must_use]
     pub fn linked(primary: &str, code: &str, detail: impl Into<String>) -> Self {
-        Self::of(Decision::Linked(primary.to_owned()), code, detail.into())
+        Self::with_reason(Decision::Linked(primary.to_owned()), code, detail.into())
     }
 
     /// The login continues once the user has been asked about these accounts.
     #[must_use]
     pub fn suggest(step: Step, candidates: &[&str], code: &str, detail: impl Into<String>) -> Self {
-        Self::of(
+        Self::with_reason(
             Decision::Suggest(Suggestion { step, candidates: to_owned_ids(candidates) }),
             code,
             detail.into(),
@@ -31,7 +31,7 @@ impl Outcome {
     /// The login ends, with a message for the user.
     #[must_use]
     pub fn deny(message: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
-        Self::of(Decision::Deny(message.into()), code, detail.into())
+        Self::with_reason(Decision::Deny(message.into()), code, detail.into())
     }
 
     /// Sets the users of the first reason. A policy may name only users that it has
@@ -53,7 +53,7 @@ impl Outcome {
         self
     }
 
-    fn of(decision: Decision, code: &str, detail: String) -> Self {
+    fn with_reason(decision: Decision, code: &str, detail: String) -> Self {
         let reason = Reason { code: code.to_owned(), level: Level::Info, subject: Vec::new(), detail };
         Self { decision, reasons: vec![reason], trace: Vec::new(), counterfactual: None }
     }

@@ -69,7 +69,7 @@ pub trait Settings: DeserializeOwned {
     /// # Errors
     ///
     /// The place and the fault.
-    fn read(document: &str) -> Result<Self, SettingsError> {
+    fn parse(document: &str) -> Result<Self, SettingsError> {
         // serde would take a list for the values in their order.
         if !document.trim_start().starts_with('{') {
             return Err(error_at((1, 1), "the settings are an object: `{ … }`".to_owned()));
@@ -88,7 +88,7 @@ pub trait Settings: DeserializeOwned {
     ///
     /// The place and the fault.
     fn read_and_check(document: &str) -> Result<Self, SettingsError> {
-        let settings = Self::read(document)?;
+        let settings = Self::parse(document)?;
         match settings.check() {
             Ok(()) => Ok(settings),
             Err(invalid) => {
@@ -126,7 +126,7 @@ impl Settings for NoSettings {
         r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}"#.to_owned()
     }
 
-    fn read(_: &str) -> Result<Self, SettingsError> {
+    fn parse(_: &str) -> Result<Self, SettingsError> {
         Ok(Self {})
     }
 }
@@ -140,7 +140,7 @@ pub fn schema_of<T: schemars::JsonSchema>() -> String {
 
 /// The settings of a login, read from its document.
 pub(crate) fn for_login<S: Settings>(document: &str) -> Result<S, ApiError> {
-    S::read(document).map_err(|error| ApiError::Invalid(error.message))
+    S::parse(document).map_err(|error| ApiError::Invalid(error.message))
 }
 
 fn error_at((line, column): (usize, usize), message: String) -> SettingsError {

@@ -90,7 +90,7 @@ fn what_is_no_object_is_no_settings() {
 #[test]
 fn a_value_that_is_checked_is_told_at_its_key() {
     assert_eq!(error("{\n  \"domains\": [], \"days\": 0 }"), at(2, 18, "`days`: at least 1"));
-    assert_eq!(Example::read("{\"days\": 0}").unwrap().days, 0, "a login does not check");
+    assert_eq!(Example::parse("{\"days\": 0}").unwrap().days, 0, "a login does not check");
 }
 
 #[test]

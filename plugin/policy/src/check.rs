@@ -39,7 +39,7 @@ impl Policy {
     ///
     /// When it is no policy, with the place. Contradictions are found by
     /// [`Policy::check`].
-    pub fn read(text: &str) -> Result<Self, Unreadable> {
+    pub fn parse(text: &str) -> Result<Self, Unreadable> {
         // A list would be read as the values in their order, and an empty one as
         // an empty policy.
         if text.trim_start().starts_with('[') {
@@ -59,7 +59,7 @@ impl Policy {
     ///
     /// When it is no policy, with the place.
     pub fn with_preset(text: &str) -> Result<String, Unreadable> {
-        match Self::read(text)?.preset {
+        match Self::parse(text)?.preset {
             None => Ok(text.to_owned()),
             Some(preset) => {
                 overlay_members(preset.document(), text).map_err(|error| Unreadable::from(&error))
@@ -73,7 +73,7 @@ impl Policy {
     ///
     /// When it is no policy or contradicts itself, with the place.
     pub fn read_and_check(text: &str) -> Result<Self, Unreadable> {
-        let policy = Self::read(text)?;
+        let policy = Self::parse(text)?;
         policy.check().map_err(|contradiction| {
             let (line, column) = place_of(text, contradiction.key);
             Unreadable { line, column, message: contradiction.to_string() }

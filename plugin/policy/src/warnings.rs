@@ -240,7 +240,7 @@ mod tests {
     use crate::Policy;
 
     fn warned(policy: &str) -> Vec<String> {
-        let policy = Policy::read(policy).unwrap();
+        let policy = Policy::parse(policy).unwrap();
         policy.warnings().iter().map(|it| format!("{} {}", it.key, it.attack)).collect()
     }
 

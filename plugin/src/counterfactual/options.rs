@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::Change::{self, Setting};
 use super::{NewValue, World};
-use crate::account::Claim;
+use crate::account::AddressClaim;
 use crate::decide::Input;
 use crate::email;
 use crate::situation::Situation;
@@ -135,9 +135,9 @@ fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
 
 /// Names in a sentence: the first of them, and how many more there are.
 fn to_json_list(names: &[String]) -> String {
-    const TOLD: usize = 5;
-    let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(TOLD) {
+    const MOST_NAMED: usize = 5;
+    let told: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(MOST_NAMED) {
         0 => told.join(", "),
         more => format!("{} and {more} more", told.join(", ")),
     }
@@ -148,7 +148,7 @@ fn to_json_list(names: &[String]) -> String {
 fn trusted_roots(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
     let s = Situation::from_input(&input);
-    let roots: Vec<Claim> = s.party().map(|account| *account.root()).collect();
+    let roots: Vec<AddressClaim> = s.party().map(|account| *account.root()).collect();
     trusted(world, &roots)
 }
 
@@ -157,14 +157,14 @@ fn trusted_identities(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
     let s = Situation::from_input(&input);
     let own = s.current.email();
-    let mut claims: Vec<Claim> = s.party().map(|account| *account.root()).collect();
+    let mut claims: Vec<AddressClaim> = s.party().map(|account| *account.root()).collect();
     let linked = s.party().flat_map(|account| account.linked()).filter(|it| it.is_verified && it.is_of(own));
     let before = claims.len();
     claims.extend(linked.copied());
     if claims.len() == before { None } else { trusted(world, &claims) }
 }
 
-fn trusted(world: &World, claims: &[Claim]) -> Option<NewValue> {
+fn trusted(world: &World, claims: &[AddressClaim]) -> Option<NewValue> {
     let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
     let listed: Vec<&RawValue> = match world.setting("trusted_connections") {
         Some(list) => serde_json::from_str(list).ok()?,
@@ -207,7 +207,7 @@ fn trusted(world: &World, claims: &[Claim]) -> Option<NewValue> {
 fn one_group(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
     let s = Situation::from_input(&input);
-    let claims: Vec<&Claim> =
+    let claims: Vec<&AddressClaim> =
         s.party().flat_map(|account| account.claims()).filter(|it| !it.connection.is_empty()).collect();
     let of: Vec<Group> = claims.iter().map(|claim| find_group(&world.policy, claim)).collect();
     let name = of.iter().find_map(|it| match it {

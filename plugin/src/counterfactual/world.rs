@@ -43,7 +43,7 @@ impl World {
             };
             Some(members.into_iter().map(|(key, value)| (key, compact(value.get()))).collect())
         });
-        let is_of_settings = Policy::read(&event.settings).is_ok_and(|policy| policy == *input.policy);
+        let is_of_settings = Policy::parse(&event.settings).is_ok_and(|policy| policy == *input.policy);
         Self {
             event,
             policy: input.policy.clone(),

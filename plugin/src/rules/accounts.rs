@@ -3,7 +3,7 @@
 use ligature_link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 
 use super::{EarlierRuling, RuleResult, ask, no_op, passes, passes_with};
-use crate::account::{Account, Claim};
+use crate::account::{Account, AddressClaim};
 use crate::bindings::{Step, User};
 use crate::metadata::{self, Sides};
 use crate::reason::ReasonCode;
@@ -209,7 +209,7 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
         return RuleResult::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let does_not_prove = |claim: &&Claim| !s.is_proved_by(claim);
+    let does_not_prove = |claim: &&AddressClaim| !s.is_proved_by(claim);
     for account in s.party().filter(|_| s.policy.trojan_identity == Caution::Suggest) {
         let mut foreign =
             account.linked().iter().filter(does_not_prove).map(|claim| claim.connection).peekable();

@@ -4,7 +4,7 @@ use ligature_link_policy::{LookUp, Mode, Policy};
 use ligature_linking_marks::checked;
 
 use super::{RuleResult, no_op, passes};
-use crate::account::{Account, Claim};
+use crate::account::{Account, AddressClaim};
 use crate::bindings::{Reason, Verification};
 use crate::email::{self, AddressForm};
 use crate::reason::ReasonCode;
@@ -135,7 +135,7 @@ pub(super) fn domain_owned(login: &LoginContext) -> RuleResult {
 /// The reason why an account does not count for the login's address, if a
 /// connection of it claims the address and speaks for other domains only.
 pub(super) fn foreign_domain(address: &str, account: &Account) -> Option<Reason> {
-    let not_owned = |it: &&Claim| it.trust == Trust::DomainNotOwned && it.is_of(address);
+    let not_owned = |it: &&AddressClaim| it.trust == Trust::DomainNotOwned && it.is_of(address);
     let claim = account.claims().iter().find(not_owned)?;
     let detail = format!("The `domains` of `{}` do not include this address's domain.", claim.connection);
     Some(ReasonCode::DomainNotOwned.about(&[account.id()], detail))
@@ -157,7 +157,7 @@ pub(super) fn domain_allowed(login: &LoginContext) -> RuleResult {
 /// The reason why an account links nothing by the login's address, if the domain is
 /// blocked for one of the account's connections.
 pub(super) fn blocked_domain(policy: &Policy, address: &str, account: &Account) -> Option<Reason> {
-    let is_blocked = |claim: &Claim| is_blocked(policy, claim.connection, address);
+    let is_blocked = |claim: &AddressClaim| is_blocked(policy, claim.connection, address);
     account.claims().iter().any(is_blocked).then(|| blocked_reason(address, account))
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
         );
         // Either a preset as it is, or choices over the defaults.
         let text = if base == "{}" { text } else { base };
-        Policy::read(&text).expect("a well-formed policy")
+        Policy::parse(&text).expect("a well-formed policy")
     })
 }
 

@@ -39,7 +39,7 @@ fn trial(file: PathBuf) -> Trial {
 }
 
 fn check(file: &Path) -> Result<(), Failed> {
-    let case = Case::read(file)?;
+    let case = Case::read_file(file)?;
     let decided = decided(&case)?;
     let expected = expected(file)?;
     if decided != expected {
@@ -50,7 +50,7 @@ fn check(file: &Path) -> Result<(), Failed> {
 }
 
 fn decided(case: &Case) -> Result<Value, Failed> {
-    let policy = Policy::read(&case.policy.text).map_err(|error| error.message)?;
+    let policy = Policy::parse(&case.policy.text).map_err(|error| error.message)?;
     let document = case.policy.text.clone();
     let (memory, case) = case.arrive()?;
     let memory = Arc::new(memory);

@@ -23,13 +23,13 @@ pub(super) struct ReplayedLogin {
     pub(super) left_out: Vec<String>,
     /// The result.
     #[serde(flatten)]
-    pub(super) outcome: Outcome,
+    pub(super) outcome: ReplayOutcome,
 }
 
 /// The result of a replay, or of another policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum ReplayOutcome {
     Replayed(Replay),
     Reconsidered(Reconsidered),
     Unreadable(String),
@@ -37,7 +37,7 @@ pub(super) enum Outcome {
 
 /// The class of a result, by which logins are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum ResultClass {
     Same,
     OtherReasons,
     Differs,
@@ -73,20 +73,20 @@ impl ReplayedLogin {
             title: String::new(),
             login: String::new(),
             left_out: Vec::new(),
-            outcome: Outcome::Unreadable(why),
+            outcome: ReplayOutcome::Unreadable(why),
         }
     }
 
-    fn class(&self) -> Class {
+    fn class(&self) -> ResultClass {
         match &self.outcome {
-            Outcome::Unreadable(_) => Class::Unreadable,
-            Outcome::Replayed(replay) if replay.differences.is_empty() => Class::Same,
-            Outcome::Replayed(replay) if replay.is_unrepeatable => Class::Unrepeatable,
-            Outcome::Replayed(_) => Class::Differs,
-            Outcome::Reconsidered(it) if it.not_known.is_some() => Class::NotKnown,
-            Outcome::Reconsidered(it) if !it.is_same() => Class::Differs,
-            Outcome::Reconsidered(it) if !it.has_same_reasons() => Class::OtherReasons,
-            Outcome::Reconsidered(_) => Class::Same,
+            ReplayOutcome::Unreadable(_) => ResultClass::Unreadable,
+            ReplayOutcome::Replayed(replay) if replay.differences.is_empty() => ResultClass::Same,
+            ReplayOutcome::Replayed(replay) if replay.is_unrepeatable => ResultClass::Unrepeatable,
+            ReplayOutcome::Replayed(_) => ResultClass::Differs,
+            ReplayOutcome::Reconsidered(it) if it.not_known.is_some() => ResultClass::NotKnown,
+            ReplayOutcome::Reconsidered(it) if !it.is_same() => ResultClass::Differs,
+            ReplayOutcome::Reconsidered(it) if !it.has_same_reasons() => ResultClass::OtherReasons,
+            ReplayOutcome::Reconsidered(_) => ResultClass::Same,
         }
     }
 }
@@ -95,12 +95,12 @@ impl Results {
     pub(super) fn new(logins: Vec<ReplayedLogin>, is_comparing: bool) -> Self {
         let count = |class| logins.iter().filter(|login| login.class() == class).count();
         Self {
-            same: count(Class::Same),
-            other_reasons: count(Class::OtherReasons),
-            differ: count(Class::Differs),
-            not_known: count(Class::NotKnown),
-            unrepeatable: count(Class::Unrepeatable),
-            unreadable: count(Class::Unreadable),
+            same: count(ResultClass::Same),
+            other_reasons: count(ResultClass::OtherReasons),
+            differ: count(ResultClass::Differs),
+            not_known: count(ResultClass::NotKnown),
+            unrepeatable: count(ResultClass::Unrepeatable),
+            unreadable: count(ResultClass::Unreadable),
             logins,
             is_comparing,
         }
@@ -112,9 +112,9 @@ impl Results {
         let mut text = if self.is_comparing { self.format_table() } else { Text::default() };
         for login in &self.logins {
             match &login.outcome {
-                Outcome::Replayed(replay) => text.append(format_replay(login, replay)),
-                Outcome::Unreadable(why) => text.line(line![bad("✗ "), mask_addresses(why)]),
-                Outcome::Reconsidered(_) => {}
+                ReplayOutcome::Replayed(replay) => text.append(format_replay(login, replay)),
+                ReplayOutcome::Unreadable(why) => text.line(line![bad("✗ "), mask_addresses(why)]),
+                ReplayOutcome::Reconsidered(_) => {}
             }
         }
         text.line("");
@@ -172,8 +172,8 @@ impl Results {
 }
 
 fn row(login: &ReplayedLogin) -> Option<[String; 4]> {
-    let Outcome::Reconsidered(it) = &login.outcome else { return None };
-    if login.class() == Class::Same {
+    let ReplayOutcome::Reconsidered(it) = &login.outcome else { return None };
+    if login.class() == ResultClass::Same {
         return None;
     }
     let now = match (&it.now, &it.not_known) {
@@ -192,8 +192,8 @@ fn row(login: &ReplayedLogin) -> Option<[String; 4]> {
 
 fn format_replay(login: &ReplayedLogin, replay: &Replay) -> Text {
     let sign = match login.class() {
-        Class::Differs => bad("✗"),
-        Class::Unrepeatable => care("?"),
+        ResultClass::Differs => bad("✗"),
+        ResultClass::Unrepeatable => care("?"),
         _ => good("✓"),
     };
     let mut text =
@@ -201,7 +201,7 @@ fn format_replay(login: &ReplayedLogin, replay: &Replay) -> Text {
     for note in &replay.notes {
         text.line(line!["    ", care(mask_addresses(note))]);
     }
-    if login.class() == Class::Unrepeatable {
+    if login.class() == ResultClass::Unrepeatable {
         text.line(
             "    the time of a plugin was up, which depends on the machine: this login cannot be replayed",
         );

@@ -287,7 +287,7 @@ fn summary_json(summary: &Summary, is_whole: bool) -> Value {
     json!({
         "is_whole": is_whole, "resumed_behind": summary.resumed_behind, "added": summary.added,
         "replaced": summary.replaced, "same": summary.same, "bad": summary.bad,
-        "told": summary.reported.iter().map(told).collect::<Vec<_>>(),
+        "reported": summary.reported.iter().map(told).collect::<Vec<_>>(),
         "left_out": summary.left_out.iter().map(left_out).collect::<Vec<_>>(),
     })
 }

@@ -10,7 +10,7 @@ use crate::cli::{CommandResult, Exit, ids, print, print_json};
 use crate::directory::OpenMode;
 use crate::merge::{
     MergeAuthor, MergeChoice, MergeError, MergePair, MergePlan, MergeRefusal, MergeScope, Merged,
-    MetadataChange, MetadataRule, plan_merge,
+    MetadataEffect, MetadataRule, plan_merge,
 };
 use crate::model::{Identity, User, mask_addresses};
 use crate::terminal::{Json, Text};
@@ -173,7 +173,7 @@ fn describe_user(user: &User) -> String {
 }
 
 /// Describes in one line what happens to the metadata of the user that stays.
-fn describe_change(change: &MetadataChange) -> String {
+fn describe_change(change: &MetadataEffect) -> String {
     let parts = [("stays", &change.stays), ("taken over", &change.taken), ("replaced", &change.overwritten)];
     let told: Vec<String> = parts
         .into_iter()

@@ -275,7 +275,7 @@ mod tests {
     use super::{GroupCommit, OpenFiles};
     use crate::ambient::Ambient;
     use crate::directory::sql::sqlite_error::sqlite_error;
-    use crate::directory::sql::sqlite_file::Access;
+    use crate::directory::sql::sqlite_file::FileAccess;
     use crate::directory::store::Durability;
 
     /// A thread that stops waiting may be the one that was to commit for others.
@@ -288,7 +288,7 @@ mod tests {
             .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); BEGIN IMMEDIATE; COMMIT")
             .unwrap();
         let ambient = Ambient::system();
-        let files = Arc::new(OpenFiles::new(&file, &connection, Access::Write, &ambient).unwrap());
+        let files = Arc::new(OpenFiles::new(&file, &connection, FileAccess::Write, &ambient).unwrap());
         let writer = GroupCommit::new(connection, files, Duration::from_micros(300), &ambient);
         let (done, given_up) = (AtomicI64::new(0), AtomicI64::new(0));
         std::thread::scope(|scope| {

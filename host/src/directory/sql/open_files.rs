@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::sqlite_file::Access;
+use super::sqlite_file::FileAccess;
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 
@@ -78,7 +78,7 @@ impl OpenFiles {
     pub(super) fn new(
         path: &Path,
         connection: &Connection,
-        access: Access,
+        access: FileAccess,
         ambient: &Ambient,
     ) -> Result<Self, String> {
         let unknown = |error: std::io::Error| format!("its file cannot be examined: {error}");
@@ -95,7 +95,7 @@ impl OpenFiles {
                     beside.push(KnownFile { path: name.into(), file: FileId::from_metadata(&metadata) })
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    if access == Access::Snapshot {
+                    if access == FileAccess::Snapshot {
                         absent.push(name.into());
                     }
                 }
@@ -109,7 +109,7 @@ impl OpenFiles {
             database,
             beside,
             absent,
-            unchanged: metadata.modified().ok().filter(|_| access == Access::Snapshot),
+            unchanged: metadata.modified().ok().filter(|_| access == FileAccess::Snapshot),
             length: AtomicU64::new(metadata.len()),
             log_length: AtomicU64::new(0),
             ambient: ambient.clone(),

@@ -17,7 +17,7 @@ use super::open_files::OpenFiles;
 use super::rows::Rows;
 use super::seal::Seal;
 use super::sqlite_error::{BUSY, describe, sqlite_error};
-use super::sqlite_file::{self, Access, OpenedFile};
+use super::sqlite_file::{self, FileAccess, OpenedFile};
 use crate::directory::location::find_missing_folder;
 use crate::directory::open_error::OpenError;
 use crate::directory::records::{LoginTally, Records, TxError, TxResult};
@@ -47,7 +47,7 @@ struct File {
     counts: LoginCounts,
     seal: Seal,
     files: Arc<OpenFiles>,
-    access: Access,
+    access: FileAccess,
 }
 
 impl Sqlite {
@@ -91,7 +91,7 @@ impl Sqlite {
         let counts = LoginCounts::default();
         let writer = GroupCommit::new(connection, files.clone(), BUSY, &seal.ambient);
         let file = Arc::new(File { readers, writer, counts, seal, files, access });
-        if access != Access::Write {
+        if access != FileAccess::Write {
             return Ok(Self { file, counter: None });
         }
         let counting = file.clone();
@@ -148,7 +148,7 @@ impl Drop for Sqlite {
         if let Some(counter) = self.counter.take() {
             let _ = counter.join();
         }
-        if self.file.access != Access::Write {
+        if self.file.access != FileAccess::Write {
             return;
         }
         if !self.file.counts.is_empty() {
@@ -178,7 +178,7 @@ impl File {
 
     /// Fails if a file that is read without locks is being written by another program.
     fn check_snapshot_files(&self) -> TxResult<()> {
-        if self.access == Access::Snapshot {
+        if self.access == FileAccess::Snapshot {
             self.files.check_paths().map_err(ApiError::Unavailable)?;
         }
         Ok(())
@@ -240,8 +240,8 @@ impl File {
     /// Fails if the file was opened for reading only.
     fn refuse_if_read_only(&self) -> TxResult<()> {
         match self.access {
-            Access::Write => Ok(()),
-            Access::Read | Access::Snapshot => {
+            FileAccess::Write => Ok(()),
+            FileAccess::Read | FileAccess::Snapshot => {
                 let why = "the directory was opened for reading only; nothing was changed".to_owned();
                 Err(ApiError::Unavailable(why).into())
             }
@@ -274,7 +274,7 @@ enum Unreadable {
 struct Readers {
     file: PathBuf,
     files: Arc<OpenFiles>,
-    access: Access,
+    access: FileAccess,
 }
 
 impl r2d2::ManageConnection for Readers {

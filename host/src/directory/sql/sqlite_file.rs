@@ -16,7 +16,7 @@ const WRITER_CACHE: i64 = 64 << 10;
 
 /// The way in which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum FileAccess {
     /// For reading and writing.
     Write,
     /// For reading, while other programs may write.
@@ -29,7 +29,7 @@ pub(super) enum Access {
 /// An opened file.
 pub(super) struct OpenedFile {
     pub(super) connection: Connection,
-    pub(super) access: Access,
+    pub(super) access: FileAccess,
 }
 
 /// Opens a file for reading, without changing it.
@@ -38,9 +38,9 @@ pub(super) struct OpenedFile {
 ///
 /// If it cannot be read, has another version, or belongs to another program.
 pub(super) fn open_to_read(file: &Path) -> Result<OpenedFile, OpenFailure> {
-    let access = if has_log(file) { Access::Read } else { Access::Snapshot };
+    let access = if has_log(file) { FileAccess::Read } else { FileAccess::Snapshot };
     let mut connection = connect_and_read(file, access).map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if access == Access::Read => OpenFailure::Unusable(format!(
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if access == FileAccess::Read => OpenFailure::Unusable(format!(
             "{file}-wal has changes that are not in the file yet, and can be read only where files may be made; copy \
              {file} and {file}-wal elsewhere and read the copy, or let the program that has written it end",
             file = file.display()
@@ -60,7 +60,7 @@ pub(super) fn open_to_read(file: &Path) -> Result<OpenedFile, OpenFailure> {
 /// If it cannot be written, is newer, or belongs to another program.
 pub(super) fn open_to_write(file: &Path, mode: Migrate<'_>) -> Result<OpenedFile, OpenFailure> {
     let failed = |error: rusqlite::Error| open_failure(&error);
-    let access = Access::Write;
+    let access = FileAccess::Write;
     let mut connection = connect(file, access).map_err(failed)?;
     // Until the file is known to be a directory, not even its log is written back.
     disable_checkpoint_on_close(&connection, true).map_err(failed)?;
@@ -90,19 +90,19 @@ fn open_failure(error: &rusqlite::Error) -> OpenFailure {
 }
 
 /// Opens a connection, and checks that it can read.
-fn connect_and_read(file: &Path, access: Access) -> rusqlite::Result<Connection> {
+fn connect_and_read(file: &Path, access: FileAccess) -> rusqlite::Result<Connection> {
     let connection = connect(file, access)?;
     connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }
 
 /// Opens a connection, without writing.
-pub(super) fn connect(file: &Path, access: Access) -> rusqlite::Result<Connection> {
+pub(super) fn connect(file: &Path, access: FileAccess) -> rusqlite::Result<Connection> {
     let threads = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match access {
-        Access::Write => Connection::open_with_flags(file, threads | OpenFlags::SQLITE_OPEN_READ_WRITE)?,
-        Access::Read => Connection::open_with_flags(file, threads | OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-        Access::Snapshot => {
+        FileAccess::Write => Connection::open_with_flags(file, threads | OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        FileAccess::Read => Connection::open_with_flags(file, threads | OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        FileAccess::Snapshot => {
             let flags = threads | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
             Connection::open_with_flags(immutable_uri(file), flags)?
         }

@@ -33,7 +33,7 @@ pub(super) async fn preview(visit: Visit) -> Response {
     show(visit, |visit| {
         let proofs = &visit.tenant().flows.account_proofs;
         let Some(proof) = proofs.get(visit.proof_name()) else { return show_used() };
-        let choice = LinkChoice::read(&visit.visit.params);
+        let choice = LinkChoice::from_params(&visit.visit.params);
         let read = visit.accept_proof(&proof).and_then(|()| visit.read_second(&proof.second));
         match read {
             Ok(other) => {
@@ -83,7 +83,7 @@ pub(super) async fn cancel(visit: Visit) -> Response {
 
 impl AccountVisit<'_> {
     fn link(&self, proof: &Arc<AccountProof>) -> Result<Response, Refusal> {
-        let choice = LinkChoice::read(&self.visit.params);
+        let choice = LinkChoice::from_params(&self.visit.params);
         let second = &proof.second;
         let other = self.read_second(second)?;
         let changed = |other: &SecondAccount| {

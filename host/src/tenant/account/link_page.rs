@@ -73,7 +73,7 @@ struct Effect {
 }
 
 impl LinkChoice {
-    pub(super) fn read(params: &Params) -> Self {
+    pub(super) fn from_params(params: &Params) -> Self {
         let metadata = match params.get("metadata") {
             Some("fill") => MetadataRule::Fill,
             Some("take") => MetadataRule::Take,

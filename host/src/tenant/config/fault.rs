@@ -12,7 +12,7 @@ const LONGEST_WAIT_S: u32 = 86_400;
 /// A fault of one route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fault {
+pub struct InjectedFault {
     /// The HTTP method, in capitals.
     pub method: String,
     /// The route, with the names of its parameters, such as `/api/v2/users/{id}`.
@@ -39,7 +39,7 @@ fn once() -> u32 {
     1
 }
 
-impl Fault {
+impl InjectedFault {
     /// Checks the values of a fault, all but its route.
     pub(in crate::tenant) fn check(&self) -> Result<(), String> {
         let Self { method, path, status, delay_ms, times, after_effect, retry_after_s } = self;

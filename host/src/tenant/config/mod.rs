@@ -21,10 +21,10 @@ pub use client::Client;
 pub(super) use client::{ACCOUNT_CLIENT, GRANTS};
 pub use connection::{Account, Connection, SeedUser};
 pub(super) use created_connections::{CreatedConnection, CreatedConnections, CreationError};
-pub use fault::Fault;
-pub use organization::Organization;
+pub use fault::InjectedFault;
+pub use organization::ConfiguredOrganization;
 pub(super) use organization::{check_display_name, check_name};
-pub use role::Role;
+pub use role::ConfiguredRole;
 pub use settings::{ConsoleSwitch, Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
 pub use webhook::{Webhook, WebhookSecret};
@@ -102,19 +102,19 @@ pub struct Config {
     pub connections: Vec<Connection>,
     /// The connections created through the Management API.
     #[serde(skip)]
-    pub(super) made: Arc<CreatedConnections>,
+    pub(super) created: Arc<CreatedConnections>,
     /// The roles that users may have.
     #[serde(default)]
-    pub roles: Vec<Role>,
+    pub roles: Vec<ConfiguredRole>,
     /// The organizations that users may be members of.
     #[serde(default)]
-    pub organizations: Vec<Organization>,
+    pub organizations: Vec<ConfiguredOrganization>,
     /// The operators' console, which is off unless it is enabled.
     #[serde(default)]
     pub console: ConsoleSwitch,
     /// The faults that the tenant injects from its start on.
     #[serde(default)]
-    pub faults: Vec<Fault>,
+    pub faults: Vec<InjectedFault>,
     /// The URLs to which the tenant posts its events.
     #[serde(default)]
     pub webhooks: Vec<Webhook>,
@@ -183,7 +183,7 @@ impl Config {
                 connection.id = derive_id(&connection.name);
             }
         }
-        config.organizations.iter_mut().for_each(Organization::complete);
+        config.organizations.iter_mut().for_each(ConfiguredOrganization::complete);
         Ok(config)
     }
 
@@ -222,14 +222,14 @@ impl Config {
             connection.check().map_err(|why| format!("connection `{}`: {why}", connection.name))?;
         }
         let mut seen = HashSet::new();
-        for Role { name, .. } in &self.roles {
+        for ConfiguredRole { name, .. } in &self.roles {
             if name.is_empty() || !seen.insert(name) {
                 return Err(format!("roles: `{name}` is empty, or appears twice"));
             }
         }
         let mut seen = HashSet::new();
         for organization in &self.organizations {
-            let Organization { id, name, .. } = organization;
+            let ConfiguredOrganization { id, name, .. } = organization;
             organization.check().map_err(|why| format!("organization `{name}`: {why}"))?;
             let derived = derive_organization_id(name);
             let id = if id.is_empty() { &derived } else { id };
@@ -290,7 +290,7 @@ impl Config {
 
     /// Returns the configuration without the connections that the Management API has created.
     pub(super) fn without_created_connections(&self) -> Self {
-        Self { made: Arc::default(), ..self.clone() }
+        Self { created: Arc::default(), ..self.clone() }
     }
 
     /// Returns the settings that make the tenant weaker than its defaults, for the operator.
@@ -332,7 +332,7 @@ impl Config {
 
     /// Iterates over all connections, including those created through the Management API.
     pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.iter().chain(self.made.iter().map(|it| &it.connection))
+        self.connections.iter().chain(self.created.iter().map(|it| &it.connection))
     }
 }
 

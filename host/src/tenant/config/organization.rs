@@ -12,7 +12,7 @@ pub(in crate::tenant) const NAME_LENGTHS: (usize, usize) = (50, 255);
 /// An organization. Users refer to it by its id.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Organization {
+pub struct ConfiguredOrganization {
     /// The id, such as `org_…`. By default, it is derived from the name.
     #[serde(default)]
     pub id: String,
@@ -22,7 +22,7 @@ pub struct Organization {
     pub display_name: Option<String>,
 }
 
-impl Organization {
+impl ConfiguredOrganization {
     /// Fills in an id that is not given.
     pub(super) fn complete(&mut self) {
         if self.id.is_empty() {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 /// A role. Users refer to it by its name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Role {
+pub struct ConfiguredRole {
     /// The name.
     pub name: String,
     /// The description, for people.

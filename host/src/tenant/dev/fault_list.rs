@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::reading::{self, parse_json};
-use crate::tenant::config::Fault;
+use crate::tenant::config::InjectedFault;
 use crate::tenant::dev::refusal::{is_from_another_site, refuse};
 use crate::tenant::faults;
 use crate::tenant::http::visit::Visit;
@@ -33,7 +33,7 @@ pub(crate) async fn replace(
         );
     }
     let read = std::str::from_utf8(&body).map_err(|_| "the body is not UTF-8".to_owned());
-    let read = read.and_then(|text| parse_json::<Vec<Fault>>(text).map_err(describe_fault));
+    let read = read.and_then(|text| parse_json::<Vec<InjectedFault>>(text).map_err(describe_fault));
     match read.and_then(|list| faults::check(&list, paths.0).map(|()| list)) {
         Ok(list) => {
             visit.tenant.faults.replace(&list);
@@ -56,6 +56,6 @@ pub(crate) async fn remove(visit: Visit<()>) -> Response {
 }
 
 /// Returns the words for a fault of the text, with its place.
-fn describe_fault((place, message): reading::Fault) -> String {
+fn describe_fault((place, message): reading::ParseFault) -> String {
     place.map_or(message.clone(), |(line, column)| format!("line {line}, column {column}: {message}"))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, UserKeeper};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
-use crate::policies::Policy;
+use crate::policies::LoadedPolicy;
 use crate::service::decision_log::log_policy_run;
 use crate::tenant::config::Connection;
 use crate::tenant::logins::context::LoginRequest;
@@ -110,7 +110,7 @@ impl Logins {
             return Err(refuse_blocked(&user));
         }
         let loaded = self.decider.policies();
-        let policies: Vec<_> = loaded.iter().map(Policy::borrowed).collect();
+        let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
         let event = Arc::new(event);
         let request = DecisionRequest { event: &event, now, trace: false, answer: context.answer };
         let environment = DecisionContext {

@@ -246,12 +246,12 @@ impl FromRequestParts<Shared> for Caller {
 
 /// A request to the Management API: the caller, and the visit. [`Visit::run`] decides on which
 /// thread its work runs.
-pub(super) struct Call {
+pub(super) struct ManagementCall {
     pub(super) caller: Caller,
     pub(super) visit: Visit<()>,
 }
 
-impl FromRequestParts<Shared> for Call {
+impl FromRequestParts<Shared> for ManagementCall {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Response> {

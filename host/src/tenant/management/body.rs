@@ -35,7 +35,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Items<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Problem> {
-        let (kind, bytes) = read(request, tenant).await?;
+        let (kind, bytes) = read_bytes(request, tenant).await?;
         if kind != "application/json" {
             return Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Items<T> {
 }
 
 /// Returns the media type of a body, and its bytes.
-async fn read(request: Request, tenant: &Shared) -> Result<(String, Bytes), Problem> {
+async fn read_bytes(request: Request, tenant: &Shared) -> Result<(String, Bytes), Problem> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
@@ -74,7 +74,7 @@ impl FromRequest<Shared> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Problem> {
-        let (kind, bytes) = read(request, tenant).await?;
+        let (kind, bytes) = read_bytes(request, tenant).await?;
         let invalid = |error: &dyn std::fmt::Display| {
             Problem::bad(format!("Invalid request payload format: {error}"), "invalid_body")
         };

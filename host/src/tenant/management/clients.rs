@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use crate::tenant::config::{Client, Config, derive_id_with_prefix};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::{Call, Caller};
+use crate::tenant::management::access::{Caller, ManagementCall};
 use crate::tenant::management::openapi::{
     ClientList, ClientObject, CommonRefusals, GrantList, ResourceServerList,
 };
@@ -68,7 +68,7 @@ pub(super) struct FieldsQuery {
     responses((status = 200, description = "Clients, or a page of them; secrets with read:client_keys only", body = ClientList),
               CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(params): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
@@ -107,7 +107,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The client; its secret with read:client_keys only", body = ClientObject),
               (status = 404, description = "There is no such client", body = ProblemBody), CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -178,7 +178,7 @@ fn render_global_client(config: &Config) -> Map<String, Value> {
     responses((status = 200, description = "The client grants: the scopes that clients have at APIs", body = GrantList),
               CommonRefusals))]
 pub(super) async fn list_grants(
-    Call { caller, visit: Visit { tenant, issuer, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, issuer, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<GrantQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:client_grants"])?;
@@ -236,7 +236,7 @@ pub(super) struct GrantQuery {
     responses((status = 200, description = "The Management API and the tenant's own, or a page of them", body = ResourceServerList),
               CommonRefusals))]
 pub(super) async fn resource_servers(
-    Call { caller, visit: Visit { tenant, issuer, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, issuer, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:resource_servers"])?;

@@ -12,7 +12,7 @@ use crate::model::{Metadata, is_connection_name};
 use crate::random::Random;
 use crate::tenant::config::{Config, Connection, CreatedConnection, CreationError, is_strategy};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::{Body, Items};
 use crate::tenant::management::connections::{inexistent_connection, render_connection};
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, ConnectionObject};
@@ -201,7 +201,7 @@ impl From<CreationError> for Problem {
 
 /// Returns a connection that this API has created. Refuses other connections.
 fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a CreatedConnection, Problem> {
-    if let Some(made) = config.made.iter().find(|it| it.connection.id == id) {
+    if let Some(made) = config.created.iter().find(|it| it.connection.id == id) {
         return Ok(made);
     }
     if config.connections().any(|it| it.id == id) {
@@ -220,7 +220,7 @@ fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a CreatedConnectio
               (status = 409, description = "There is a connection of that name", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn create(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:connections"])?;
@@ -237,7 +237,7 @@ pub(super) async fn create(
     }
     let made = change.apply_change((&name, &strategy), None, tenant.ambient.random())?;
     let connection = made.connection.clone();
-    tenant.config.made.add(made)?;
+    tenant.config.created.add(made)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, "a connection was created");
     Ok((StatusCode::CREATED, Json(render_connection(&tenant.config, &connection))))
 }
@@ -250,7 +250,7 @@ pub(super) async fn create(
               (status = 404, description = "There is no such connection", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn update(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -264,7 +264,7 @@ pub(super) async fn update(
         tenant.ambient.random(),
     )?;
     let connection = after.connection.clone();
-    tenant.config.made.replace(after)?;
+    tenant.config.created.replace(after)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = connection.name, "a connection was changed");
     Ok(Json(render_connection(&tenant.config, &connection)))
 }
@@ -288,7 +288,7 @@ pub(super) struct ClientStatus {
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is not JSON", body = ProblemBody), CommonRefusals))]
 pub(super) async fn enable(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     Items(clients): Items<ClientStatus>,
 ) -> Result<StatusCode, Problem> {
@@ -314,7 +314,7 @@ pub(super) async fn enable(
               (status = 404, description = "There is no such connection", body = ProblemBody),
               (status = 409, description = "Users of it are linked to others", body = ProblemBody), CommonRefusals))]
 pub(super) async fn delete(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:connections"])?;
@@ -342,7 +342,7 @@ fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Probl
         Ok(true)
     })?;
     // Remove the connection first, so that its users cannot log in while they are deleted.
-    tenant.config.made.remove(id);
+    tenant.config.created.remove(id);
     members.iter().try_for_each(|user| delete_user(&*tenant.directory, &tenant.people, user))?;
     Ok((name, members.len()))
 }

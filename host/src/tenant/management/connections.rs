@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::model::Metadata;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
@@ -50,7 +50,7 @@ pub(super) struct ListQuery {
     params(ListQuery), security(("token" = ["read:connections"])),
     responses((status = 200, description = "Connections, or a page of them", body = ConnectionList), CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
@@ -107,7 +107,7 @@ pub(super) async fn list(
               (status = 404, description = "There is no such connection", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
@@ -123,7 +123,7 @@ pub(super) fn inexistent_connection() -> Problem {
 /// Returns the JSON of a connection. Every connection is enabled for every client.
 pub(super) fn render_connection(config: &Config, connection: &Connection) -> Value {
     let clients: Vec<&str> = config.clients.iter().map(|client| client.client_id.as_str()).collect();
-    let made = config.made.iter().find(|it| it.connection.id == connection.id);
+    let made = config.created.iter().find(|it| it.connection.id == connection.id);
     let mut options = made.map(|it| it.options.clone()).unwrap_or_default();
     options.extend(effective_options(connection));
     let mut shown = json!({
@@ -161,7 +161,7 @@ fn effective_options(connection: &Connection) -> Metadata {
     responses((status = 200, description = "The clients", body = Object),
               (status = 404, description = "There is no such connection", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_clients(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {

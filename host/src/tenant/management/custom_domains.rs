@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::tenant::config::derive_id_with_prefix;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::openapi::{CommonRefusals, CustomDomainList};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::ValidQuery;
@@ -18,7 +18,7 @@ use crate::tenant::management::problem::Problem;
     params(PageQuery), security(("token" = ["read:custom_domains"])),
     responses((status = 200, description = "Custom domains, or a page of them", body = CustomDomainList), CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:custom_domains"])?;

@@ -15,7 +15,7 @@ use crate::directory::{Administration, CheckedLink, Evidence, Provenance, Unlink
 use crate::model::{ApiError, LinkRequest, User, mask_addresses};
 use crate::tenant::config::{Config, is_strategy};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::{Call, Caller};
+use crate::tenant::management::access::{Caller, ManagementCall};
 use crate::tenant::management::body::Body;
 use crate::tenant::management::link_with::verify_second_token;
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, IdentityObject};
@@ -79,7 +79,7 @@ const OWN: &str = "update:current_user_identities";
               (status = 409, description = "Somebody has that identity already", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn link(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(primary): UserId,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -255,7 +255,7 @@ pub(super) struct IdentityPath {
               (status = 404, description = "There is no such primary", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn unlink(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<IdentityPath>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     let IdentityPath { id, provider, user_id } = read_path(path)?;

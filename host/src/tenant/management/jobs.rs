@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, JobObject};
 use crate::tenant::management::path::read_path;
@@ -49,7 +49,7 @@ pub(super) struct VerificationEmail {
               (status = 404, description = "There is no such user", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn verification_email(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:users"])?;
@@ -83,7 +83,7 @@ pub(super) async fn verification_email(
               (status = 404, description = "There is no such job, or not any more", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:users", "read:users", "update:users"])?;
@@ -107,7 +107,7 @@ pub(super) async fn get(
               (status = 404, description = "There is no such job, or not any more", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get_errors(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&["create:users", "read:users"])?;

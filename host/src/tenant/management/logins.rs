@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::model::{Identity, Timestamp, User, mask_addresses};
 use crate::tenant::config::Config;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
@@ -62,7 +62,7 @@ pub(super) struct RefreshTokenList {
     responses((status = 200, description = "The sessions, the oldest first", body = SessionList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_sessions(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<CheckpointQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -87,7 +87,7 @@ pub(super) async fn list_sessions(
     responses((status = 202, description = "They are ended"),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn end_sessions(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:sessions"])?;
@@ -110,7 +110,7 @@ pub(super) async fn end_sessions(
     responses((status = 200, description = "The refresh tokens, without their secrets", body = RefreshTokenList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn refresh_tokens(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<CheckpointQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -134,7 +134,7 @@ pub(super) async fn refresh_tokens(
     responses((status = 202, description = "They are ended"),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn end_refresh_tokens(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:refresh_tokens"])?;

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::log_events::Events;
-use crate::tenant::management::access::{Call, Caller};
+use crate::tenant::management::access::{Caller, ManagementCall};
 use crate::tenant::management::openapi::{CommonRefusals, LogList, LogObject};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
@@ -90,7 +90,7 @@ fn list_events(events: &Events, params: ListQuery, fits: impl Fn(&Value) -> bool
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
@@ -105,7 +105,7 @@ pub(super) async fn list(
               (status = 404, description = "There is no such event, or not any more", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
@@ -121,7 +121,7 @@ pub(super) async fn get(
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
 pub(super) async fn list_by_user(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::members::{self, check_ids};
 use crate::tenant::management::openapi::{
@@ -27,7 +27,7 @@ pub(super) struct MemberIds {
 }
 
 impl MemberIds {
-    fn read(body: Body) -> Result<Vec<String>, Problem> {
+    fn from_body(body: Body) -> Result<Vec<String>, Problem> {
         let Self { members } = body.deserialize()?;
         check_ids(members, "members")
     }
@@ -40,7 +40,7 @@ impl MemberIds {
     responses((status = 200, description = "The organizations, or a page of them", body = OrganizationList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_by_user(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -55,7 +55,7 @@ pub(super) async fn list_by_user(
     responses((status = 200, description = "Members, or a page of them: the first 1,000", body = OrganizationMemberList),
               (status = 404, description = "There is no such organization", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -72,12 +72,12 @@ pub(super) async fn list(
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn add(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["create:organization_members"])?;
-    let (id, users) = (read_path(path)?, MemberIds::read(body)?);
+    let (id, users) = (read_path(path)?, MemberIds::from_body(body)?);
     tracing::info!(target: "audit", client = caller.client_id, organization = id, members = users.len(), "members are added");
     members::add::<Organization>(visit, users, vec![id]).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -92,12 +92,12 @@ pub(super) async fn add(
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn remove(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:organization_members"])?;
-    let (id, users) = (read_path(path)?, MemberIds::read(body)?);
+    let (id, users) = (read_path(path)?, MemberIds::from_body(body)?);
     tracing::info!(target: "audit", client = caller.client_id, organization = id, members = users.len(), "members are removed");
     members::remove::<Organization>(visit, users, vec![id]).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::tenant::config::{check_display_name, check_name};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::groups;
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, OrganizationList};
@@ -35,7 +35,7 @@ pub(super) struct NewOrganization {
     params(PageQuery), security(("token" = ["read:organizations"])),
     responses((status = 200, description = "Organizations, or a page of them", body = OrganizationList), CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:organizations"])?;
@@ -49,7 +49,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The organization", body = Organization),
               (status = 404, description = "There is no such organization", body = ProblemBody), CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:organizations"])?;
@@ -67,7 +67,7 @@ pub(super) async fn get(
               (status = 409, description = "There is an organization of that name", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn create(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:organizations"])?;
@@ -88,7 +88,7 @@ pub(super) async fn create(
     responses((status = 204, description = "There is no such organization any more"),
               (status = 404, description = "There is no such organization", body = ProblemBody), CommonRefusals))]
 pub(super) async fn delete(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:organizations"])?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::members::{self, check_ids};
 use crate::tenant::management::openapi::{
@@ -42,7 +42,7 @@ pub(super) struct UserIds {
     responses((status = 200, description = "The roles, or a page of them", body = RoleList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_by_user(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -59,7 +59,7 @@ pub(super) async fn list_by_user(
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn assign(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -80,7 +80,7 @@ pub(super) async fn assign(
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn withdraw(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -101,7 +101,7 @@ pub(super) async fn withdraw(
     responses((status = 200, description = "No permissions", body = PermissionList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn permissions_of_user(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -118,7 +118,7 @@ pub(super) async fn permissions_of_user(
     responses((status = 200, description = "No permissions", body = PermissionList),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_permissions(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -134,7 +134,7 @@ pub(super) async fn list_permissions(
     responses((status = 200, description = "Users of the role, or a page of them: the first 1,000", body = MemberList),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_users(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -151,7 +151,7 @@ pub(super) async fn list_users(
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn add_users(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {

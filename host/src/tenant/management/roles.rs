@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::groups;
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, RoleList};
@@ -86,7 +86,7 @@ impl RoleChange {
     security(("token" = ["read:roles"])),
     responses((status = 200, description = "Roles, or a page of them", body = RoleList), CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
@@ -113,7 +113,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The role", body = Role),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
@@ -130,7 +130,7 @@ pub(super) async fn get(
               (status = 409, description = "There is a role of that name", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn create(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:roles"])?;
@@ -153,7 +153,7 @@ pub(super) async fn create(
               (status = 409, description = "There is another role of that name", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn update(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -182,7 +182,7 @@ pub(super) async fn update(
     responses((status = 204, description = "There is no such role any more"),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn delete(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:roles"])?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::{Call, Caller};
+use crate::tenant::management::access::{Caller, ManagementCall};
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::path::ValidQuery;
 use crate::tenant::management::problem::Problem;
@@ -29,7 +29,7 @@ pub(super) struct FieldsQuery {
     params(FieldsQuery), security(("token" = ["read:tenant_settings"])),
     responses((status = 200, description = "The settings", body = Object), CommonRefusals))]
 pub(super) async fn get_tenant_settings(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:tenant_settings"])?;

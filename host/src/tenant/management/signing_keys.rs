@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::signing::keys::KeysError;
@@ -24,7 +24,9 @@ pub(super) struct SigningKeyObject {
 #[utoipa::path(get, path = "/api/v2/keys/signing", operation_id = "get_signing_keys", tag = "keys",
     security(("token" = ["read:signing_keys"])),
     responses((status = 200, description = "The keys, the active one first", body = [SigningKeyObject]), CommonRefusals))]
-pub(super) async fn list(Call { caller, visit: Visit { tenant, .. } }: Call) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
+) -> Result<Json<Value>, Problem> {
     caller.require(&["read:signing_keys"])?;
     let jwks = tenant.signing.keys.jwks();
     let keys = jwks["keys"].as_array().into_iter().flatten().enumerate();
@@ -39,7 +41,9 @@ pub(super) async fn list(Call { caller, visit: Visit { tenant, .. } }: Call) -> 
 #[utoipa::path(post, path = "/api/v2/keys/signing/rotate", operation_id = "post_signing_keys", tag = "keys",
     security(("token" = ["update:signing_keys"])),
     responses((status = 201, description = "The new key", body = SigningKeyObject), CommonRefusals))]
-pub(super) async fn rotate(Call { caller, visit }: Call) -> Result<(StatusCode, Json<Value>), Problem> {
+pub(super) async fn rotate(
+    ManagementCall { caller, visit }: ManagementCall,
+) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:signing_keys"])?;
     let kid = visit.run(|Visit { tenant, .. }| tenant.signing.keys.rotate()).await.map_err(|error| {
         tracing::error!(%error, "the signing key was not rotated");

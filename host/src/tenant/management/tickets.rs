@@ -12,7 +12,7 @@ use crate::model::{Identity, Timestamp, User};
 use crate::tenant::config::Config;
 use crate::tenant::flows::tickets::{LONGEST_S, PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals};
 use crate::tenant::management::problem::{Problem, ProblemBody};
@@ -100,7 +100,7 @@ pub(super) struct PasswordBody {
               (status = 404, description = "There is no such user", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn create_verification_ticket(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:user_tickets"])?;
@@ -135,7 +135,7 @@ pub(super) async fn create_verification_ticket(
               (status = 404, description = "There is no such user", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn create_password_ticket(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:user_tickets"])?;

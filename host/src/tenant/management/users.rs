@@ -15,7 +15,7 @@ use crate::directory::{Administration, Stored};
 use crate::model::{ApiError, User};
 use crate::tenant::config::LEGACY;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::changes::{UserChange, change_user};
 use crate::tenant::management::new_user::{NewUser, create_user};
@@ -103,7 +103,7 @@ pub(super) struct ListQuery {
     responses((status = 200, description = "Users, or a page of them with totals", body = UserList),
               CommonRefusals))]
 pub(super) async fn list(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
@@ -235,7 +235,7 @@ impl Sort {
               (status = 404, description = "There is no such user", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -251,7 +251,7 @@ pub(super) async fn get(
     responses((status = 200, description = "Users whose root address is this one, byte for byte", body = [UserObject]),
               CommonRefusals))]
 pub(super) async fn list_by_email(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     ValidQuery(query): ValidQuery<ByEmailQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
@@ -272,7 +272,10 @@ pub(super) async fn list_by_email(
     responses((status = 201, description = "The user", body = UserObject),
               (status = 409, description = "There is such a user already", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
-pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Response, Problem> {
+pub(super) async fn create(
+    ManagementCall { caller, visit }: ManagementCall,
+    body: Body,
+) -> Result<Response, Problem> {
     caller.require(&["create:users"])?;
     let new: NewUser = body.deserialize()?;
     let user = visit.run(move |Visit { tenant, issuer, .. }| create_user(tenant, issuer, new)).await?;
@@ -290,7 +293,7 @@ pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<R
               (status = 409, description = "The address or name is taken, or a concurrent request changed the user", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
 pub(super) async fn update(
-    Call { caller, visit }: Call,
+    ManagementCall { caller, visit }: ManagementCall,
     UserId(id): UserId,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -320,7 +323,10 @@ pub(super) async fn update(
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")),
     security(("token" = ["delete:users"])),
     responses((status = 204, description = "There is no such user any more"), CommonRefusals))]
-pub(super) async fn delete(Call { caller, visit }: Call, UserId(id): UserId) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(
+    ManagementCall { caller, visit }: ManagementCall,
+    UserId(id): UserId,
+) -> Result<StatusCode, Problem> {
     caller.require(&["delete:users"])?;
     let gone = id.clone();
     visit.run(move |Visit { tenant, .. }| delete_user(&*tenant.directory, &tenant.people, &gone)).await?;

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::model::User;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::csv;
 use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, JobObject};
@@ -96,7 +96,10 @@ pub(super) struct ExportBody {
     responses((status = 200, description = "The job", body = JobObject),
               (status = 404, description = "There is no such connection", body = ProblemBody),
               BodyRefusals, CommonRefusals))]
-pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Json<Value>, Problem> {
+pub(super) async fn create(
+    ManagementCall { caller, visit }: ManagementCall,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
     let body: ExportBody = body.deserialize()?;
     body.check()?;
@@ -193,23 +196,23 @@ fn export_users(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<V
         }
     }
     if let Some(why) = failed {
-        let came_of = json!({ "status": "failed", "status_details": why });
+        let result = json!({ "status": "failed", "status_details": why });
         return Ok(tenant.management_data.jobs.keep_finished(
             "users_export",
             about,
-            JobResult { summary: came_of, errors: vec![json!({ "message": why })] },
+            JobResult { summary: result, errors: vec![json!({ "message": why })] },
         ));
     }
     let name = format!("users.{format}.gz");
     let export = Export { bytes: file.finish().into(), name: name.clone() };
     let secret = tenant.management_data.exports.put(export);
-    let came_of = json!({
+    let result = json!({
         "location": format!("{issuer}exports/{secret}/{name}"), "percentage_done": 100, "time_left_seconds": 0,
     });
     Ok(tenant.management_data.jobs.keep_finished(
         "users_export",
         about,
-        JobResult { summary: came_of, errors: Vec::new() },
+        JobResult { summary: result, errors: Vec::new() },
     ))
 }
 

@@ -17,7 +17,7 @@ use crate::model::truncate;
 use crate::tenant::config::Connection;
 use crate::tenant::http::json_object::Object;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::management::access::Call;
+use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::imported_user::{ImportFault, ImportResult, ImportedUser};
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
@@ -79,7 +79,7 @@ struct MultipartForm {
               (status = 415, description = "The body is not a form with a file", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn create(
-    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ManagementCall { caller, visit: Visit { tenant, .. } }: ManagementCall,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:users"])?;
@@ -170,7 +170,7 @@ impl MultipartForm {
 struct RunningImport {
     tenant: Shared,
     job: Value,
-    came_of: Value,
+    result: Value,
     errors: Vec<Value>,
 }
 
@@ -182,8 +182,8 @@ impl RunningImport {
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message, "too_many_active_jobs"));
         }
         let job = tenant.management_data.jobs.begin("users_import", about);
-        let came_of = json!({ "status": "failed" });
-        Ok(Self { tenant: tenant.clone(), job, came_of, errors: Vec::new() })
+        let result = json!({ "status": "failed" });
+        Ok(Self { tenant: tenant.clone(), job, result, errors: Vec::new() })
     }
 
     fn import(&mut self, users: Vec<Object>, connection: &Connection, upsert: bool) {
@@ -208,7 +208,7 @@ impl RunningImport {
         }
         let failed = self.errors.len();
         let summary = json!({ "total": total, "inserted": inserted, "updated": updated, "failed": failed });
-        self.came_of = json!({ "summary": summary, "percentage_done": 100 });
+        self.result = json!({ "summary": summary, "percentage_done": 100 });
     }
 }
 
@@ -218,7 +218,7 @@ impl Drop for RunningImport {
         let data = &self.tenant.management_data;
         // Clear the flag first: a client that sees the job's end may begin the next import at once.
         data.importing.store(false, Ordering::Release);
-        data.jobs.end(&self.job, self.came_of.take(), std::mem::take(&mut self.errors));
+        data.jobs.end(&self.job, self.result.take(), std::mem::take(&mut self.errors));
     }
 }
 

@@ -66,11 +66,11 @@ impl Jobs {
     }
 
     /// Keeps the result of a job that was begun.
-    pub(crate) fn end(&self, begun: &Value, came_of: Value, errors: Vec<Value>) {
+    pub(crate) fn end(&self, begun: &Value, result: Value, errors: Vec<Value>) {
         let mut shown = begun.clone();
         shown["status"] = "completed".into();
-        if let (Value::Object(shown), Value::Object(came_of)) = (&mut shown, came_of) {
-            shown.extend(came_of);
+        if let (Value::Object(shown), Value::Object(result)) = (&mut shown, result) {
+            shown.extend(result);
         }
         self.keep(shown, errors);
     }

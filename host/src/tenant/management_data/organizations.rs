@@ -17,9 +17,9 @@ pub(crate) struct Organization {
     is_configured: bool,
 }
 
-impl From<&config::Organization> for Organization {
-    fn from(organization: &config::Organization) -> Self {
-        let config::Organization { id, name, display_name } = organization.clone();
+impl From<&config::ConfiguredOrganization> for Organization {
+    fn from(organization: &config::ConfiguredOrganization) -> Self {
+        let config::ConfiguredOrganization { id, name, display_name } = organization.clone();
         Self { id, display_name: display_name.unwrap_or_else(|| name.clone()), name, is_configured: true }
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct Role {
     is_configured: bool,
 }
 
-impl From<&config::Role> for Role {
-    fn from(role: &config::Role) -> Self {
+impl From<&config::ConfiguredRole> for Role {
+    fn from(role: &config::ConfiguredRole) -> Self {
         Self {
             id: Self::derive_id(&role.name),
             name: role.name.clone(),

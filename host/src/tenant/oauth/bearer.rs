@@ -30,7 +30,7 @@ pub(crate) enum Unauthorized {
 
 impl Bearer {
     /// Reads the only token of a request. Reads the body if it is a posted form.
-    pub(crate) async fn read(request: Request, tenant: &Shared) -> Result<Self, Unauthorized> {
+    pub(crate) async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Unauthorized> {
         let (parts, body) = request.into_parts();
         let in_header = read_header(&parts.headers)?;
         let in_query = Params::from_query(&parts.uri).map_err(Unauthorized::Request)?;

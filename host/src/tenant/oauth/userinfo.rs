@@ -22,7 +22,7 @@ use crate::tenant::state::Tenant;
 /// `GET` or `POST /userinfo`: responds with the claims of the access token's user that its
 /// scopes allow.
 pub(crate) async fn show(visit: Visit<()>, request: Request) -> Response {
-    let bearer = match Bearer::read(request, &visit.tenant).await {
+    let bearer = match Bearer::from_request(request, &visit.tenant).await {
         Ok(bearer) => bearer,
         Err(why) => return why.into_response(),
     };

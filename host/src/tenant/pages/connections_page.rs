@@ -13,7 +13,7 @@ use crate::tenant::pages::page_view::{FormFault, View, page_path};
 
 #[derive(Template)]
 #[template(path = "login.html")]
-struct Login<'a> {
+struct LoginPage<'a> {
     nonce: &'a str,
     state: &'a str,
     client: &'a str,
@@ -114,7 +114,7 @@ pub(crate) fn render(
         let page = if connection.is_passwordless() { "code" } else { "stand-in" };
         page_path(page, state, Some(&connection.name))
     };
-    Login {
+    LoginPage {
         nonce,
         state,
         client: client_label(config, pending),

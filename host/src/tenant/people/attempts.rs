@@ -89,12 +89,12 @@ impl Attempts {
 }
 
 struct Table {
-    logins: Expiring<[u8; 32], Arc<Login>>,
+    logins: Expiring<[u8; 32], Arc<LoginCounter>>,
     senders: Expiring<[u8; 32], Arc<AtomicU32>>,
     ambient: Ambient,
 }
 
-struct Login {
+struct LoginCounter {
     failed: AtomicU32,
     /// Distinguishes the senders' counters of this entry from those of an earlier entry with the
     /// same name.
@@ -106,9 +106,9 @@ impl Table {
         Self { logins: new_table(ambient), senders: new_table(ambient), ambient: ambient.clone() }
     }
 
-    fn counters(&self, attempt: Attempt<'_>) -> (Arc<Login>, Arc<AtomicU32>) {
+    fn counters(&self, attempt: Attempt<'_>) -> (Arc<LoginCounter>, Arc<AtomicU32>) {
         let login = self.logins.get_or_put(hash_key(&[attempt.login]), || {
-            Arc::new(Login { failed: AtomicU32::new(0), since: self.ambient.draw_moment() })
+            Arc::new(LoginCounter { failed: AtomicU32::new(0), since: self.ambient.draw_moment() })
         });
         let since = format!("{:?}", login.since);
         let sender = hash_key(&[attempt.login, &since, &normalize_sender(attempt.sender)]);

@@ -12,7 +12,7 @@ const KEPT: usize = 1_000;
 
 /// The messages, newest first.
 #[derive(Default)]
-pub(crate) struct Outbox(Mutex<VecDeque<Message>>);
+pub(crate) struct MailOutbox(Mutex<VecDeque<Message>>);
 
 /// A mail or a text message.
 #[derive(Debug, Clone, Serialize)]
@@ -60,7 +60,7 @@ impl Message {
     }
 }
 
-impl Outbox {
+impl MailOutbox {
     /// Stores a message, and removes the oldest one beyond the limit.
     pub(crate) fn send(&self, message: Message) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

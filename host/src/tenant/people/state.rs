@@ -11,7 +11,7 @@ use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
 use crate::tenant::people::objections::{MOST_OBJECTIONS, OBJECTION_S, Objection};
-use crate::tenant::people::outbox::{Message, MessageKind, Outbox};
+use crate::tenant::people::outbox::{MailOutbox, Message, MessageKind};
 use crate::tenant::people::passwords::Passwords;
 use crate::tenant::people::refresh_tokens::RefreshTokens;
 use crate::tenant::people::revocations::Revocations;
@@ -35,7 +35,7 @@ pub(crate) struct People {
     pub(crate) verifications: OneTime<VerificationLink>,
     /// Links to a page that asks for a new password.
     pub(crate) resets: OneTime<ResetLink>,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: MailOutbox,
     /// The links by which owners of accounts object to changes.
     pub(crate) objections: PerOwner<Objection>,
     /// The key of the forms on which users change their account.
@@ -62,7 +62,7 @@ impl People {
             mailed_codes: MailedCodes::new(lifetimes.mailed_code, ambient),
             verifications: OneTime::new(MAIL_LINK_S, ambient),
             resets: OneTime::new(MAIL_LINK_S, ambient),
-            outbox: Outbox::default(),
+            outbox: MailOutbox::default(),
             objections: PerOwner::new(MOST_OBJECTIONS, OBJECTION_S, ambient),
             ambient: ambient.clone(),
         }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::tenant::config::Fault;
+use crate::tenant::config::InjectedFault;
 use crate::tenant::server::refusal::Envelope;
 use crate::tenant::state::Shared;
 
@@ -49,7 +49,7 @@ pub(crate) async fn inject(State(tenant): State<Shared>, request: Request, next:
 /// Adds the headers by which clients decide when they try again.
 ///
 /// Source: Auth0, "Rate limit policy": the reset is in seconds since 1970. RFC 9110, 10.2.3.
-fn write_headers(response: &mut Response, fault: &Fault, now_s: u64) {
+fn write_headers(response: &mut Response, fault: &InjectedFault, now_s: u64) {
     let headers = response.headers_mut();
     if let Some(408 | 429 | 500..=599) = fault.status {
         headers.insert("retry-after", HeaderValue::from(fault.retry_after_s));

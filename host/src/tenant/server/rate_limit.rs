@@ -17,7 +17,7 @@ use crate::tenant::config::RateLimit;
 const UNLIMITED: u32 = 1_000_000;
 
 /// A rate limiter: a token bucket, or no limit.
-pub(crate) struct Limiter {
+pub(crate) struct ApiLimit {
     bucket: Option<Bucket>,
     clock: BucketClock,
 }
@@ -53,7 +53,7 @@ pub(crate) struct RateLimitState {
     reset: u64,
 }
 
-impl Limiter {
+impl ApiLimit {
     pub(crate) fn new(limit: Option<RateLimit>, ambient: &Ambient) -> Self {
         let clock = BucketClock { ambient: ambient.clone(), origin: ambient.monotonic() };
         let bucket = limit.map(|RateLimit { per_second, burst }| {
@@ -105,13 +105,13 @@ mod tests {
     use axum::http::HeaderMap;
 
     use crate::ambient::Ambient;
-    use crate::tenant::server::rate_limit::{Limiter, RateLimit};
+    use crate::tenant::server::rate_limit::{ApiLimit, RateLimit};
     use crate::tenant::store::test_clock::at_ten;
 
     #[test]
     fn a_bucket_holds_what_it_holds() {
         let limit = RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(2).unwrap() };
-        let limiter = Limiter::new(Some(limit), &Ambient::system());
+        let limiter = ApiLimit::new(Some(limit), &Ambient::system());
         assert!(limiter.count().is_ok() && limiter.count().is_ok());
         let left = limiter.count().unwrap_err();
         let mut headers = HeaderMap::new();
@@ -125,7 +125,7 @@ mod tests {
     fn a_bucket_has_one_again_at_the_millisecond_that_it_says() {
         let (clock, ambient) = at_ten();
         let limit = RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(2).unwrap() };
-        let limiter = Limiter::new(Some(limit), &ambient);
+        let limiter = ApiLimit::new(Some(limit), &ambient);
         assert!(limiter.count().is_ok() && limiter.count().is_ok());
         clock.advance(Duration::from_millis(999));
         let mut headers = HeaderMap::new();
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_limited_nothing_runs_out() {
-        let limiter = Limiter::new(None, &Ambient::system());
+        let limiter = ApiLimit::new(None, &Ambient::system());
         assert!((0..100_000).all(|_| limiter.count().is_ok()));
     }
 }

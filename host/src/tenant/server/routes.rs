@@ -29,7 +29,7 @@ use crate::tenant::management::Problem;
 use crate::tenant::metrics;
 use crate::tenant::pages::{outbox_page, start_page};
 use crate::tenant::server::login_routes;
-use crate::tenant::server::rate_limit::Limiter;
+use crate::tenant::server::rate_limit::ApiLimit;
 use crate::tenant::server::{injected_faults, time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
 use crate::tenant::state::Shared;
@@ -46,8 +46,8 @@ const PREFLIGHT: Duration = Duration::from_secs(600);
 /// Returns all routes, for any listener.
 pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
     let limits = &tenant.config.rate_limit;
-    let management_limit = Arc::new(Limiter::new(limits.management, &tenant.ambient));
-    let authentication_limit = Arc::new(Limiter::new(limits.authentication, &tenant.ambient));
+    let management_limit = Arc::new(ApiLimit::new(limits.management, &tenant.ambient));
+    let authentication_limit = Arc::new(ApiLimit::new(limits.authentication, &tenant.ambient));
     let management = management::router()
         .route_layer(middleware::from_fn_with_state(tenant.clone(), management::record_request))
         .route_layer(middleware::from_fn_with_state(management_limit, limit_management))
@@ -188,7 +188,7 @@ async fn observe_request(State(tenant): State<Shared>, request: Request, next: N
     response
 }
 
-async fn limit_management(State(limit): State<Arc<Limiter>>, request: Request, next: Next) -> Response {
+async fn limit_management(State(limit): State<Arc<ApiLimit>>, request: Request, next: Next) -> Response {
     let (left, mut response) = match limit.count() {
         Ok(left) => (left, next.run(request).await),
         Err(left) => (left, Problem::too_many().into_response()),
@@ -197,7 +197,7 @@ async fn limit_management(State(limit): State<Arc<Limiter>>, request: Request, n
     response
 }
 
-async fn limit_authentication(State(limit): State<Arc<Limiter>>, request: Request, next: Next) -> Response {
+async fn limit_authentication(State(limit): State<Arc<ApiLimit>>, request: Request, next: Next) -> Response {
     match limit.count() {
         Ok(_) => next.run(request).await,
         Err(left) => {

@@ -72,11 +72,11 @@ pub enum KeysError {
 impl Keys {
     /// Opens the keys in the state folder. The first start generates one.
     pub(crate) fn open(state: &StateDir) -> Result<Self, KeysError> {
-        let current = match SigningKey::read(state, CURRENT)? {
+        let current = match SigningKey::read_file(state, CURRENT)? {
             Some(key) => key,
             None => SigningKey::generate(state)?,
         };
-        let previous = SigningKey::read(state, PREVIOUS)?;
+        let previous = SigningKey::read_file(state, PREVIOUS)?;
         Ok(Self {
             state: state.clone(),
             active: ArcSwap::from_pointee(ActiveKeys { current, previous }),
@@ -110,7 +110,7 @@ impl Keys {
         self.state.write(PREVIOUS, &old.current.pem)?;
         let current = SigningKey::generate(&self.state)?;
         let kid = current.kid.clone();
-        let previous = SigningKey::read(&self.state, PREVIOUS)?;
+        let previous = SigningKey::read_file(&self.state, PREVIOUS)?;
         self.active.store(Arc::new(ActiveKeys { current, previous }));
         Ok(kid)
     }
@@ -168,7 +168,7 @@ impl SigningKey {
         Self::parse(&pem).map_err(|why| state.unusable_file(CURRENT, why).into())
     }
 
-    fn read(state: &StateDir, name: &str) -> Result<Option<Self>, StateError> {
+    fn read_file(state: &StateDir, name: &str) -> Result<Option<Self>, StateError> {
         let Some(pem) = state.read(name)? else { return Ok(None) };
         Self::parse(&pem).map(Some).map_err(|why| state.unusable_file(name, why))
     }

@@ -12,7 +12,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use crate::ambient::Ambient;
 use crate::tenant::config::Webhook;
 use crate::tenant::webhooks::event::Event;
-use crate::tenant::webhooks::outbox::Outbox;
+use crate::tenant::webhooks::outbox::WebhookOutbox;
 
 /// The time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(15);
@@ -26,11 +26,11 @@ const GIVEN_UP_MS: u64 = 24 * 3_600 * 1_000;
 /// The delivery of one webhook. Its thread ends with the process.
 pub(super) struct Delivery {
     webhook: Webhook,
-    outbox: Arc<Outbox>,
+    outbox: Arc<WebhookOutbox>,
 }
 
 impl Delivery {
-    pub(super) fn start(webhook: Webhook, outbox: Arc<Outbox>, ambient: &Ambient) -> Self {
+    pub(super) fn start(webhook: Webhook, outbox: Arc<WebhookOutbox>, ambient: &Ambient) -> Self {
         let posting = Posting {
             agent: new_agent(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &webhook.key().unwrap_or_default()),
@@ -58,7 +58,7 @@ struct Posting {
     agent: Agent,
     key: hmac::Key,
     url: String,
-    outbox: Arc<Outbox>,
+    outbox: Arc<WebhookOutbox>,
     ambient: Ambient,
 }
 

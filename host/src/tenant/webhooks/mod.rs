@@ -22,7 +22,7 @@ use crate::tenant::store::state_dir::{StateDir, StateError};
 use delivery::Delivery;
 use event::render_event;
 pub(super) use observed_directory::ObservedDirectory;
-use outbox::Outbox;
+use outbox::WebhookOutbox;
 
 /// All webhooks of the tenant.
 pub(super) struct Webhooks {
@@ -40,7 +40,7 @@ impl Webhooks {
         ambient: &Ambient,
     ) -> Result<Self, StateError> {
         let start = |webhook: &Webhook| {
-            let outbox = Arc::new(Outbox::open(state, &webhook.url)?);
+            let outbox = Arc::new(WebhookOutbox::open(state, &webhook.url)?);
             Ok(Delivery::start(webhook.clone(), outbox, ambient))
         };
         let deliveries = webhooks.iter().map(start).collect::<Result<_, StateError>>()?;

@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 16 << 20;
 const REWRITE_BYTES: usize = 2 * MOST_BYTES;
 
 /// The outbox of one URL.
-pub(super) struct Outbox {
+pub(super) struct WebhookOutbox {
     state: StateDir,
     /// The name of the file, from the URL's hash: the URL may hold a secret.
     file: String,
@@ -38,7 +38,7 @@ pub(super) struct Waiting {
     file_bytes: usize,
 }
 
-impl Outbox {
+impl WebhookOutbox {
     /// Reads the events that an earlier process has not delivered.
     pub(super) fn open(state: &StateDir, url: &str) -> Result<Self, StateError> {
         let name: String = Sha256::digest(url)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -152,7 +152,7 @@ mod tests {
     use crate::ambient::Ambient;
     use crate::tenant::store::state_dir::StateDir;
     use crate::tenant::webhooks::event::{Event, render_event};
-    use crate::tenant::webhooks::outbox::{MOST, Outbox};
+    use crate::tenant::webhooks::outbox::{MOST, WebhookOutbox};
 
     const URL: &str = "https://example.com/?token=hunter2";
 
@@ -165,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let events: Vec<Event> = (0..3).map(event).collect();
         {
-            let outbox = Outbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
+            let outbox = WebhookOutbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
             events.iter().for_each(|event| outbox.put(event));
             assert_eq!(outbox.wait_for_event(), events[0]);
             outbox.remove(&events[0]);
@@ -175,7 +175,7 @@ mod tests {
         assert!(!file.display().to_string().contains("hunter2"));
         let whole = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, whole + "+ evt_torn 17").unwrap();
-        let outbox = Outbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
+        let outbox = WebhookOutbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
         for event in &events[1..] {
             assert_eq!(outbox.wait_for_event(), *event);
             outbox.remove(event);
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn an_outbox_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
+        let outbox = WebhookOutbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
         let large = Event { body: "x".repeat(1 << 20), ..event(0) };
         (0..20).for_each(|_| outbox.put(&large));
         assert_eq!(outbox.lock().events.len(), 16);

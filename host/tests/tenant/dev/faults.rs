@@ -51,7 +51,7 @@ fn a_fault_comes_n_times() {
     let tenant = tenant("");
     let token = tenant.client_token("machine");
     inject(&tenant, &json!([{ "method": "GET", "path": "/api/v2/users", "status": 429, "times": 2 }]));
-    for came in 1..=2 {
+    for sent in 1..=2 {
         let response = read_users(&tenant, &token);
         assert_eq!(response.status, 429, "{}", response.text());
         assert_eq!(response.header("retry-after"), Some("0"));
@@ -60,7 +60,7 @@ fn a_fault_comes_n_times() {
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
         assert!(reset.abs_diff(now) <= 2, "{reset} and {now}");
-        assert_eq!(tenant.send(&Request::get("/dev/faults")).json()[0]["came"], came);
+        assert_eq!(tenant.send(&Request::get("/dev/faults")).json()[0]["requests"], sent);
     }
     assert_eq!(read_users(&tenant, &token).status, 200);
     // The same route with another method, and another route, have no fault.

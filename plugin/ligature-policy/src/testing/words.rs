@@ -58,7 +58,7 @@ pub fn login(user: User) -> LoginEvent {
 pub(super) const NAME: usize = 100;
 
 /// The longest message, in bytes.
-const TOLD: usize = 1 << 10;
+const LONGEST_TEXT: usize = 1 << 10;
 
 /// An error, as the host words it.
 pub(super) fn describe_error(error: &ApiError) -> String {
@@ -80,7 +80,7 @@ pub(super) fn describe_error(error: &ApiError) -> String {
 
 /// A message as it is printed for people.
 pub(super) fn quote(text: &str) -> String {
-    join_lines(text, TOLD)
+    join_lines(text, LONGEST_TEXT)
 }
 
 /// Returns whether the character changes the direction of text.

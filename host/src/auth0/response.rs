@@ -17,7 +17,7 @@ pub(super) const SUSPENDED: &str = "the tenant is suspended";
 
 /// The answer to one request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct TenantResponse {
     pub(super) status: u16,
     pub(super) content_type: String,
     /// The URL to which a redirect leads.
@@ -41,7 +41,7 @@ struct Explanation {
     message: String,
 }
 
-impl Answer {
+impl TenantResponse {
     /// Returns the body of an answer that reports success.
     ///
     /// # Errors
@@ -148,13 +148,13 @@ fn show(text: &str, secrets: &[&str], bytes: usize) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Answer, BodyFault};
+    use super::{BodyFault, TenantResponse};
     use crate::auth0::CallErrorKind;
     use crate::auth0::rate_headers::RateHeaders;
 
-    fn answer(status: u16, content_type: &str, body: &str) -> Answer {
+    fn answer(status: u16, content_type: &str, body: &str) -> TenantResponse {
         let (content_type, body) = (content_type.to_owned(), Ok(body.as_bytes().to_vec()));
-        Answer { status, content_type, location: None, rate: RateHeaders::default(), body }
+        TenantResponse { status, content_type, location: None, rate: RateHeaders::default(), body }
     }
 
     fn refused(status: u16, content_type: &str, body: &str) -> (Option<String>, String) {
@@ -227,7 +227,7 @@ mod tests {
         for status in [408, 500, 502, 599] {
             assert!(matches!(kind(status), CallErrorKind::Unclear(_)), "{status}");
         }
-        let limited = Answer {
+        let limited = TenantResponse {
             rate: RateHeaders { quota: None, retry_after: Some(Duration::from_secs(3)) },
             ..answer(429, "", "")
         };
@@ -239,12 +239,13 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_whole_is_no_success() {
-        let with = |fault| Answer { body: Err(fault), ..answer(200, "application/json", "") }.into_body(&[]);
+        let with =
+            |fault| TenantResponse { body: Err(fault), ..answer(200, "application/json", "") }.into_body(&[]);
         assert_eq!(with(BodyFault::TooLong), Err(CallErrorKind::TooLong));
         assert_eq!(with(BodyFault::TimedOut), Err(CallErrorKind::TimedOut { may_have_effect: true }));
         assert!(matches!(with(BodyFault::Broken("x".to_owned())), Err(CallErrorKind::Unclear(_))));
         // A refusal is known by its status.
-        let refused = Answer { body: Err(BodyFault::TimedOut), ..answer(404, "", "") };
+        let refused = TenantResponse { body: Err(BodyFault::TimedOut), ..answer(404, "", "") };
         assert!(matches!(refused.into_body(&[]), Err(CallErrorKind::Refused { status: 404, .. })));
     }
 
