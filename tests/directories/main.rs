@@ -169,8 +169,12 @@ fn main() {
     add(&all, conformance::operating::TESTS);
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
+    add(&all, conformance::keeping::TESTS);
+    add(&all, conformance::conflicts::TESTS);
+    add(&[Implementation::DryRun], conformance::forgetting::DRY_RUN);
     let mut journals = vec![Implementation::Memory];
     journals.extend(durable.iter().cloned());
+    add(&journals, conformance::forgetting::TESTS);
     add(&journals, auth0::CHANGES);
     add(&journals, auth0::FAULTS);
     add(&pooled, conformance::arriving::TESTS);

@@ -125,7 +125,7 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         _ => SqlDirectory::sqlite(&file, None, how, &Ambient::system()),
     };
     let why = open(OpenMode::ReadOnly).err().expect("a dry run migrates nothing").to_string();
-    assert!(why.contains("its schema is of version 1, this program's of 5"), "{why}");
+    assert!(why.contains("its schema is of version 1, this program's of 6"), "{why}");
     let directory: Arc<dyn Administration> = Arc::new(open(OpenMode::Create).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));

@@ -1,8 +1,11 @@
 //! A dry run: changes stay in memory, as a layer over the unchanged directory.
 
+mod decisions;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::conflict::ConflictKey;
 use super::credential::Credential;
 use super::entry_state::EntryState;
 use super::journal::{Entry, EntryId, SnapshotSelection};
@@ -30,6 +33,7 @@ struct Changed {
     identities: HashSet<String>,
     /// The connections and the ids of identities.
     credentials: HashSet<[String; 2]>,
+    conflicts: HashSet<ConflictKey>,
 }
 
 /// The records of one transaction: the front's over those of the directory behind.

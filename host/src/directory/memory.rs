@@ -1,14 +1,18 @@
 //! A directory in memory, for cases and as the reference for the other storages.
 
 mod credentials;
+mod decision_records;
+mod decisions;
 mod journal;
 mod login_fields;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::conflict::{Conflict, ConflictKey};
 use super::credential::Credential;
 use super::credentials::remove_all;
+use super::decision::{DecisionId, KeptDecision};
 use super::entry_state::EntryState;
 use super::journal::{Entry, EntryId, SnapshotSelection, SnapshotState, UndoneLink};
 use super::journal_query::EntryFilter;
@@ -18,6 +22,7 @@ use super::stored::Stored;
 use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 use credentials::{Credentials, Key, key};
+use decisions::{CountKey, Decisions};
 use login_fields::{logins, set_logins};
 
 /// A directory in memory. A clone shares the users, but has a state of its own.
@@ -40,6 +45,7 @@ struct State {
     imports: HashMap<String, u64>,
     /// The entries that hold users, by user.
     claims: BTreeMap<String, EntryId>,
+    decisions: Decisions,
     /// The undo log of the running transaction. It is applied in reverse.
     undo_log: Vec<Before>,
 }
@@ -54,6 +60,9 @@ enum Before {
     Entry(usize, Arc<Entry>),
     Import(String, Option<u64>),
     Claim(String, Option<EntryId>),
+    Decision(DecisionId, Option<Arc<KeptDecision>>),
+    Count(CountKey, Option<u64>),
+    Conflict(ConflictKey, Option<Arc<Conflict>>),
 }
 
 impl Memory {
@@ -69,6 +78,7 @@ impl Memory {
             journal: Vec::new(),
             imports: HashMap::new(),
             claims: BTreeMap::new(),
+            decisions: Decisions::default(),
             undo_log: Vec::new(),
         };
         Self { ambient: ambient.clone(), state: Mutex::new(state) }
@@ -248,6 +258,9 @@ impl State {
                 Before::Import(import, None) => drop(self.imports.remove(&import)),
                 Before::Claim(user_id, Some(id)) => drop(self.claims.insert(user_id, id)),
                 Before::Claim(user_id, None) => drop(self.claims.remove(&user_id)),
+                Before::Decision(id, old) => drop(self.decisions.set(&id, old)),
+                Before::Count(key, old) => drop(self.decisions.set_count(&key, old)),
+                Before::Conflict(key, old) => drop(self.decisions.set_conflict(&key, old)),
             }
         }
         self.undo_log.clear();

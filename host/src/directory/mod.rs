@@ -11,9 +11,11 @@
 //! | `transactions` | the implementation of the operations, once for every store |
 //! | `operations` | the traits [`Directory`] and [`Administration`], which the other rooms use |
 //! | `users`, `credentials`, `sign_up`, `assumed_connection`, `import`, `link`, `unlink`, `undo`, `undo_refusal`, `set_blocked` | the work within one transaction |
+//! | `kept_decisions` | keeping decisions, and the conflicts that wait for a person |
 //! | `link_journal`, `repair` | changes that take several requests to a tenant |
 //! | `journal`, `entry_state`, `journal_query`, `journal_entries` | the entries that make links reversible, and queries for them |
-//! | `records`, `store` | what a storage must implement: single records, in transactions |
+//! | `decision`, `conflict`, `decision_query` | kept decisions, conflicts, and queries for them |
+//! | `records`, `decision_records`, `store`, `tx_result` | what a storage must implement: single records, in transactions |
 //!
 //! Files use only files further down in this table, apart from plain types.
 
@@ -21,8 +23,12 @@ mod arrival;
 mod assumed_connection;
 #[cfg(feature = "auth0")]
 mod auth0;
+mod conflict;
 mod credential;
 mod credentials;
+mod decision;
+mod decision_query;
+mod decision_records;
 mod dry_run;
 #[cfg(feature = "_sql")]
 mod dump;
@@ -36,6 +42,7 @@ mod journal_entries;
 mod journal_query;
 #[cfg(feature = "_sql")]
 mod journal_row;
+mod kept_decisions;
 mod link;
 mod link_journal;
 mod location;
@@ -56,6 +63,7 @@ mod state;
 mod store;
 mod stored;
 mod transactions;
+mod tx_result;
 mod undo;
 mod undo_refusal;
 mod unlink;
@@ -65,7 +73,10 @@ pub use arrival::{ArrivalError, arrive, arrive_existing, new_user};
 pub(crate) use assumed_connection::connection_in_id;
 #[cfg(feature = "auth0")]
 pub use auth0::Auth0Directory;
+pub use conflict::{CONFLICT_NOTE, Conflict, ConflictKey, ConflictQuery, Settled};
 pub use credential::Credential;
+pub use decision::{DecisionCount, DecisionId, KeptBatch, KeptDecision, LeftOutPart};
+pub use decision_query::DecisionQuery;
 pub use dry_run::DryRun;
 #[cfg(feature = "_sql")]
 pub use dump::DumpRecord;
@@ -80,6 +91,7 @@ pub use journal::{
 pub use journal_query::JournalQuery;
 #[cfg(feature = "_sql")]
 pub use journal_row::{JournalColumns, JournalRow};
+pub use kept_decisions::KeptDecisions;
 pub use link::{CheckedLink, PairReading, ReadPair};
 pub use link_journal::LinkJournal;
 pub use location::Location;

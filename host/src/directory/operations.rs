@@ -8,6 +8,7 @@ use super::credential::Credential;
 use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
+use super::kept_decisions::KeptDecisions;
 use super::link::{CheckedLink, PairReading};
 use super::repair::Repair;
 use super::set_blocked::SetBlocked;
@@ -99,7 +100,7 @@ const SETUP: Duration = Duration::from_secs(20);
 /// # Errors
 ///
 /// The same as for [`Directory`].
-pub trait Administration: Directory {
+pub trait Administration: Directory + KeptDecisions {
     /// Returns whether logins create and update users here. A directory that shows the
     /// users of a tenant does not need it: the tenant does so before the login's event.
     fn learns_from_logins(&self) -> bool {

@@ -8,30 +8,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::credential::Credential;
+use super::decision_records::DecisionRecords;
 use super::entry_state::EntryState;
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 #[cfg(feature = "_sql")]
 use super::journal_row::JournalRow;
 use super::stored::Stored;
+pub(super) use super::tx_result::{TxError, TxResult};
 use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, IdentityKey, Moment, Timestamp, User};
-
-/// The reason why a transaction was not completed.
-#[derive(Debug)]
-pub(super) enum TxError {
-    /// The operation failed. Repeating it would fail again.
-    Failed(ApiError),
-    /// Another transaction interfered, so that repeating this one may succeed. Holds the
-    /// cause.
-    Conflict(String),
-}
-
-impl From<ApiError> for TxError {
-    fn from(error: ApiError) -> Self {
-        Self::Failed(error)
-    }
-}
 
 /// A user's records have changed since they were read.
 pub(super) fn conflict(user_id: &str) -> TxError {
@@ -51,9 +37,6 @@ pub(super) fn other_connection(identity: IdentityKey<'_>, known: &str) -> TxErro
     ))
     .into()
 }
-
-/// The result of work within a transaction.
-pub(super) type TxResult<T> = Result<T, TxError>;
 
 /// The comparison of addresses in a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +94,7 @@ fn no_database() -> TxError {
 
 /// The records within one transaction. Methods that change a record return false if
 /// their condition does not hold.
-pub(super) trait Records {
+pub(super) trait Records: DecisionRecords {
     /// Returns the clock and the source of randomness.
     fn ambient(&self) -> &Ambient;
 

@@ -3,9 +3,12 @@
 pub(crate) mod accounts;
 pub(crate) mod arriving;
 pub(crate) mod clock;
+pub(crate) mod conflicts;
 pub(crate) mod credentials;
+pub(crate) mod forgetting;
 pub(crate) mod imported_credentials;
 pub(crate) mod importing;
+pub(crate) mod keeping;
 pub(crate) mod linking;
 pub(crate) mod operating;
 pub(crate) mod undoing;

@@ -6,7 +6,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `logins`, `administration` | the operations |
+//! | `logins`, `administration`, `decisions` | the operations |
 //! | `repairing` | finishing interrupted changes |
 //! | `linking`, `undoing`, `unlinking`, `blocking` | the changes, step by step |
 //! | `requests` | a single link or unlink, and finding out whether it took effect |
@@ -21,6 +21,7 @@ mod administration;
 mod auth0_directory;
 mod blocking;
 mod content_version;
+mod decisions;
 mod linking;
 mod logins;
 mod reading;

@@ -6,8 +6,10 @@
 #[cfg(feature = "sqlite")]
 mod backup;
 mod columns;
+mod conflict_rows;
 mod connection;
 mod credential_rows;
+mod decision_rows;
 mod dump_rows;
 #[cfg(feature = "sqlite")]
 mod group_commit;

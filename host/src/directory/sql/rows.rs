@@ -43,7 +43,7 @@ impl<'a, C> Rows<'a, C> {
 
 impl<C: Connection> Rows<'_, C> {
     /// Runs a statement, and returns whether it changed one row.
-    fn changes_one(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<bool> {
+    pub(super) fn changes_one(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<bool> {
         self.connection.execute(statement, params).map(|changed| changed == 1)
     }
 

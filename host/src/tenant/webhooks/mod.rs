@@ -2,13 +2,14 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `observed_directory` | a directory that reports each change of a user |
+//! | `observed_directory`, `observed_decisions` | a directory that reports each change of a user |
 //! | `event` | an event as it is posted |
 //! | `outbox` | the events of one URL that are not delivered yet, in a file |
 //! | `delivery` | posting the events of one URL, in order |
 
 mod delivery;
 mod event;
+mod observed_decisions;
 mod observed_directory;
 mod outbox;
 
