@@ -67,6 +67,7 @@ fn the_listings_of_document_004_run() {
 #[test]
 fn auth0s_sample_runs_with_changes_of_its_configuration_alone() {
     if std::env::var_os("LIGATURE_SAMPLE").is_none() {
+        // Not `eprintln!`, which nobody sees of a test that passes.
         let _ = writeln!(std::io::stderr(), "browser: the sample was not run: LIGATURE_SAMPLE is not set");
         return;
     }
@@ -86,6 +87,16 @@ fn people_log_in_on_the_tenants_own_pages() {
 #[test]
 fn people_add_and_remove_ways_to_log_in() {
     run("account.test.mjs", USUAL);
+}
+
+#[test]
+fn the_tenants_own_pages_look_as_approved() {
+    // The pictures were made with this font.
+    if !Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists() {
+        SUITES.skip("the looks of pages", "there is no DejaVu Sans (Debian: fonts-dejavu-core)");
+        return;
+    }
+    run("looks.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
 }
 
 #[test]

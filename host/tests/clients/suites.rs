@@ -48,14 +48,19 @@ impl Suites {
                 }
             }
             let Err(why) = packages(&folder) else { return Some(folder) };
-            let why = format!("{}: those for {name} were not run: {why}", self.requirement);
-            let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
-            assert!(!required.split([',', ' ']).any(|name| name == self.requirement), "{why}");
-            // Not `eprintln!`, which nobody sees of a test that passes.
-            let _ = writeln!(std::io::stderr(), "{why}");
+            self.skip(name, &why);
             None
         };
         once.get_or_init(install).as_deref()
+    }
+
+    /// Prints why suites are skipped. Fails if they are required.
+    pub(crate) fn skip(&self, name: &str, why: &str) {
+        let why = format!("{}: those for {name} were not run: {why}", self.requirement);
+        let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
+        assert!(!required.split([',', ' ']).any(|name| name == self.requirement), "{why}");
+        // Not `eprintln!`, which nobody sees of a test that passes.
+        let _ = writeln!(std::io::stderr(), "{why}");
     }
 }
 

@@ -113,7 +113,7 @@ test('the web application suggests, links with a proof, merges and unlinks', vis
     await logIn(page);
     const linked = page.locator('table.identities [data-id=ada]');
     await linked.waitFor();
-    const profile = JSON.parse(await page.locator('.profile').innerText());
+    const profile = JSON.parse(await page.locator('.profile').textContent());
     assert.match(profile.user_id, /^google-oauth2\|/);
     assert.deepEqual(profile.user_metadata, { theme: 'dark' });
     await linked.getByRole('button', { name: 'unlink' }).click();

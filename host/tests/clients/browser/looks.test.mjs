@@ -1,0 +1,99 @@
+// The main pages of the tenant look as approved: see looks.mjs.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { PNG } from 'pngjs';
+
+import { browsing, choose, http, logIn, sent } from './harness.mjs';
+import { TOLERANCE, difference, look } from './looks.mjs';
+
+const visit = browsing({ applications: false });
+
+const here = (link) => link.replace(/^https?:\/\/[^/]+/, http);
+const heading = (page, name) => page.getByRole('heading', { name, level: 1 }).waitFor();
+
+const login = (page) => page.goto(`${http}/dev/log-in?client_id=pages`);
+
+test('pages of a login', visit(async ({ page }) => {
+  await login(page);
+  await look(page, 'login');
+  await page.getByText('Sign up').first().click();
+  await look(page, 'sign-up');
+  await logIn(page, { secret: 'wrong' });
+  await page.getByRole('alert').waitFor();
+  await look(page, 'login-wrong');
+  await page.getByRole('link', { name: 'Continue with phone' }).click();
+  await page.getByLabel('Phone number').fill('+12025550123');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Code sent to').waitFor();
+  await look(page, 'code');
+  await page.goto(`${http}/dev/outbox`);
+  await look(page, 'outbox');
+}, { expected: [/status of 40[03]/] }));
+
+test('pages of a suggestion', visit(async ({ page }) => {
+  await login(page);
+  await page.getByRole('link', { name: 'Continue with Google' }).click();
+  await heading(page, 'Google');
+  await look(page, 'stand-in');
+  await page.getByText('Somebody else').click();
+  await page.getByLabel('Id at the provider').fill('looks');
+  await page.getByLabel('Email', { exact: true }).fill('without-script@example.com');
+  await page.getByLabel('The provider reports it as verified').check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await heading(page, 'You already have an account');
+  await look(page, 'suggestion');
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await heading(page, 'You are logged in');
+  await look(page, 'logged-in');
+}));
+
+test('pages of a choice', visit(async ({ page }) => {
+  await login(page);
+  await page.getByRole('link', { name: 'Continue with Google' }).click();
+  await choose(page, 'Grace Hopper');
+  await heading(page, 'Which account do you want to use?');
+  await look(page, 'choice');
+}));
+
+test('pages of an account', visit(async ({ page }) => {
+  await page.goto(`${http}/account`);
+  await logIn(page);
+  await heading(page, 'Your account');
+  await page.getByRole('link', { name: 'Add another way to log in' }).click();
+  await look(page, 'account-add');
+  await page.getByRole('link', { name: 'Continue with Google' }).click();
+  await choose(page);
+  await heading(page, 'Make these one account?');
+  await look(page, 'account-link');
+  await page.getByRole('button', { name: 'Make them one account' }).click();
+  await page.getByRole('status').waitFor();
+  await look(page, 'account');
+  await page.getByRole('link', { name: 'Remove Google' }).click();
+  await heading(page, 'Remove Google?');
+  await look(page, 'account-remove');
+  await page.goto(`${http}/account/history`);
+  await page.getByRole('link', { name: 'Undo the change of' }).click();
+  await heading(page, 'Undo this change?');
+  await look(page, 'account-undo');
+  await page.goto(here((await sent('ada@example.com', 'notice')).link));
+  await heading(page, 'This was not me');
+  await look(page, 'account-objection');
+}));
+
+test('without its stylesheet, a page looks otherwise', visit(async ({ page }) => {
+  await login(page);
+  const shot = async () => PNG.sync.read(await page.screenshot({ fullPage: true }));
+  const [first, second] = [await shot(), await shot()];
+  assert.equal(difference(first, second), 0);
+  await page.evaluate(() => document.querySelector('style').remove());
+  assert.ok(difference(first, await shot()) > 2 * TOLERANCE);
+}));
+
+test('a picture of another size is compared, too', () => {
+  const white = (width, height) => Object.assign(new PNG({ width, height }), { data: Buffer.alloc(width * height * 4, 255) });
+  const [small, large] = [white(10, 10), white(10, 20)];
+  assert.equal(difference(small, large), 0);
+  for (let at = 4 * 100; at < 4 * 200; at += 4) large.data.writeUInt32BE(0xff, at);
+  assert.ok(difference(small, large) > 0.9);
+});
