@@ -14,11 +14,10 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::confirmation_end::Ended;
-use super::confirmations::{Confirmations, DECLINE, LOG_IN, join_path};
+use super::confirmations::{ANSWER, Confirmations, DECLINE, LOG_IN, QUESTION, join_path};
 use super::open_question::{CookieScope, OpenQuestion, is_foreign_form, user_agent};
 use super::question::{Digest, Question, SealedAnswer};
 use super::return_form::{ReturnClaims, continue_url, return_page, sign};
-use super::sealing::{Purpose, open, seal};
 use super::state::Hook;
 use crate::model::{Proof, Step, mask_addresses};
 use crate::oidc::{LoginHints, OidcError, ProvedLogin};
@@ -26,6 +25,7 @@ use crate::service::blocking::run_blocking;
 use crate::service::page;
 use crate::service::page::filters;
 use crate::service::provider_names::provider_display_name;
+use crate::service::sealing::{open, seal};
 use crate::service::suggestion_words::SuggestionWords;
 
 /// The time in which an answer is accepted, in seconds.
@@ -161,7 +161,7 @@ impl ConfirmationVisit {
         if token.len() > LONGEST_PARAMETER {
             return self.end(Ended::Altered, transaction, None);
         }
-        let opened = open::<Question>(self.hook.secrets.keys(), Purpose::Question, &token);
+        let opened = open::<Question>(self.hook.secrets.keys(), QUESTION, &token);
         let (Some((question, secret)), Some(transaction)) = (opened, transaction) else {
             return self.end(Ended::Altered, transaction, None);
         };
@@ -292,7 +292,7 @@ impl ConfirmationVisit {
         let answered = SealedAnswer { question, proof, expires: now + ANSWER_LIFE };
         let issuer = self.confirmations.oidc.issuer();
         let returned = self.hook.secrets.keys().get(secret).and_then(|secret| {
-            let answer = seal(secret, Purpose::Answer, &answered, self.confirmations.ambient.random())?;
+            let answer = seal(secret, ANSWER, &answered, self.confirmations.ambient.random())?;
             let claims = ReturnClaims {
                 iss: issuer.host_str().unwrap_or_default(),
                 sub: &answered.question.current,

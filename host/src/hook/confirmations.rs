@@ -8,13 +8,13 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::question::{AnswerFault, BrowserTraits, Digest, Question, SealedAnswer, count_prompts};
-use super::sealing::{Purpose, open, seal};
 use super::secrets::Secrets;
 use crate::ambient::Ambient;
 use crate::auth0::{ClientCredentials, SetupError, TenantAddress};
 use crate::model::{LoginEvent, Step, StepAnswer, User, truncate};
 use crate::oidc::{OidcClient, OidcError};
 use crate::policies::LoadedPolicy;
+use crate::service::sealing::{Purpose, open, seal};
 
 /// The time in which a question can be answered, in seconds.
 ///
@@ -30,6 +30,11 @@ const LONGEST_TOKEN: usize = 2_000;
 
 /// The longest name of a user on the page, in bytes.
 const LONGEST_NAME: usize = 100;
+
+/// The purpose of a question that is on its way to the page.
+pub(super) const QUESTION: Purpose = Purpose::new("ligature sealed question v1");
+/// The purpose of an answer that is on its way to the Action.
+pub(super) const ANSWER: Purpose = Purpose::new("ligature sealed answer v1");
 
 /// The paths of the pages.
 pub(super) const ASK: &str = "/v1/confirm";
@@ -151,7 +156,7 @@ impl Confirmations {
             expires: self.now() + QUESTION_LIFE,
         };
         let put = |question: &Question| {
-            let token = seal(secret, Purpose::Question, question, self.ambient.random())?;
+            let token = seal(secret, QUESTION, question, self.ambient.random())?;
             (token.len() <= LONGEST_TOKEN).then_some(token)
         };
         // Users can choose their names, and control characters take six bytes each.
@@ -169,7 +174,7 @@ impl Confirmations {
     ) -> Result<StepAnswer, AnswerFault> {
         let sealed = sealed.ok_or(AnswerFault::Missing)?;
         let (answered, _): (SealedAnswer, usize) =
-            open(secrets.keys(), Purpose::Answer, sealed).ok_or(AnswerFault::Altered)?;
+            open(secrets.keys(), ANSWER, sealed).ok_or(AnswerFault::Altered)?;
         answered.check(event, user, self.now())?;
         let SealedAnswer { question, proof, .. } = answered;
         let asked = |policy: &&LoadedPolicy| Digest::of_policy(policy) == question.policy;

@@ -13,7 +13,6 @@
 //! | `question` | a question and its answer, bound to one login |
 //! | `open_question` | the question that is open in a browser |
 //! | `return_form` | the way back to the tenant's transaction |
-//! | `sealing` | texts that the browser carries and cannot read |
 //! | `answer_gate` | no change of the directory after the login was answered |
 //! | `answer` | the answer to the Action |
 //! | `queue` | the logins that are decided, and those that wait |
@@ -45,7 +44,6 @@ mod refusal_log;
 mod request_limits;
 mod return_form;
 mod routes;
-mod sealing;
 mod secrets;
 mod seen_signatures;
 mod serve;

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::question::{Digest, Question};
-use super::sealing::{Purpose, open, seal};
 use crate::oidc::LoginAttempt;
 use crate::random::Random;
+use crate::service::sealing::{Purpose, open, seal};
+
+/// The purpose of a question whose page is open, in the browser's cookie.
+const OPEN_QUESTION: Purpose = Purpose::new("ligature sealed open question v1");
 
 /// A question whose page is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +53,7 @@ impl CookieScope {
         secret: &hmac::Key,
         random: &dyn Random,
     ) -> Option<(axum::http::HeaderName, HeaderValue)> {
-        let value = seal(secret, Purpose::OpenQuestion, open_question, random)?;
+        let value = seal(secret, OPEN_QUESTION, open_question, random)?;
         self.header(value, open_question.question.expires.saturating_sub(now))
     }
 
@@ -79,7 +82,7 @@ impl CookieScope {
         let sent = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
         let mut cookies = sent.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
         let (_, value) = cookies.find(|(name, _)| *name == self.name())?;
-        open(secrets, Purpose::OpenQuestion, value)
+        open(secrets, OPEN_QUESTION, value)
     }
 }
 

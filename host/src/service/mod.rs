@@ -12,6 +12,7 @@
 //! | `provider_names` | the names of identity providers for people |
 //! | `page` | the nonces, filters and headers of pages |
 //! | `forms` | the tokens of forms, and the check of their origin |
+//! | `sealing` | texts that others carry and cannot read |
 //! | `metrics` | counts of decisions and of the directory's errors |
 
 pub(crate) mod blocking;
@@ -25,6 +26,8 @@ pub(crate) mod page;
 pub(crate) mod provider_names;
 pub(crate) mod reload;
 pub(crate) mod repairs;
+#[cfg(any(feature = "hook", feature = "tenant"))]
+pub(crate) mod sealing;
 pub(crate) mod suggestion_words;
 pub(crate) mod termination;
 

@@ -16,6 +16,8 @@
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
+//! | `observed` | a directory that reports each change of a user |
+//! | `notices` | the mails that tell users of a change of their ways to log in |
 //! | `webhooks` | events about users, posted to URLs |
 //! | `management_data` | roles, organizations, jobs, exported files and spent proofs |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
@@ -36,7 +38,9 @@ mod logins;
 mod management;
 mod management_data;
 mod metrics;
+mod notices;
 mod oauth;
+mod observed;
 mod pages;
 mod people;
 mod profile;

@@ -17,6 +17,8 @@ use crate::tenant::signing::Signing;
 pub(crate) struct Tenant {
     pub(crate) config: Arc<Config>,
     pub(crate) directory: Arc<dyn Administration>,
+    /// The same directory, whose changes send no notices: the account page sends its own.
+    pub(crate) directory_without_notices: Arc<dyn Administration>,
     /// Whether the directory is a server, reached over a network.
     pub(crate) is_remote: bool,
     pub(crate) signing: Arc<Signing>,

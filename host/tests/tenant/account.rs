@@ -5,6 +5,7 @@ mod attacks;
 mod freshness;
 mod history;
 mod notices;
+mod notices_elsewhere;
 mod outages;
 mod page;
 pub(crate) mod person;
@@ -18,6 +19,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         freshness::TESTS,
         history::TESTS,
         notices::TESTS,
+        notices_elsewhere::TESTS,
         outages::TESTS,
         page::TESTS,
         remove::TESTS,

@@ -10,10 +10,10 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
 use crate::tenant::account::history::{HistoryLine, list_history};
 use crate::tenant::account::methods::{Method, list_methods};
-use crate::tenant::account::words::{mask_contact, name_user};
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::words::{mask_contact, name_user};
 
 pub(super) const LOG_OUT: &str = "/account/log-out";
 

@@ -11,6 +11,7 @@ use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::{AccountChange, ChangeKind, Notices, Reach};
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::state::Tenant;
@@ -128,6 +129,17 @@ impl<'a> AccountVisit<'a> {
             .ok()
     }
 
+    /// Tells both sides of a change, which the user has made: the account that stays, and the one
+    /// that goes or becomes a user again. Returns the number of notices.
+    pub(super) fn tell(&self, kind: ChangeKind, [kept, moved]: [&User; 2]) -> usize {
+        let after = match kind {
+            ChangeKind::Added(_) => "after a login to both",
+            ChangeKind::Removed(_) | ChangeKind::Undone(_) | ChangeKind::Contested => "after a new login",
+        };
+        let manner = format!("It was done from {}, {after}.", self.visit.sender.ip);
+        notices_of(self.visit).send(&AccountChange { kind, kept, moved, manner, reach: Reach::All })
+    }
+
     /// Returns the provenance of a change by the user.
     pub(super) fn provenance(&self) -> Provenance {
         let actor = Actor::User { user_id: self.user().user_id.clone() };
@@ -138,6 +150,12 @@ impl<'a> AccountVisit<'a> {
     pub(super) fn address(&self, path: &str) -> String {
         address(self.visit, path)
     }
+}
+
+/// Returns the notices whose links lead to the tenant as this client calls it.
+pub(super) fn notices_of(visit: &Visit) -> Notices<'_> {
+    let Tenant { config, people, ambient, .. } = &*visit.tenant;
+    Notices { config, people, ambient, issuer: visit.issuer.as_str() }
 }
 
 fn address(visit: &Visit, path: &str) -> String {

@@ -5,11 +5,11 @@ use axum::response::Response;
 
 use crate::tenant::account::account_visit::show;
 use crate::tenant::account::freshness::Change;
-use crate::tenant::account::words::name_user;
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::errand::{Errand, ProveErrand};
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::words::name_user;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 
 /// The most characters of a name on the login page.

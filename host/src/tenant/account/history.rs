@@ -10,9 +10,9 @@ use crate::service::page;
 use crate::service::page::filters;
 use crate::service::provider_names::provider_display_name;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable};
-use crate::tenant::account::words::{format_time, label_identity};
 use crate::tenant::http::html;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::words::{format_time, label_identity};
 
 /// The number of entries on a page.
 const ON_PAGE: usize = 25;

@@ -11,7 +11,6 @@ use crate::model::{Proof, mask_addresses};
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::link_page::{Accounts, CANCEL, LINK, LinkChoice, render_link};
-use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
 use crate::tenant::account::second_account::{SecondAccount, is_untouched};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::account_proof::AccountProof;
@@ -20,6 +19,7 @@ use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::outcome::NotLoggedIn;
+use crate::tenant::notices::ChangeKind;
 use crate::tenant::oauth::browser_visit::login_context;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
@@ -142,12 +142,10 @@ impl AccountVisit<'_> {
     fn carry_out(&self, plan: &MergePlan, second: &ProvedIdentity) -> Result<Response, MergeError> {
         let tenant = self.tenant();
         let author = MergeAuthor::Owner(Arc::new(self.link_provenance(plan, second)));
-        let Merged { user, link } = plan.carry_out(&*tenant.directory, &author, tenant.ambient.now())?;
+        let Merged { user, link } =
+            plan.carry_out(&*tenant.directory_without_notices, &author, tenant.ambient.now())?;
         tenant.people.end_refresh_tokens(&plan.moved.identities, &user.user_id);
-        let told = link.map(|link| {
-            let kind = ChangeKind::Added(link);
-            send_notices(self.visit, &AccountChange { kind, kept: &plan.kept, moved: &plan.moved })
-        });
+        let told = self.tell(ChangeKind::Added(link), [&plan.kept, &plan.moved]);
         tracing::info!(
             target: "audit", user = %mask_addresses(&user.user_id), told, by = self.session.proved.method,
             second = second.method, "a user has added a way to log in"

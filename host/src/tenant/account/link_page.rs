@@ -15,8 +15,8 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::AccountVisit;
 use crate::tenant::account::methods::{Method, list_methods};
 use crate::tenant::account::second_account::SecondAccount;
-use crate::tenant::account::words::format_time;
 use crate::tenant::http::params::Params;
+use crate::tenant::notices::words::format_time;
 
 pub(super) const LINK: &str = "/account/link";
 pub(super) const CANCEL: &str = "/account/link/cancel";

@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::directory::{Entry, EntryKind};
 use crate::model::{Identity, IdentityKey, Timestamp, User};
-use crate::tenant::account::words::{find_contact, format_time, label_identity, mask_contact};
 use crate::tenant::config::Config;
+use crate::tenant::notices::words::{find_contact, format_time, label_identity, mask_contact};
 
 /// A way to log in.
 pub(super) struct Method<'a> {

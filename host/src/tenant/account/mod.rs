@@ -13,9 +13,7 @@
 //! | `remove` | removing a way to log in |
 //! | `history` | what was added, removed and undone |
 //! | `undo_link` | undoing an addition |
-//! | `notices` | mails to both sides of every change |
 //! | `objection` | "this was not me", the link in a notice |
-//! | `words` | times and masked addresses |
 
 pub(super) mod routes;
 
@@ -27,9 +25,7 @@ mod history;
 mod link;
 mod link_page;
 mod methods;
-mod notices;
 mod objection;
 mod remove;
 mod second_account;
 mod undo_link;
-mod words;

@@ -15,10 +15,10 @@ use crate::directory::{
 };
 use crate::model::{ApiError, Identity, LinkRequest, User, mask_addresses};
 use crate::service::page;
-use crate::tenant::account::account_visit::{accept_origin, show_unavailable};
-use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
+use crate::tenant::account::account_visit::{accept_origin, notices_of, show_unavailable};
 use crate::tenant::http::html;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::{AccountChange, ChangeKind, Reach};
 use crate::tenant::people::objections::{ContestedChange, Objection};
 
 #[derive(Template)]
@@ -60,6 +60,8 @@ pub(super) async fn object(visit: Visit) -> Response {
                     html::error_page(StatusCode::BAD_REQUEST, USED)
                 }
                 Some(Ok(response)) => response,
+                // The directory is another one than that of the link.
+                Some(Err(ApiError::NotFound(_))) => html::error_page(StatusCode::BAD_REQUEST, USED),
                 Some(Err(error)) => show_unavailable(&error),
             }
         })
@@ -87,7 +89,8 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
         visit.tenant.people.end_logins(account);
     }
     if let [kept, .., moved] = accounts.as_slice() {
-        send_notices(visit, &AccountChange { kind: ChangeKind::Contested(done), kept, moved });
+        let (kind, reach) = (ChangeKind::Contested, Reach::All);
+        notices_of(visit).send(&AccountChange { kind, kept, moved, manner: done.to_owned(), reach });
     }
     Ok(render("", objection, Some(done)))
 }
@@ -109,7 +112,7 @@ fn part(
         now: tenant.ambient.now(),
         dry_run: false,
     };
-    let done = match tenant.directory.undo(&undo) {
+    let done = match tenant.directory_without_notices.undo(&undo) {
         Ok(_) => "The addition was undone, and all logins of both accounts were ended.",
         Err(UndoError::Directory(error)) => return Err(error),
         Err(UndoError::Refused(refusal)) => match refusal.kind {
@@ -138,7 +141,7 @@ fn separate(visit: &Visit, objection: &Objection, kept: &str, moved: &[String]) 
     let is_moved = |it: &&Identity| moved.contains(&it.as_user_id());
     let leaving: Vec<&Identity> = user.identities.iter().skip(1).filter(is_moved).collect();
     for identity in &leaving {
-        tenant.directory.unlink(&Unlink {
+        tenant.directory_without_notices.unlink(&Unlink {
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
@@ -178,7 +181,7 @@ fn join(
     };
     let is_open =
         kept.as_ref().zip(moved.as_ref()).is_some_and(|(kept, moved)| !kept.blocked && !moved.blocked);
-    let answer = if is_open { tenant.directory.link(&link).map(|_| true) } else { Ok(false) };
+    let answer = if is_open { tenant.directory_without_notices.link(&link).map(|_| true) } else { Ok(false) };
     let done = match answer {
         Ok(true) => "The login was put back, and all logins of the account were ended.",
         Ok(false) | Err(ApiError::StateChanged(_) | ApiError::NotFound(_) | ApiError::AlreadyLinked(_)) => {

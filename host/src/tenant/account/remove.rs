@@ -13,10 +13,10 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::methods::{Method, digest_identity, list_methods};
-use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::ChangeKind;
 
 pub(super) const REMOVE: &str = "/account/remove";
 
@@ -108,7 +108,7 @@ impl AccountVisit<'_> {
         let user_id = identity.as_user_id();
         let kind = ChangeKind::Removed(self.read_versions([kept, &user_id]));
         let moved = user_from_identity(identity, self.tenant().ambient.now());
-        send_notices(self.visit, &AccountChange { kind, kept: self.user(), moved: &moved });
+        self.tell(kind, [self.user(), &moved]);
     }
 
     fn render_removal(&self, identity: &Identity, status: StatusCode) -> Response {
@@ -139,7 +139,7 @@ impl AccountVisit<'_> {
             provenance: Arc::new(self.provenance()),
             now: tenant.ambient.now(),
         };
-        let answer = tenant.directory.unlink(&unlink);
+        let answer = tenant.directory_without_notices.unlink(&unlink);
         tracing::info!(
             target: "audit", user = %mask_addresses(&unlink.primary),
             identity = %mask_addresses(&identity.as_user_id()), done = answer.is_ok(),

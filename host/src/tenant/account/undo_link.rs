@@ -13,11 +13,11 @@ use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_un
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::history::{Undoability, describe_undo_refusal, find_undoability};
 use crate::tenant::account::methods::{Method, list_methods};
-use crate::tenant::account::notices::{AccountChange, ChangeKind, send_notices};
-use crate::tenant::account::words::format_time;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::notices::ChangeKind;
+use crate::tenant::notices::words::format_time;
 
 pub(super) const UNDO: &str = "/account/undo";
 
@@ -101,7 +101,7 @@ impl AccountVisit<'_> {
             now: self.tenant().ambient.now(),
             dry_run,
         };
-        let answer = self.tenant().directory.undo(&undo);
+        let answer = self.tenant().directory_without_notices.undo(&undo);
         if !dry_run {
             tracing::info!(
                 target: "audit", user = %mask_addresses(&link.primary), identity = %mask_addresses(&link.secondary),
@@ -126,7 +126,7 @@ impl AccountVisit<'_> {
     fn announce_undo(&self, undoing: &Undoing) {
         let Undoing { primary, secondary, .. } = undoing;
         let kind = ChangeKind::Undone(self.read_versions([&primary.user_id, &secondary.user_id]));
-        send_notices(self.visit, &AccountChange { kind, kept: self.user(), moved: secondary });
+        self.tell(kind, [self.user(), secondary]);
     }
 
     /// Returns the digest of the link and the version of the account, which the form sends: nothing

@@ -141,7 +141,13 @@ impl Completion<'_> {
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
-            provenance: Arc::new(user_provenance(&user.user_id)),
+            provenance: Arc::new(Provenance {
+                evidence: Some(Evidence {
+                    client_id: Some(client.to_owned()),
+                    ..Evidence::from_request(&user)
+                }),
+                ..user_provenance(&user.user_id)
+            }),
             now: self.logins.ambient.now(),
         };
         let answer = self.logins.directory.unlink(&unlink);

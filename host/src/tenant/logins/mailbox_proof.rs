@@ -12,6 +12,9 @@ use crate::model::{ApiError, Identity, Timestamp, User, Verification, mask_addre
 /// The number of journal entries that are searched, newest first.
 const NEWEST: usize = 1_000;
 
+/// The proof, in the evidence of a separation.
+const MAILBOX: &str = "mailbox";
+
 /// Unlinks a database identity (`auth0|id`) from identities that a user linked with it before its
 /// address was proved. Links made by an import or by a login stay.
 pub(crate) fn part_unproved_links(
@@ -36,7 +39,10 @@ pub(crate) fn part_unproved_links(
             user_id: leaving.user_id.clone(),
             provenance: Arc::new(Provenance {
                 actor: Actor::User { user_id: identity.to_owned() },
-                evidence: None,
+                evidence: Some(Evidence {
+                    methods: vec![MAILBOX.to_owned()],
+                    ..Evidence::from_request(owner)
+                }),
                 policy_sha256: None,
                 plugin: None,
             }),
@@ -49,6 +55,11 @@ pub(crate) fn part_unproved_links(
         );
     }
     Ok(())
+}
+
+/// Returns whether a separation was made because a mailbox was proved.
+pub(crate) fn is_reason_of(separation: &Provenance) -> bool {
+    separation.evidence.as_ref().is_some_and(|it| it.methods.iter().any(|method| method == MAILBOX))
 }
 
 /// Returns whether a user has linked an identity to this account while its address was not

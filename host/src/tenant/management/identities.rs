@@ -159,7 +159,10 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
             secondary_version: second.as_ref().map(|it| it.version),
             read: None,
             provenance: Arc::new(Provenance {
-                evidence: by_proof.then(|| Evidence::from_request(&first.user)),
+                evidence: by_proof.then(|| Evidence {
+                    client_id: Some(caller.client_id.clone()),
+                    ..Evidence::from_request(&first.user)
+                }),
                 ..caller.provenance()
             }),
             now: tenant.ambient.now(),
@@ -281,14 +284,16 @@ fn unlink_identity(
 ) -> Result<Arc<User>, Problem> {
     let IdentityPath { id: primary, provider, user_id } = path;
     let who = format!("{provider}|{user_id}");
+    let user = directory.get(&primary)?.user;
+    let before = user.identities.len();
+    let evidence = Evidence { client_id: Some(caller.client_id.clone()), ..Evidence::from_request(&user) };
     let unlink = Unlink {
         primary: primary.clone(),
         provider,
         user_id,
-        provenance: Arc::new(caller.provenance()),
+        provenance: Arc::new(Provenance { evidence: Some(evidence), ..caller.provenance() }),
         now: ambient.now(),
     };
-    let before = directory.get(&primary)?.user.identities.len();
     let answer = directory.unlink(&unlink);
     let is_no_op = answer.as_ref().is_ok_and(|user| user.identities.len() == before);
     tracing::info!(

@@ -17,4 +17,4 @@ pub(super) mod typed_credentials;
 mod state;
 
 pub(super) use sessions::CookieKey;
-pub(super) use state::People;
+pub(super) use state::{KeptParts, People};

@@ -1,5 +1,6 @@
 //! Sessions: logins of browsers at the tenant.
 
+use aws_lc_rs::hmac;
 use axum_extra::extract::cookie::Key;
 
 use crate::ambient::Ambient;
@@ -44,6 +45,12 @@ impl CookieKey {
             state.unusable_file("cookie.key", "it is too short; remove it to have a new one made")
         })?;
         Ok(Self(key))
+    }
+
+    /// Derives a key for another purpose.
+    pub(super) fn derive(&self, purpose: &[u8]) -> hmac::Key {
+        let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.signing()), purpose);
+        hmac::Key::new(hmac::HMAC_SHA256, key.as_ref())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::tenant::config::{Config, Connection};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
-use crate::tenant::people::objections::{MOST_OBJECTIONS, OBJECTION_S, Objection};
+use crate::tenant::people::objections::Objections;
 use crate::tenant::people::outbox::{MailOutbox, Message, MessageKind};
 use crate::tenant::people::passwords::Passwords;
 use crate::tenant::people::refresh_tokens::RefreshTokens;
@@ -18,7 +18,7 @@ use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::sessions::{CookieKey, Sessions};
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::store::one_time::OneTime;
-use crate::tenant::store::per_owner::PerOwner;
+use crate::tenant::store::spent_names::SpentNames;
 
 /// The lifetime of a link in a mail, in seconds. It allows for the time until the mail is read.
 const MAIL_LINK_S: u64 = 86_400;
@@ -37,20 +37,24 @@ pub(crate) struct People {
     pub(crate) resets: OneTime<ResetLink>,
     pub(crate) outbox: MailOutbox,
     /// The links by which owners of accounts object to changes.
-    pub(crate) objections: PerOwner<Objection>,
+    pub(crate) objections: Objections,
     /// The key of the forms on which users change their account.
     pub(crate) form_key: FormKey,
     ambient: Ambient,
 }
 
+/// The parts that are kept across restarts.
+pub(crate) struct KeptParts<'a> {
+    pub(crate) cookie_key: &'a CookieKey,
+    pub(crate) revocations: Arc<Revocations>,
+    /// The links of objections that were used.
+    pub(crate) spent_objections: Arc<SpentNames>,
+}
+
 impl People {
-    /// Creates empty stores. The key of the cookies and the revocations are kept across restarts.
-    pub(crate) fn new(
-        cookie_key: &CookieKey,
-        revocations: Arc<Revocations>,
-        config: &Config,
-        ambient: &Ambient,
-    ) -> Self {
+    /// Creates empty stores, beside those that are kept across restarts.
+    pub(crate) fn new(kept: KeptParts<'_>, config: &Config, ambient: &Ambient) -> Self {
+        let KeptParts { cookie_key, revocations, spent_objections } = kept;
         let lifetimes = &config.lifetimes;
         let sessions = Sessions::new(cookie_key, lifetimes.session, ambient);
         Self {
@@ -63,7 +67,7 @@ impl People {
             verifications: OneTime::new(MAIL_LINK_S, ambient),
             resets: OneTime::new(MAIL_LINK_S, ambient),
             outbox: MailOutbox::default(),
-            objections: PerOwner::new(MOST_OBJECTIONS, OBJECTION_S, ambient),
+            objections: Objections::new(cookie_key, spent_objections, ambient),
             ambient: ambient.clone(),
         }
     }

@@ -23,14 +23,17 @@ use crate::tenant::flows::Flows;
 use crate::tenant::logins::{Logins, SharedParts};
 use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::Metrics;
+use crate::tenant::notices::NoticeSender;
+use crate::tenant::observed::{ObservedDirectory, Observer};
 use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::seed::Seeding;
-use crate::tenant::people::{CookieKey, People};
+use crate::tenant::people::{CookieKey, KeptParts, People};
 use crate::tenant::server::routes;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::Scheme;
 use crate::tenant::state::{Shared, Tenant};
-use crate::tenant::webhooks::{ObservedDirectory, Webhooks};
+use crate::tenant::store::spent_names::SpentNames;
+use crate::tenant::webhooks::Webhooks;
 
 /// The directory of a tenant.
 pub enum TenantDirectory {
@@ -65,6 +68,9 @@ pub(super) struct LastingParts {
     pub(super) signing: Arc<Signing>,
     pub(super) cookie_key: CookieKey,
     pub(super) revocations: Arc<Revocations>,
+    pub(super) spent_objections: Arc<SpentNames>,
+    /// The address of the tenant, for what no request asks for.
+    pub(super) address: String,
     pub(super) decider: Arc<Decider>,
     pub(super) recorder: LoginRecorder,
     pub(super) metrics: Arc<Metrics>,
@@ -158,6 +164,8 @@ impl Running {
             signing,
             cookie_key,
             revocations,
+            spent_objections,
+            address,
             decider,
             recorder,
             metrics,
@@ -171,12 +179,22 @@ impl Running {
             TenantDirectory::Opened { directory, is_remote } => (directory.clone(), *is_remote),
         };
         let unobserved = directory.clone();
-        let directory: Arc<dyn Administration> = if webhooks.is_empty() {
-            directory
-        } else {
-            Arc::new(ObservedDirectory { directory, webhooks: webhooks.clone() })
+        let kept = KeptParts {
+            cookie_key,
+            revocations: revocations.clone(),
+            spent_objections: spent_objections.clone(),
         };
-        let people = Arc::new(People::new(cookie_key, revocations.clone(), &config, ambient));
+        let people = Arc::new(People::new(kept, &config, ambient));
+        let webhooks = (!webhooks.is_empty()).then(|| webhooks.clone() as Arc<dyn Observer>);
+        let notices: Arc<dyn Observer> = Arc::new(NoticeSender {
+            config: config.clone(),
+            people: people.clone(),
+            ambient: ambient.clone(),
+            issuer: address.clone(),
+        });
+        let observers: Vec<_> = webhooks.into_iter().collect();
+        let directory_without_notices = ObservedDirectory::of(directory.clone(), observers.clone());
+        let directory = ObservedDirectory::of(directory, [observers, vec![notices]].concat());
         let shares = SharedParts {
             config: config.clone(),
             directory: directory.clone(),
@@ -195,6 +213,7 @@ impl Running {
             ambient: ambient.clone(),
             config,
             directory,
+            directory_without_notices,
             is_remote,
             people,
         });

@@ -30,6 +30,7 @@ use crate::tenant::server::routes;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
+use crate::tenant::store::spent_names::SpentNames;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 use crate::tenant::webhooks::Webhooks;
 
@@ -157,13 +158,15 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .with_custom_domains(&config.custom_domains)
         .with_fixed_issuer(config.issuer.as_deref());
     let signing = Arc::new(Signing::new(hosts, keys, &config.lifetimes, &ambient));
-    let source = config.issuer.clone().unwrap_or_else(|| format_url("http", http_port));
-    let webhooks = Arc::new(Webhooks::start(&config.webhooks, source, state, &ambient)?);
+    let address = config.issuer.clone().unwrap_or_else(|| format_url("http", http_port));
+    let webhooks = Arc::new(Webhooks::start(&config.webhooks, address.clone(), state, &ambient)?);
     let parts = LastingParts {
         webhooks,
         signing,
         cookie_key: CookieKey::open(state, &ambient)?,
         revocations: Arc::new(Revocations::open_for(&config.lifetimes, state, &ambient)?),
+        spent_objections: Arc::new(SpentNames::open(state, "objections", &ambient)?),
+        address,
         decider: Arc::new(Decider::new(sources)?),
         metrics: Arc::new(Metrics::new(&missing_lines)),
         config,

@@ -3,6 +3,7 @@
 pub(super) mod expiring;
 pub(super) mod one_time;
 pub(super) mod per_owner;
+pub(super) mod spent_names;
 pub(super) mod state_dir;
 #[cfg(test)]
 pub(super) mod test_clock;

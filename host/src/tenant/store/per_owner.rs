@@ -81,22 +81,6 @@ impl<T: Owned> PerOwner<T> {
         self.kept.remove(name);
     }
 
-    /// Takes the value and passes it to `on`; only the first caller gets it. If that fails, because
-    /// the directory does not answer, the value is put back with its expiry time unchanged.
-    pub(crate) fn spend<R, E>(
-        &self,
-        name: &str,
-        on: impl FnOnce(&T) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
-        let entry = self.kept.take(name)?;
-        let done = on(&entry.value);
-        if done.is_err() {
-            self.names.add(entry.value.owner(), name);
-            self.kept.put_back(name.to_owned(), entry);
-        }
-        Some(done)
-    }
-
     /// Removes all values of an owner. Returns their number.
     pub(crate) fn remove_by_owner(&self, owner: &str) -> usize {
         let names = self.names.list_by_owner(owner);

@@ -2,16 +2,15 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `observed_directory`, `observed_decisions` | a directory that reports each change of a user |
+//! | `user_events` | the events of the changes of users |
 //! | `event` | an event as it is posted |
 //! | `outbox` | the events of one URL that are not delivered yet, in a file |
 //! | `delivery` | posting the events of one URL, in order |
 
 mod delivery;
 mod event;
-mod observed_decisions;
-mod observed_directory;
 mod outbox;
+mod user_events;
 
 use std::sync::Arc;
 
@@ -22,7 +21,6 @@ use crate::tenant::config::Webhook;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 use delivery::Delivery;
 use event::render_event;
-pub(super) use observed_directory::ObservedDirectory;
 use outbox::WebhookOutbox;
 
 /// All webhooks of the tenant.

@@ -4,8 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::ambient::Ambient;
 use crate::directory::{
     Administration, Batch, CheckedLink, Credential, Directory, DirectoryState, Entry, EntryId, EntryKind,
@@ -13,39 +11,41 @@ use crate::directory::{
     UndoError, Undoing, Unlink,
 };
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
-use crate::tenant::webhooks::Webhooks;
-use crate::tenant::webhooks::event::render_user;
-
-const CREATED: &str = "user.created";
-const UPDATED: &str = "user.updated";
-const DELETED: &str = "user.deleted";
-const LINKED: &str = "ligature.user.linked";
-const UNLINKED: &str = "ligature.user.unlinked";
+use crate::tenant::observed::change::{Change, Linked, Observer, Separated};
 
 /// A directory in front of another one. Every way to change a user leads through it, so no
-/// endpoint can forget an event. A change is reported once it is made.
+/// endpoint can forget to report one. A change is reported once it is made.
 pub(crate) struct ObservedDirectory {
     pub(crate) directory: Arc<dyn Administration>,
-    pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
 }
 
 impl ObservedDirectory {
-    fn announce_user(&self, event_type: &str, user: &User) {
-        self.webhooks.announce(event_type, render_user(user));
+    /// Returns a directory with these observers. Without any, it is the directory itself.
+    pub(crate) fn of(
+        directory: Arc<dyn Administration>,
+        observers: Vec<Arc<dyn Observer>>,
+    ) -> Arc<dyn Administration> {
+        if observers.is_empty() { directory } else { Arc::new(Self { directory, observers }) }
     }
 
-    /// Returns the result of a change, and reports the changed user.
-    fn report(&self, event_type: &str, changed: Result<Stored, ApiError>) -> Result<Stored, ApiError> {
-        changed.inspect(|stored| self.announce_user(event_type, &stored.user))
-    }
-
-    /// Reports a link or its end, with the entry of the journal if it is found.
-    fn announce_pair(&self, event_type: &str, [primary, secondary]: [&str; 2], link: Option<&EntryId>) {
-        let mut object = json!({ "primary": primary, "secondary": secondary });
-        if let Some(link) = link {
-            object["link_id"] = Value::String(link.to_string());
+    fn report(&self, change: &Change<'_>) {
+        for observer in &self.observers {
+            observer.note(change);
         }
-        self.webhooks.announce(event_type, object);
+    }
+
+    fn report_created(&self, created: Result<Stored, ApiError>) -> Result<Stored, ApiError> {
+        created.inspect(|stored| self.report(&Change::Created(&stored.user)))
+    }
+
+    fn report_updated(&self, updated: Result<Stored, ApiError>) -> Result<Stored, ApiError> {
+        updated.inspect(|stored| self.report(&Change::Updated(&stored.user)))
+    }
+
+    /// Reads a user for a report. A failure is left to the change itself to report.
+    fn read(&self, user_id: &str) -> Option<Stored> {
+        self.directory.get(user_id).ok()
     }
 
     /// Returns the newest link of a pair.
@@ -59,15 +59,6 @@ impl ObservedDirectory {
         };
         let entries = self.directory.journal(&query).ok()?;
         entries.into_iter().find(|it| it.primary == primary && it.secondary == secondary).map(|it| it.id)
-    }
-
-    /// Reports that an account is a user of its own again.
-    fn announce_separation(&self, primary: &User, secondary: &str, link: Option<&EntryId>) {
-        self.announce_pair(UNLINKED, [&primary.user_id, secondary], link);
-        self.announce_user(UPDATED, primary);
-        if let Ok(separated) = self.directory.get(secondary) {
-            self.announce_user(CREATED, &separated.user);
-        }
     }
 }
 
@@ -97,11 +88,18 @@ impl Directory for ObservedDirectory {
     }
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
-        let linked = self.directory.link(link)?;
-        let pair = [link.request.primary.as_str(), &link.request.secondary];
-        self.announce_pair(LINKED, pair, self.find_link(pair).as_ref());
-        self.announce_user(UPDATED, &linked);
-        Ok(linked)
+        let pair @ [primary, secondary] = [link.request.primary.as_str(), &link.request.secondary];
+        let before = self.read(primary).zip(self.read(secondary)).map(<[Stored; 2]>::from);
+        let user = self.directory.link(link)?;
+        self.report(&Change::Linked(Linked {
+            primary,
+            secondary,
+            before: before.as_ref(),
+            user: &user,
+            link: self.find_link(pair).as_ref(),
+            provenance: &link.provenance,
+        }));
+        Ok(user)
     }
 
     /// The directories of a tenant have short calls.
@@ -116,7 +114,7 @@ impl Directory for ObservedDirectory {
         patch: &MetadataPatch,
         now: Timestamp,
     ) -> Result<Stored, ApiError> {
-        self.report(UPDATED, self.directory.patch_metadata(user_id, version, patch, now))
+        self.report_updated(self.directory.patch_metadata(user_id, version, patch, now))
     }
 }
 
@@ -138,21 +136,18 @@ impl Administration for ObservedDirectory {
     }
 
     fn create(&self, user: User) -> Result<Stored, ApiError> {
-        self.report(CREATED, self.directory.create(user))
+        self.report_created(self.directory.create(user))
     }
 
     fn update(&self, user: User, version: u64) -> Result<Stored, ApiError> {
-        self.report(UPDATED, self.directory.update(user, version))
+        self.report_updated(self.directory.update(user, version))
     }
 
     fn delete(&self, user_id: &str) -> Result<bool, ApiError> {
-        let before = self.directory.get(user_id);
+        let before = self.read(user_id);
         let is_gone = self.directory.delete(user_id)?;
         if is_gone {
-            match before {
-                Ok(before) => self.announce_user(DELETED, &before.user),
-                Err(_) => self.webhooks.announce(DELETED, json!({ "user_id": user_id })),
-            }
+            self.report(&Change::Deleted { user_id, before: before.as_ref().map(|it| &*it.user) });
         }
         Ok(is_gone)
     }
@@ -182,7 +177,7 @@ impl Administration for ObservedDirectory {
     }
 
     fn sign_up(&self, user: User, credential: &Credential) -> Result<Stored, ApiError> {
-        self.report(CREATED, self.directory.sign_up(user, credential))
+        self.report_created(self.directory.sign_up(user, credential))
     }
 
     /// A new password is no change of the user that an event shows.
@@ -191,21 +186,24 @@ impl Administration for ObservedDirectory {
     }
 
     fn change_login(&self, user: User, version: u64, credential: &Credential) -> Result<Stored, ApiError> {
-        self.report(UPDATED, self.directory.change_login(user, version, credential))
+        self.report_updated(self.directory.change_login(user, version, credential))
     }
 
     fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError> {
         let imported = self.directory.import(batch)?;
         for ((number, line), result) in batch.lines.iter().zip(&imported) {
-            let event_type = match result {
-                Imported::Added => CREATED,
-                Imported::Replaced => UPDATED,
-                Imported::Same | Imported::Refused(_) => continue,
-            };
+            if let Imported::Same | Imported::Refused(_) = result {
+                continue;
+            }
             // Parsed again: the result does not name the user.
             let Ok(parsed) = (batch.parse)(*number, line) else { continue };
-            if let Ok(stored) = self.directory.get(&parsed.user.user_id) {
-                self.announce_user(event_type, &stored.user);
+            if let Some(stored) = self.read(&parsed.user.user_id) {
+                let is_new = matches!(result, Imported::Added);
+                self.report(&if is_new {
+                    Change::Created(&stored.user)
+                } else {
+                    Change::Updated(&stored.user)
+                });
             }
         }
         Ok(imported)
@@ -221,18 +219,25 @@ impl Administration for ObservedDirectory {
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {
         let secondary = format!("{}|{}", unlink.provider, unlink.user_id);
-        let was_linked =
-            self.directory.holder(&secondary)?.is_some_and(|it| it.user.user_id == unlink.primary);
+        let before = self.directory.holder(&secondary)?.filter(|it| it.user.user_id == unlink.primary);
         let rest = self.directory.unlink(unlink)?;
-        if was_linked {
-            let link = self.find_link([&unlink.primary, &secondary]);
-            self.announce_separation(&rest, &secondary, link.as_ref());
+        if let Some(before) = before {
+            let pair = [unlink.primary.as_str(), &secondary];
+            self.report(&Change::Separated(Separated {
+                primary: pair[0],
+                secondary: pair[1],
+                before: Some(&before.user),
+                after: pair.map(|id| self.read(id)).each_ref().map(Option::as_ref),
+                link: self.find_link(pair).as_ref(),
+                is_undo: false,
+                provenance: &unlink.provenance,
+            }));
         }
         Ok(rest)
     }
 
     fn set_blocked(&self, change: &SetBlocked) -> Result<Stored, ApiError> {
-        self.report(UPDATED, self.directory.set_blocked(change))
+        self.report_updated(self.directory.set_blocked(change))
     }
 
     fn holder(&self, identity: &str) -> Result<Option<Stored>, ApiError> {
@@ -256,10 +261,21 @@ impl Administration for ObservedDirectory {
     }
 
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError> {
-        let undoing = self.directory.undo(undo)?;
-        if !undo.dry_run {
-            self.announce_separation(&undoing.primary, &undoing.secondary.user_id, Some(&undo.id));
+        if undo.dry_run {
+            return self.directory.undo(undo);
         }
+        let before = self.directory.journal_entry(&undo.id).ok().and_then(|link| self.read(&link.primary));
+        let undoing = self.directory.undo(undo)?;
+        let pair = [undoing.primary.user_id.as_str(), &undoing.secondary.user_id];
+        self.report(&Change::Separated(Separated {
+            primary: pair[0],
+            secondary: pair[1],
+            before: before.as_ref().map(|it| &*it.user),
+            after: pair.map(|id| self.read(id)).each_ref().map(Option::as_ref),
+            link: Some(&undo.id),
+            is_undo: true,
+            provenance: &undo.provenance,
+        }));
         Ok(undoing)
     }
 

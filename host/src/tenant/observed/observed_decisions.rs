@@ -5,7 +5,7 @@ use crate::directory::{
     KeptDecisions, Settled,
 };
 use crate::model::{ApiError, Timestamp};
-use crate::tenant::webhooks::observed_directory::ObservedDirectory;
+use crate::tenant::observed::observed_directory::ObservedDirectory;
 
 impl KeptDecisions for ObservedDirectory {
     fn keep_decisions(&self, decisions: &[KeptDecision]) -> Result<KeptBatch, ApiError> {

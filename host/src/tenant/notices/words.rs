@@ -5,14 +5,14 @@ use crate::tenant::config::Config;
 use crate::tenant::profile;
 
 /// Returns a time for people, in UTC.
-pub(super) fn format_time(at: Timestamp) -> String {
+pub(crate) fn format_time(at: Timestamp) -> String {
     let at = i64::try_from(at.as_millis()).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
     at.map_or_else(String::new, |at| at.strftime("%-d %b %Y, %H:%M UTC").to_string())
 }
 
 /// Masks an address or a phone number: `a***@example.com`, `***00`. The page may be open on a
 /// screen that others see.
-pub(super) fn mask_contact(contact: &str) -> String {
+pub(crate) fn mask_contact(contact: &str) -> String {
     match contact.rsplit_once('@') {
         Some((local, domain)) => {
             let first = local.chars().next().map(String::from).unwrap_or_default();
@@ -26,13 +26,13 @@ pub(super) fn mask_contact(contact: &str) -> String {
 }
 
 /// Returns a user's name. An address in its place is masked.
-pub(super) fn name_user(user: &User) -> String {
+pub(crate) fn name_user(user: &User) -> String {
     let [(_, name), ..] = profile::derive_profile(user);
     if name.contains('@') { mask_contact(&name) } else { name }
 }
 
 /// Returns the label of an identity's connection.
-pub(super) fn label_identity<'a>(config: &'a Config, identity: &'a Identity) -> &'a str {
+pub(crate) fn label_identity<'a>(config: &'a Config, identity: &'a Identity) -> &'a str {
     match config.connection(&identity.connection) {
         Some(it) if it.is_database() && it.name == "Username-Password-Authentication" => "Password",
         Some(it) if it.strategy == "sms" => "Code by phone",
@@ -43,7 +43,7 @@ pub(super) fn label_identity<'a>(config: &'a Config, identity: &'a Identity) -> 
 }
 
 /// Returns the address or the phone number of one of a user's identities.
-pub(super) fn find_contact<'a>(user: &'a User, identity: &'a Identity) -> Option<&'a str> {
+pub(crate) fn find_contact<'a>(user: &'a User, identity: &'a Identity) -> Option<&'a str> {
     let is_main = user.identities.first().is_some_and(|main| main.key() == identity.key());
     let text = |key: &str| {
         let attributes = if is_main { Some(&user.rest) } else { identity.profile_data.as_ref() };

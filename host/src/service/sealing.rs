@@ -1,5 +1,5 @@
-//! Sealed texts: encrypted and authenticated by a key derived from a secret. The browser
-//! carries them; it can neither read nor change them.
+//! Sealed texts: encrypted and authenticated by a key derived from a secret. A browser or a mail
+//! carries them; their bearer can neither read nor change them.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
@@ -17,27 +17,17 @@ const SALT: usize = 16;
 /// The use of a sealed text. A text that was sealed for one use is not accepted for
 /// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A question, on its way to the page.
-    Question,
-    /// A question whose page is open, in the browser's cookie.
-    OpenQuestion,
-    /// The answer, on its way to the Action.
-    Answer,
-}
+pub(crate) struct Purpose(&'static str);
 
 impl Purpose {
-    fn label(self) -> &'static [u8] {
-        match self {
-            Self::Question => b"ligature sealed question v1",
-            Self::OpenQuestion => b"ligature sealed open question v1",
-            Self::Answer => b"ligature sealed answer v1",
-        }
+    /// A purpose with this label, which no other one has.
+    pub(crate) const fn new(label: &'static str) -> Self {
+        Self(label)
     }
 }
 
 /// Seals a value by a secret. `None` if the value is no JSON.
-pub(super) fn seal(
+pub(crate) fn seal(
     secret: &hmac::Key,
     purpose: Purpose,
     value: &impl Serialize,
@@ -51,7 +41,7 @@ pub(super) fn seal(
 }
 
 /// Opens a sealed text by the secret that has sealed it. Returns the secret's number too.
-pub(super) fn open<T: DeserializeOwned>(
+pub(crate) fn open<T: DeserializeOwned>(
     secrets: &[hmac::Key],
     purpose: Purpose,
     text: &str,
@@ -69,7 +59,7 @@ pub(super) fn open<T: DeserializeOwned>(
 /// step of RFC 5869.
 fn key(secret: &hmac::Key, purpose: Purpose, salt: &[u8]) -> Option<LessSafeKey> {
     let mut context = hmac::Context::with_key(secret);
-    context.update(purpose.label());
+    context.update(purpose.0.as_bytes());
     context.update(salt);
     Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, context.sign().as_ref()).ok()?))
 }
@@ -86,6 +76,9 @@ mod tests {
     use super::{Purpose, open, seal};
     use crate::random::SeededRandom;
 
+    const ONE: Purpose = Purpose::new("one v1");
+    const OTHER: Purpose = Purpose::new("other v1");
+
     fn secret(text: &str) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())
     }
@@ -93,29 +86,28 @@ mod tests {
     #[test]
     fn a_sealed_text_is_opened_by_its_secret_and_for_its_purpose() {
         let (new, old, random) = (secret("new"), secret("old"), SeededRandom::new(1));
-        let sealed = seal(&old, Purpose::Question, &"ada@example.com", &random).unwrap();
+        let sealed = seal(&old, ONE, &"ada@example.com", &random).unwrap();
         let opened = |secrets: &[hmac::Key], purpose| open::<String>(secrets, purpose, &sealed);
         let both = [new.clone(), old];
-        assert_eq!(opened(&both, Purpose::Question), Some(("ada@example.com".to_owned(), 1)));
-        assert_eq!(opened(&both, Purpose::Answer), None);
-        assert_eq!(opened(&both, Purpose::OpenQuestion), None);
-        assert_eq!(opened(&[new], Purpose::Question), None);
+        assert_eq!(opened(&both, ONE), Some(("ada@example.com".to_owned(), 1)));
+        assert_eq!(opened(&both, OTHER), None);
+        assert_eq!(opened(&[new], ONE), None);
     }
 
     #[test]
     fn an_altered_text_is_not_opened_and_none_can_be_read() {
         let (secrets, random) = ([secret("s")], SeededRandom::new(1));
-        let sealed = seal(&secrets[0], Purpose::Question, &"auth0|1", &random).unwrap();
-        assert_ne!(sealed, seal(&secrets[0], Purpose::Question, &"auth0|1", &random).unwrap());
+        let sealed = seal(&secrets[0], ONE, &"auth0|1", &random).unwrap();
+        assert_ne!(sealed, seal(&secrets[0], ONE, &"auth0|1", &random).unwrap());
         assert_eq!(sealed.len(), (16 + 9 + 16usize).div_ceil(3) * 4 - 1);
         for (place, letter) in sealed.char_indices() {
             let mut altered = sealed.clone();
             let other = if letter == 'A' { "B" } else { "A" };
             altered.replace_range(place..=place, other);
-            assert_eq!(open::<String>(&secrets, Purpose::Question, &altered), None, "{place}");
+            assert_eq!(open::<String>(&secrets, ONE, &altered), None, "{place}");
         }
         for text in ["", "A", "!", &sealed[..20], &format!("{sealed}A")] {
-            assert_eq!(open::<String>(&secrets, Purpose::Question, text), None, "{text}");
+            assert_eq!(open::<String>(&secrets, ONE, text), None, "{text}");
         }
     }
 }

@@ -1,0 +1,163 @@
+//! A notice: both sides of a change are told at their addresses, as they were before it. An attacker
+//! who got hold of a session cannot keep its owner from learning of it.
+
+use crate::ambient::Ambient;
+use crate::directory::EntryId;
+use crate::model::{Identity, Timestamp, User};
+use crate::tenant::config::Config;
+use crate::tenant::notices::recipients::{Reach, Recipient, list_recipients};
+use crate::tenant::notices::words::{find_contact, format_time, label_identity, mask_contact};
+use crate::tenant::people::People;
+use crate::tenant::people::objections::{ContestedChange, OBJECTION_S, Objection};
+use crate::tenant::people::outbox::{Message, MessageKind};
+
+/// The most recipients of one change.
+const MOST: usize = 10;
+
+/// The parts that notices need.
+pub(crate) struct Notices<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) people: &'a People,
+    pub(crate) ambient: &'a Ambient,
+    /// The address of the tenant, with which links begin.
+    pub(crate) issuer: &'a str,
+}
+
+/// A change of two accounts, as they were before it.
+pub(crate) struct AccountChange<'a> {
+    pub(crate) kind: ChangeKind,
+    /// The account that stays, or that the other one has left.
+    pub(crate) kept: &'a User,
+    /// The account that goes, or that has become a user again.
+    pub(crate) moved: &'a User,
+    /// The sentence that says how the change was made.
+    pub(crate) manner: String,
+    pub(crate) reach: Reach,
+}
+
+/// The kind of a change.
+pub(crate) enum ChangeKind {
+    /// The accounts were linked. Without the entry of the link, nobody can object.
+    Added(Option<EntryId>),
+    /// An identity was removed, and the accounts have these versions now. Without them, nobody can
+    /// object.
+    Removed(Option<[u64; 2]>),
+    /// A link was undone, and the accounts have these versions now.
+    Undone(Option<[u64; 2]>),
+    /// Somebody has objected to a change.
+    Contested,
+}
+
+impl Notices<'_> {
+    /// Sends the notices of a change. Returns their number.
+    pub(crate) fn send(&self, change: &AccountChange<'_>) -> usize {
+        let now = self.ambient.now();
+        let text = self.describe(change, now);
+        let mut told: Vec<String> = Vec::new();
+        for user in [change.kept, change.moved] {
+            let objection = contest(change, user);
+            // The link is in one mail only where the account that lost an identity is to decide.
+            let only = match change.kind {
+                ChangeKind::Removed(_) | ChangeKind::Undone(_) => user.email.as_deref(),
+                ChangeKind::Added(_) | ChangeKind::Contested => None,
+            };
+            let mut link = None;
+            for recipient in list_recipients(user, change.reach) {
+                let is_told = told.iter().any(|it| it.eq_ignore_ascii_case(&recipient.to));
+                if is_told || told.len() == MOST {
+                    continue;
+                }
+                let has_link = only.is_none_or(|only| only == recipient.to);
+                if has_link && link.is_none() {
+                    link = objection.as_ref().and_then(|objection| self.link_to(objection));
+                }
+                self.mail(&recipient, link.clone().filter(|_| has_link), (text.clone(), now));
+                told.push(recipient.to);
+            }
+        }
+        told.len()
+    }
+
+    fn mail(&self, recipient: &Recipient, link: Option<String>, (mut text, at): (Vec<String>, Timestamp)) {
+        if link.is_some() {
+            let until = at.as_millis().saturating_add(OBJECTION_S * 1000);
+            let until = Timestamp::from_millis(until).map(format_time).unwrap_or_default();
+            text.push(format!("If this was not you, open this link (valid until {until}):"));
+        }
+        self.people.outbox.send(Message {
+            to: recipient.to.clone(),
+            kind: MessageKind::Notice,
+            connection: recipient.connection.clone(),
+            code: None,
+            link,
+            text,
+            at,
+        });
+    }
+
+    /// Returns the link to the page of an objection.
+    fn link_to(&self, objection: &Objection) -> Option<String> {
+        let token = self.people.objections.issue(objection)?;
+        Some(format!("{}account/objection?token={token}", self.issuer))
+    }
+
+    fn describe(&self, change: &AccountChange<'_>, now: Timestamp) -> Vec<String> {
+        let name = |user: &User| {
+            let contact = user.identities.first().and_then(|main| find_contact(user, main));
+            contact.map_or_else(|| "without an address".to_owned(), mask_contact)
+        };
+        let logins: Vec<String> = change
+            .moved
+            .identities
+            .iter()
+            .take(MOST)
+            .map(|identity| {
+                let label = label_identity(self.config, identity);
+                match find_contact(change.moved, identity) {
+                    Some(contact) => format!("“{label}, {}”", mask_contact(contact)),
+                    None => format!("“{label}”"),
+                }
+            })
+            .collect();
+        let (login, account, at) = (logins.join(", "), name(change.kept), format_time(now));
+        let told = match change.kind {
+            ChangeKind::Added(_) => {
+                format!("On {at}, the login {login} was added to the account {account}.")
+            }
+            ChangeKind::Removed(_) => {
+                format!("On {at}, the login {login} was removed from the account {account}.")
+            }
+            ChangeKind::Undone(_) => {
+                format!("On {at}, the addition of the login {login} to the account {account} was undone.")
+            }
+            ChangeKind::Contested => format!(
+                "On {at}, somebody who reads the mail of the account {account} or of the login {login} said of a change that it was not theirs."
+            ),
+        };
+        vec![told, change.manner.clone()]
+    }
+}
+
+/// Returns the objection of one side. The side that was removed has none: an attacker whose
+/// identity the owner removes must not link it again.
+fn contest(change: &AccountChange<'_>, user: &User) -> Option<Objection> {
+    let contested = match &change.kind {
+        ChangeKind::Added(Some(link)) => ContestedChange::Link {
+            link: link.clone(),
+            kept: change.kept.user_id.clone(),
+            moved: change.moved.identities.iter().map(Identity::as_user_id).collect(),
+        },
+        ChangeKind::Removed(Some(versions)) | ChangeKind::Undone(Some(versions))
+            if user.user_id == change.kept.user_id && user.email.is_some() =>
+        {
+            ContestedChange::Separation {
+                accounts: [change.kept.user_id.clone(), change.moved.user_id.clone()],
+                versions: *versions,
+            }
+        }
+        ChangeKind::Added(None) | ChangeKind::Removed(_) | ChangeKind::Undone(_) | ChangeKind::Contested => {
+            return None;
+        }
+    };
+    Some(Objection { account: user.user_id.clone(), change: contested })
+}
