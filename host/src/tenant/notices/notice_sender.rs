@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
-use crate::directory::{Actor, Provenance, Stored};
+use crate::directory::{Actor, Provenance};
 use crate::model::{join_lines, mask_addresses};
 use crate::tenant::config::Config;
 use crate::tenant::logins::mailbox_proof;
@@ -50,18 +50,13 @@ impl NoticeSender {
     }
 
     fn tell_of_separation(&self, separated: &Separated<'_>) {
-        let (Some(kept), [primary, Some(moved)]) = (separated.before, separated.after) else {
+        let (Some(kept), [_, Some(moved)]) = (separated.before, separated.after) else {
             return log_untold(separated.primary);
         };
-        let version = |stored: &Stored| stored.version;
-        let is_contestable = is_requested_by_application(separated.provenance);
-        let versions = primary.map(version).filter(|_| is_contestable).map(|one| [one, version(moved)]);
         self.send(&AccountChange {
-            kind: if separated.is_undo {
-                ChangeKind::Undone(versions)
-            } else {
-                ChangeKind::Removed(versions)
-            },
+            // Nobody contests it: a mail must not link what an operator, a policy or the proof of a
+            // mailbox has separated.
+            kind: if separated.is_undo { ChangeKind::Undone(None) } else { ChangeKind::Removed(None) },
             kept,
             moved: &moved.user,
             manner: self.describe_separation(separated.provenance),
@@ -103,16 +98,6 @@ impl NoticeSender {
 }
 
 const BY_SUPPORT: &str = "It was done by support. If it is wrong, ask support.";
-
-/// Returns whether an application has requested a separation, for itself or for the user. Only such
-/// a one can be contested: after a proof of the mailbox, an attacker must not link a login again.
-fn is_requested_by_application(provenance: &Provenance) -> bool {
-    match provenance.actor {
-        Actor::Client { .. } => true,
-        Actor::User { .. } => provenance.evidence.as_ref().is_some_and(|it| it.client_id.is_some()),
-        Actor::Plugin | Actor::Operator { .. } => false,
-    }
-}
 
 fn log_untold(user_id: &str) {
     tracing::error!(
@@ -245,25 +230,22 @@ mod tests {
     }
 
     #[test]
-    fn a_separation_is_contested_only_where_an_application_requested_it() {
+    fn a_separation_that_others_made_cannot_be_contested() {
         let user = || Actor::User { user_id: "auth0|ada".to_owned() };
         let requested = Evidence { client_id: Some("web".to_owned()), ..Evidence::default() };
-        for (provenance, links) in [
-            (by(Actor::Plugin), 0),
-            (Provenance::operator("grace"), 0),
-            (by(user()), 0),
-            (Provenance { evidence: Some(Evidence::default()), ..by(user()) }, 0),
-            (Provenance { evidence: Some(requested), ..by(user()) }, 1),
-            (by(Actor::Client { client_id: "web".to_owned() }), 1),
+        for provenance in [
+            by(Actor::Plugin),
+            Provenance::operator("grace"),
+            by(user()),
+            Provenance { evidence: Some(requested), ..by(user()) },
+            by(Actor::Client { client_id: "web".to_owned() }),
         ] {
             let told = Told::new();
             told.link(by(Actor::Plugin));
             told.unlink(provenance.clone());
             let messages = told.since(2);
             assert_eq!(messages.len(), 2, "{provenance:?}");
-            let with_link: Vec<_> = messages.iter().filter(|it| it.link.is_some()).collect();
-            assert_eq!(with_link.len(), links, "{provenance:?}");
-            assert!(with_link.iter().all(|it| it.to == "ada@example.com"), "{provenance:?}");
+            assert!(messages.iter().all(|it| it.link.is_none()), "{provenance:?}");
         }
     }
 }

@@ -8,6 +8,7 @@ use super::attacks::ADMINISTRATION;
 use super::notices::{newest, object, token};
 use super::person::{GITHUB, Person};
 use crate::http::Request;
+use crate::logins::{AUTO, File};
 use crate::tenants::{
     CONFIG, DATABASE, PASSWORD, Tenant, by_google, by_id, database_user, redeem, text, user,
 };
@@ -16,7 +17,7 @@ crate::tests![
     a_link_at_a_login_is_told_and_can_be_contested,
     a_link_by_an_application_is_told_to_both_sides,
     a_link_with_a_second_token_is_told,
-    a_removal_by_an_application_can_be_contested_by_the_account_that_lost_it,
+    a_removal_by_an_application_is_told_to_both_sides_without_an_objection,
     an_address_that_nobody_proved_gets_no_notice,
     a_separation_after_the_proof_of_a_mailbox_cannot_be_contested,
     a_refused_link_sends_no_notice,
@@ -56,9 +57,9 @@ fn recipients(told: &[Value]) -> Vec<String> {
 }
 
 fn a_link_at_a_login_is_told_and_can_be_contested() {
-    let tenant = Tenant::with(&ada_and_google("ada@example.com"));
-    let mut browser = tenant.browser();
-    assert_eq!(by_google(&mut browser, "1080", &[]).status, 302);
+    let policy = File::with(AUTO);
+    let tenant = Tenant::started(&database_user("ada", "ada@example.com"), &["--policy", policy.name()]);
+    assert_eq!(by_google(&mut tenant.browser(), "1080", &[]).status, 302);
     assert_eq!(identities(&tenant, "auth0|ada").len(), 2, "the policy has linked");
     let told = newest(&tenant, 9);
     assert_eq!(recipients(&told), ["ada@example.com"]);
@@ -111,18 +112,17 @@ fn a_link_with_a_second_token_is_told() {
     }
 }
 
-fn a_removal_by_an_application_can_be_contested_by_the_account_that_lost_it() {
+fn a_removal_by_an_application_is_told_to_both_sides_without_an_objection() {
     let tenant = Tenant::with(&ada_and_google("ada@gmail.test"));
     link_by_application(&tenant);
     unlink_by_application(&tenant);
     let told = newest(&tenant, 2);
-    let of = |to: &str| told.iter().find(|notice| notice["to"] == to).unwrap_or_else(|| panic!("{told:?}"));
-    let (lost, left) = (of("ada@example.com"), of("ada@gmail.test"));
-    assert!(words(lost).contains("was removed from the account a***@example.com"), "{lost}");
-    assert!(left.get("link").is_none(), "{left}");
-    let done = object(&mut tenant.browser(), &token(lost));
-    assert!(done.text().contains("The login was put back"), "{}", done.text());
-    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
+    assert_eq!(recipients(&told), ["ada@gmail.test", "ada@example.com"]);
+    for notice in &told {
+        assert!(words(notice).contains("was removed from the account a***@example.com"), "{notice}");
+        assert!(words(notice).contains("by the application “administration”"), "{notice}");
+        assert!(notice.get("link").is_none(), "{notice}");
+    }
 }
 
 /// Eve signs up with Bob's address, and links an identity of her own.

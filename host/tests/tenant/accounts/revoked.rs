@@ -389,8 +389,10 @@ fn trojan(is_verified_first: bool) {
     let link = link.json(&json!({ "link_with": google["id_token"] }));
     assert_eq!(tenant.send(&link.bearer(&text(&made["access_token"]))).status, 201);
     if is_verified_first {
-        let mail = super::mails(&tenant, "ada@example.com").remove(0);
-        let ticket = text(&mail["link"]).split("ticket=").nth(1).expect("a ticket").to_owned();
+        // Google knows the address, so that Ada was told of the link, too.
+        let mut mails = super::mails(&tenant, "ada@example.com");
+        mails.retain(|mail| mail["kind"] == "verify");
+        let ticket = text(&mails[0]["link"]).split("ticket=").nth(1).expect("a ticket").to_owned();
         let clicked = tenant.send(&Request::post("/u/email-verification").form(&[("ticket", &ticket)]));
         assert_eq!(clicked.status, 200, "{}", clicked.text());
     }
