@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::plan::MergePlan;
-use crate::directory::{Administration, CheckedLink, EntryId, EntryKind, JournalQuery, Provenance};
+use crate::directory::{Administration, CheckedLink, Entry, EntryId, EntryKind, JournalQuery, Provenance};
 use crate::model::{ApiError, Level, Reason, Timestamp, User, join_lines, mask_addresses};
 
 /// The most bytes of an operator's reason in the journal: 500 characters.
 const LONGEST_REASON: usize = 2_000;
+
+/// The number of newest links that are searched for the one of the merge.
+const NEWEST: usize = 10;
 
 /// The person who merges, and their reason.
 #[derive(Debug, Clone)]
@@ -28,7 +31,8 @@ pub enum MergeAuthor {
 pub struct Merged {
     /// The account that stayed.
     pub user: Arc<User>,
-    /// The journal's entry, by which the merge is undone; none after a dry run.
+    /// The journal's entry, by which the merge is undone; none after a dry run, or if the journal could
+    /// not be read.
     pub link: Option<EntryId>,
 }
 
@@ -82,18 +86,25 @@ impl MergePlan {
             }
             error => MergeError::Directory(error),
         })?;
-        Ok(Merged { user, link: self.find_entry(directory)? })
-    }
-
-    /// Returns the journal's entry of the merge.
-    fn find_entry(&self, directory: &dyn Administration) -> Result<Option<EntryId>, ApiError> {
         let query = JournalQuery {
             user_id: Some(self.moved.user_id.clone()),
             kind: Some(EntryKind::Link),
-            limit: 1,
+            limit: NEWEST,
             ..JournalQuery::default()
         };
-        Ok(directory.journal(&query)?.first().map(|entry| entry.id.clone()))
+        Ok(Merged { user, link: self.name_link(directory.journal(&query)) })
+    }
+
+    /// Returns the journal's entry of the merge. If the journal cannot be read, the merge is made
+    /// nevertheless.
+    pub(super) fn name_link(&self, entries: Result<Vec<Entry>, ApiError>) -> Option<EntryId> {
+        let entries = entries.inspect_err(|error| {
+            tracing::error!(error = %mask_addresses(&error.to_string()), "the entry of a merge could not be read");
+        });
+        let is_ours = |it: &&Entry| {
+            it.primary == self.kept.user_id && it.secondary == self.moved.user_id && it.undone.is_none()
+        };
+        entries.ok()?.iter().find(is_ours).map(|entry| entry.id.clone())
     }
 }
 

@@ -7,8 +7,8 @@ use super::{
     MetadataRule, plan_merge,
 };
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Directory, Memory, Provenance, Undo};
-use crate::model::{Timestamp, User};
+use crate::directory::{Administration, Directory, JournalQuery, Memory, Provenance, Undo};
+use crate::model::{ApiError, Timestamp, User};
 
 const KEPT: &str = "auth0|1";
 const MOVED: &str = "google-oauth2|2";
@@ -193,4 +193,16 @@ fn an_owner_never_writes_app_metadata() {
     let plan = plan(&directory, all, MergeScope::Owner).unwrap();
     assert_eq!(plan.after.app_metadata, None);
     assert_eq!(plan.lost.app_metadata, ["role"]);
+}
+
+/// The link is made: its page must not say that nothing was changed.
+#[test]
+fn a_link_whose_entry_cannot_be_read_was_made_nevertheless() {
+    let directory = users(|_, _| {});
+    let plan = plan(&directory, MergeChoice::default(), MergeScope::Owner).unwrap();
+    let unavailable = || Err(ApiError::Unavailable("the journal".to_owned()));
+    assert_eq!(plan.name_link(unavailable()), None);
+    let merged = plan.carry_out(use_directory(&directory), &operator(), Timestamp::default()).unwrap();
+    let entries = directory.journal(&JournalQuery { limit: 9, ..JournalQuery::default() }).unwrap();
+    assert!(merged.link.is_some() && merged.link == plan.name_link(Ok(entries)));
 }

@@ -22,6 +22,10 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// longer than 64 KiB, or in UTF-16. The reason contains nothing of the file.
 pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: Error| describe_read_error(&error);
+    #[cfg(unix)]
+    if is_named_pipe(file) {
+        return Err("this is a pipe; expected a file".to_owned());
+    }
     let opened = File::open(file).map_err(unreadable)?;
     let metadata = opened.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
@@ -41,6 +45,14 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
         return Err("this is UTF-16; expected UTF-8".to_owned());
     }
     Ok(bytes)
+}
+
+/// Returns whether the file is a pipe with a name. Opening one waits for a program that writes to it,
+/// for ever if there is none. The pipe of a shell, as in `<(program)`, has no name and a writer.
+#[cfg(unix)]
+fn is_named_pipe(file: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    file.metadata().is_ok_and(|it| it.file_type().is_fifo()) && file.canonicalize().is_ok()
 }
 
 /// Returns whether others than the owner, and the group of a file of root, have access.
@@ -90,6 +102,27 @@ mod tests {
         assert!(!is_open_to_others(0o100_640, root) && !is_open_to_others(0o100_440, root));
         assert!(is_open_to_others(0o100_640, other) && is_open_to_others(0o100_440, other));
         assert!(is_open_to_others(0o100_660, root) && is_open_to_others(0o100_644, root));
+    }
+
+    /// A pipe without a writer holds up the start.
+    #[test]
+    fn a_named_pipe_is_refused_and_that_of_a_shell_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success()
+        );
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for file in [&pipe, &link] {
+            assert_eq!(read_secret_file(file), Err("this is a pipe; expected a file".to_owned()));
+        }
+        // As a shell passes the output of a program.
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"s3cret").unwrap();
+        drop(writer);
+        let file = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        assert_eq!(read_secret_text(file.as_ref()).as_deref(), Ok("s3cret"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod add;
 mod attacks;
 mod freshness;
 mod history;
+mod linked_login;
 mod notices;
 mod notices_elsewhere;
 mod outages;
@@ -18,6 +19,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         attacks::TESTS,
         freshness::TESTS,
         history::TESTS,
+        linked_login::TESTS,
         notices::TESTS,
         notices_elsewhere::TESTS,
         outages::TESTS,

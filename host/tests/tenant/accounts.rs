@@ -5,6 +5,7 @@ mod blocked;
 mod bounds;
 mod guesses;
 mod imported;
+mod other_process;
 mod revoked;
 
 use serde_json::{Value, json};
@@ -14,7 +15,8 @@ use crate::tenants::{CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, claims, te
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [blocked::TESTS, bounds::TESTS, guesses::TESTS, imported::TESTS, revoked::TESTS].concat()
+    [blocked::TESTS, bounds::TESTS, guesses::TESTS, imported::TESTS, other_process::TESTS, revoked::TESTS]
+        .concat()
 }
 
 /// A client that may do everything to users.

@@ -6,11 +6,12 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::directory::{EntryId, SnapshotState};
-use crate::model::{ApiError, Identity};
+use crate::directory::EntryId;
+use crate::model::Identity;
 use crate::service::page;
-use crate::tenant::account::account_visit::{AccountVisit, Refusal, show_unavailable, submit};
-use crate::tenant::account::methods::digest_identity;
+use crate::service::page::filters;
+use crate::tenant::account::account_visit::{AccountVisit, Refusal, submit};
+use crate::tenant::account::methods::{Method, list_methods};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::errand::{Errand, LogInAgainErrand};
@@ -42,8 +43,8 @@ struct AgainPage<'a> {
     form: String,
     kind: &'static str,
     subject: &'a str,
-    /// Whether the session's login is the one to be removed.
-    is_own: bool,
+    /// The main login, if the session's login is another one.
+    main: Option<Method<'a>>,
     minutes: u64,
 }
 
@@ -81,33 +82,13 @@ impl Change {
 }
 
 impl AccountVisit<'_> {
-    /// Returns the user's identities whose logins count for a change: an identity that it removes
-    /// does not, because whoever holds only that one must not decide about the account.
-    fn list_counted(&self, change: &Change) -> Result<Vec<Identity>, ApiError> {
-        let leaving: Vec<String> = match change {
-            Change::Add => Vec::new(),
-            Change::Remove(digest) => vec![digest.clone()],
-            Change::Undo(link) => match self.tenant().directory.journal_entry(link) {
-                Ok(entry) => match entry.kept {
-                    SnapshotState::Whole(snapshot) => {
-                        snapshot.secondary.identities.iter().map(|it| digest_identity(it.key())).collect()
-                    }
-                    _ => Vec::new(),
-                },
-                Err(ApiError::NotFound(_)) => Vec::new(),
-                Err(error) => return Err(error),
-            },
-        };
-        let identities = self.user().identities.iter();
-        Ok(identities.filter(|it| !leaving.contains(&digest_identity(it.key()))).cloned().collect())
-    }
-
-    /// Refuses a change without a fresh login by an identity that counts: a page asks for one.
+    /// Refuses a change without a fresh login by the main identity: a page asks for one. Whoever holds
+    /// only a linked login must not decide about the account: they would hand it over to another
+    /// account of theirs, or remove the other logins.
     pub(super) fn require_fresh(&self, change: &Change, status: StatusCode) -> Result<(), Refusal> {
-        let counted = self.list_counted(change).map_err(|error| Box::new(show_unavailable(&error)))?;
-        let is_own = !self.is_by_one_of(&counted);
+        let is_linked = !self.is_by_main_identity();
         let age_ms = self.login_age_ms();
-        if !is_own && age_ms.is_some_and(|age_ms| age_ms < FRESH_MS) {
+        if !is_linked && age_ms.is_some_and(|age_ms| age_ms < FRESH_MS) {
             return Ok(());
         }
         let ((kind, subject), nonce) = (change.fields(), page::nonce());
@@ -116,15 +97,19 @@ impl AccountVisit<'_> {
             form: self.form_token(FRESH),
             kind,
             subject,
-            is_own,
+            main: is_linked
+                .then(|| list_methods(&self.tenant().config, self.user(), &[]))
+                .into_iter()
+                .flatten()
+                .next(),
             minutes: age_ms.unwrap_or_default() / 60_000,
         };
         Err(Box::new(page::respond_with_own_forms(status, page.render(), &nonce)))
     }
 
-    fn is_by_one_of(&self, identities: &[Identity]) -> bool {
-        let key = self.session.proved.key();
-        key.is_some_and(|key| identities.iter().any(|it| it.key() == key))
+    fn is_by_main_identity(&self) -> bool {
+        let main = self.user().identities.first().map(Identity::key);
+        main.is_some() && main == self.session.proved.key()
     }
 
     /// Returns the age of the session's login. `None` if the clock was set back since.
@@ -147,11 +132,9 @@ pub(super) async fn refresh(visit: Visit) -> Response {
         if visit.require_fresh(&change, StatusCode::OK).is_ok() {
             return see_result(&visit.address(&change.path()));
         }
-        let identities = match visit.list_counted(&change) {
-            Ok(identities) => identities,
-            Err(error) => return show_unavailable(&error),
-        };
-        let errand = LogInAgainErrand::new(&visit.user().user_id, &identities);
+        let main = visit.user().identities.first();
+        let errand =
+            LogInAgainErrand::new(&visit.user().user_id, main.map(std::slice::from_ref).unwrap_or_default());
         let authorization = Authorization::on_own_page(ACCOUNT_CLIENT, visit.address(&change.path()), None);
         BrowserVisit::new(visit.visit).show_errand(authorization, Errand::LogInAgain(errand))
     })

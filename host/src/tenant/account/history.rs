@@ -4,7 +4,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::directory::{Actor, Entry, EntryKind, EntryState, JournalQuery, Undo, UndoError, UndoRefusalKind};
+use crate::directory::{
+    Actor, Entry, EntryId, EntryKind, EntryState, JournalQuery, Undo, UndoError, UndoRefusalKind,
+};
 use crate::model::{ApiError, User};
 use crate::service::page;
 use crate::service::page::filters;
@@ -42,8 +44,13 @@ struct HistoryPage<'a> {
 /// `GET /account/history`: the changes of the account, the newest first.
 pub(super) async fn show(visit: Visit) -> Response {
     show_page(visit, |visit| {
-        let before = visit.visit.params.get("before").map(str::parse);
+        let before = visit.visit.params.get("before").map(str::parse::<EntryId>);
         let Ok(before) = before.transpose() else { return show_unknown() };
+        match before.as_ref().map(|id| visit.has_entry(id)).transpose() {
+            Ok(None | Some(true)) => {}
+            Ok(Some(false)) => return show_unknown(),
+            Err(error) => return show_unavailable(&error),
+        }
         let query = JournalQuery {
             user_id: Some(visit.user().user_id.clone()),
             before,
@@ -52,7 +59,6 @@ pub(super) async fn show(visit: Visit) -> Response {
         };
         let mut entries = match visit.tenant().directory.journal(&query) {
             Ok(entries) => entries,
-            Err(ApiError::NotFound(_)) => return show_unknown(),
             Err(error) => return show_unavailable(&error),
         };
         let has_older = entries.len() > ON_PAGE;
@@ -114,6 +120,17 @@ pub(super) fn find_undoability(user: &User, entry: &Entry) -> Undoability {
 }
 
 impl AccountVisit<'_> {
+    /// Returns whether the journal of the account has this entry. Nobody learns of the entries of
+    /// others.
+    fn has_entry(&self, id: &EntryId) -> Result<bool, ApiError> {
+        let user_id = &self.user().user_id;
+        match self.tenant().directory.journal_entry(id) {
+            Ok(entry) => Ok(entry.primary == *user_id || entry.secondary == *user_id),
+            Err(ApiError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Finds out whether a link can be undone, and changes nothing.
     fn try_undo(&self, entry: &Entry) -> Result<(), UndoError> {
         let undo = Undo {

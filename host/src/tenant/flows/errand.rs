@@ -42,11 +42,6 @@ impl Errand {
         }
     }
 
-    /// Returns whether a new account may be created.
-    pub(crate) fn may_sign_up(&self) -> bool {
-        matches!(self, Self::Prove(_))
-    }
-
     /// Returns the heading of the login page.
     pub(crate) fn heading(&self) -> &'static str {
         match self {
@@ -63,7 +58,9 @@ impl Errand {
                  add. Nothing is added before you have seen what changes."
             ),
             Self::LogInAgain(_) => {
-                "To change how you log in, prove that it is you: log in to your account once more.".to_owned()
+                "To change how you log in, prove that it is you: log in once more, with the main login \
+                                    of your account."
+                    .to_owned()
             }
         }
     }

@@ -34,7 +34,7 @@ impl PendingLogin {
     pub(crate) fn may_sign_up(&self) -> bool {
         self.suggestion.is_none()
             && self.linking.as_ref().is_none_or(LinkingStep::may_sign_up)
-            && self.errand.as_ref().is_none_or(Errand::may_sign_up)
+            && self.errand.is_none()
     }
 }
 

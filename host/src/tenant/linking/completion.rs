@@ -81,8 +81,9 @@ impl Completion<'_> {
     /// Reads the owner. Refuses an owner whose login has ended.
     fn require_owner(&self, owner: &ProvedIdentity) -> Result<Stored, OAuthError> {
         read_owner(&*self.logins.directory, self.linking)?;
-        let holds = find_owner(&*self.logins.directory, owner)?
-            .is_some_and(|user| user.user_id == self.linking.owner);
+        let holds = owner.user.user_id == self.linking.owner
+            && find_owner(&*self.logins.directory, owner)?
+                .is_some_and(|user| user.user_id == self.linking.owner);
         if !holds || self.logins.people.revocations.is_revoked(&owner.user.user_id, owner.began) {
             return Err(login_required("The login of the account's owner has ended. Log in again."));
         }

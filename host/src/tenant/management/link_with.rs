@@ -34,6 +34,10 @@ pub(super) fn verify_second_token(tenant: &Tenant, caller: &Caller, token: &str)
                     "its identity was unlinked since",
                 ));
             }
+            // Whoever shares a linked login with somebody must not take over their account by it.
+            if !claims.is_of_main_identity_of(&second.user) {
+                return Err(refuse_proof(&tenant.metrics, caller, LINKED, LINKED));
+            }
         }
         // The link itself reports a missing account.
         Err(ApiError::NotFound(_)) => {}
@@ -58,6 +62,7 @@ pub(super) fn verify_second_token(tenant: &Tenant, caller: &Caller, token: &str)
 }
 
 const INVALID: &str = "Invalid token (link_with).";
+const LINKED: &str = "JWT (link_with) must be of a login by the main identity of its user.";
 
 fn refuse_proof(metrics: &Metrics, caller: &Caller, message: &str, why: &str) -> Problem {
     tracing::warn!(target: "audit", client = caller.client_id, why, "a link_with token was refused");

@@ -44,7 +44,13 @@ impl BrowserVisit<'_> {
             return self.show_linking_step(authorization, LinkingStep::Owner { only });
         };
         match find_owner(&*tenant.directory, &session.proved) {
-            Ok(Some(user)) if user.user_id == linking.owner => {}
+            Ok(Some(user)) if user.user_id == linking.owner => {
+                // A login by a linked identity does not decide about the account.
+                if session.proved.user.user_id != linking.owner {
+                    let main = user.identities.first().map(|identity| identity.connection.clone());
+                    return self.show_linking_step(authorization, LinkingStep::Owner { only: main });
+                }
+            }
             Ok(Some(_)) => {
                 let description =
                     "The user of id_token_hint is not the one who is logged in here. Log out and in again.";

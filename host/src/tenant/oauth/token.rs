@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::model::ApiError;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::flows::authorization::Audience;
 use crate::tenant::flows::stores::UsedCode;
@@ -205,6 +206,14 @@ impl TokenRequest<'_> {
             }
             None => grant.scope.clone(),
         };
+        if !self.has_same_owner(&grant)? {
+            tracing::warn!(
+                target: "audit", client = client.client_id,
+                "a refresh token was refused: its identity belongs to another user since"
+            );
+            tenant.people.refresh_tokens.revoke_token(token);
+            return Err(not_taken(RefreshError::Unknown));
+        }
         let context = self.login_context("oauth2-refresh-token", &scope);
         let user = match tenant.logins.log_in_again(&grant.proved, &context) {
             Ok(logged_in) => logged_in.user(),
@@ -230,6 +239,19 @@ impl TokenRequest<'_> {
             session: grant.session.as_deref(),
         };
         Ok(issuance.issue_token_response(tenant, Some(next)).0)
+    }
+
+    /// Returns whether the identity of a grant still belongs to the user to whom the grant was issued.
+    /// Another process may have linked or unlinked it, and did not end the tokens of this one: a stolen
+    /// token must not open a larger account.
+    fn has_same_owner(&self, grant: &Grant) -> Result<bool, OAuthError> {
+        let Some(key) = grant.proved.key() else { return Ok(true) };
+        match self.visit.tenant.directory.owner(key) {
+            Ok(owner) => Ok(owner.is_none_or(|stored| stored.user.user_id == grant.user_id)),
+            // The login says that it is gone.
+            Err(ApiError::Invalid(_)) => Ok(true),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     fn grant_by_password(&self) -> Result<Value, OAuthError> {

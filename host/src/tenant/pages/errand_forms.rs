@@ -65,7 +65,8 @@ impl LoginForm<'_> {
             return self.show_refusal(&OAuthError::access_denied(words));
         }
         if !proved.key().is_some_and(|key| errand.accepts(key)) {
-            let words = "This login is the one that you want to remove. Log in in another way.";
+            let words =
+                "Only the main login of your account can change how you log in. Log in with that one.";
             return self.show_refusal(&OAuthError::access_denied(words));
         }
         if self.take_pending().is_none() {

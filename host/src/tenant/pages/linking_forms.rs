@@ -82,8 +82,11 @@ impl LoginForm<'_> {
             return Err(OAuthError::access_denied("This is another account than the one of id_token_hint."));
         }
         let is_main = proved.user.user_id == linking.owner;
-        if linking.action == LinkingAction::Unlink && !is_main {
-            let description = "Unlinking needs a login by the account's main identity.";
+        if !is_main {
+            let description = match linking.action {
+                LinkingAction::Link => "Linking needs a login by the account's main identity.",
+                LinkingAction::Unlink => "Unlinking needs a login by the account's main identity.",
+            };
             return Err(OAuthError::access_denied(description));
         }
         let client = tenant.config.client(&authorization.client_id).ok_or_else(OAuthError::unauthorized)?;

@@ -1,5 +1,6 @@
 //! The outbox: mails and text messages, which are stored instead of being sent.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -7,12 +8,20 @@ use serde::Serialize;
 
 use crate::model::Timestamp;
 
-/// The maximum number of stored messages.
+/// The maximum number of stored messages, of notices and of all others.
 const KEPT: usize = 1_000;
 
-/// The messages, newest first.
+/// The messages. Notices have a place of their own, because anybody can ask for any number of codes.
 #[derive(Default)]
-pub(crate) struct MailOutbox(Mutex<VecDeque<Message>>);
+pub(crate) struct MailOutbox(Mutex<Kept>);
+
+/// The messages, newest first, each with its number.
+#[derive(Default)]
+struct Kept {
+    notices: VecDeque<(u64, Message)>,
+    others: VecDeque<(u64, Message)>,
+    sent: u64,
+}
 
 /// A mail or a text message.
 #[derive(Debug, Clone, Serialize)]
@@ -32,7 +41,7 @@ pub(crate) struct Message {
 }
 
 /// The purpose of a message.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum MessageKind {
     /// A one-time password.
@@ -61,15 +70,21 @@ impl Message {
 }
 
 impl MailOutbox {
-    /// Stores a message, and removes the oldest one beyond the limit.
+    /// Stores a message, and removes the oldest one of its kind beyond the limit.
     pub(crate) fn send(&self, message: Message) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_front(message);
-        kept.truncate(KEPT);
+        kept.sent += 1;
+        let number = kept.sent;
+        let of_kind = if message.kind == MessageKind::Notice { &mut kept.notices } else { &mut kept.others };
+        of_kind.push_front((number, message));
+        of_kind.truncate(KEPT);
     }
 
     /// Returns the messages, newest first.
     pub(crate) fn messages(&self) -> Vec<Message> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = kept.notices.iter().chain(&kept.others).collect();
+        all.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        all.into_iter().map(|(_, message)| message.clone()).collect()
     }
 }

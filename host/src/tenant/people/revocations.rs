@@ -2,8 +2,6 @@
 //! be the reason for the change. Revocations are stored in a file: tokens outlive the process, as
 //! do the keys that signed them, and so must their revocations.
 
-use std::fs;
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,15 +95,7 @@ impl Revocations {
     }
 
     fn append(&self, identity: [u8; 32], since: Moment) -> Result<(), StateError> {
-        let mut options = fs::OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(self.state.file(FILE)).and_then(|mut file| {
-            file.write_all(to_line(&identity, since).as_bytes())?;
-            file.sync_data()
-        });
-        written.map_err(|error| self.state.unusable_file(FILE, error))
+        self.state.append_line(FILE, &to_line(&identity, since))
     }
 
     /// Rewrites the file without revocations that no longer matter.
@@ -204,6 +194,23 @@ mod tests {
         );
         let kept = state.read("revocations").unwrap().unwrap();
         assert_eq!(kept.lines().count(), 2, "bob's is no older for it: {kept}");
+    }
+
+    /// A disk that is full takes a part of a line.
+    #[test]
+    fn a_revocation_that_was_written_in_part_spoils_no_later_one() {
+        let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
+        let before = ambient.draw_moment();
+        {
+            let state = StateDir::open(folder.path()).unwrap();
+            let revocations = Revocations::open(&state, 60, &ambient).unwrap();
+            revocations.revoke("auth0|ada");
+            let whole = std::fs::read_to_string(state.file("revocations")).unwrap();
+            std::fs::write(state.file("revocations"), whole + "1234 torn").unwrap();
+            revocations.revoke("auth0|bob");
+        }
+        let revocations = Revocations::open(&StateDir::open(folder.path()).unwrap(), 60, &ambient).unwrap();
+        assert!(revocations.is_revoked("auth0|ada", before) && revocations.is_revoked("auth0|bob", before));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl TokenId {
         self.began
     }
 
+    /// Returns whether the token was issued to the main identity of the user.
+    pub(crate) fn is_of_main_identity_of(&self, user: &User) -> bool {
+        user.identities.first().is_some_and(|main| hash_identity(&self.salt, &main.as_user_id()) == self.mark)
+    }
+
     /// Returns whether the user has the identity to which the token was issued.
     pub(crate) fn has_identity_of(&self, user: &User) -> bool {
         user.identities.iter().map(Identity::as_user_id).any(|it| hash_identity(&self.salt, &it) == self.mark)
@@ -71,6 +76,8 @@ mod tests {
         let google = r#"{"provider": "google-oauth2", "user_id": "1080", "connection": "google-oauth2"}"#;
         assert!(id.has_identity_of(&user(&format!("{own}, {google}"))));
         assert!(!id.has_identity_of(&user(own)));
+        assert!(id.is_of_main_identity_of(&user(google)));
+        assert!(!id.is_of_main_identity_of(&user(&format!("{own}, {google}"))));
         assert!(!jti.contains("1080"));
     }
 

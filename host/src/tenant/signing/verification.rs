@@ -58,6 +58,11 @@ impl Claims {
         self.id().is_none_or(|id| id.has_identity_of(user))
     }
 
+    /// Returns whether the token was issued to the main identity of the user.
+    pub(crate) fn is_of_main_identity_of(&self, user: &User) -> bool {
+        self.id().is_none_or(|id| id.is_of_main_identity_of(user))
+    }
+
     fn check_expiry(&self, now: u64) -> Result<(), TokenError> {
         if now > self.exp.saturating_add(LEEWAY) { Err(TokenError::Expired) } else { Ok(()) }
     }

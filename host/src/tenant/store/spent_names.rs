@@ -4,8 +4,6 @@
 //! A line of the file is the SHA-256 of a name and the end of its validity, in milliseconds.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -90,16 +88,8 @@ impl SpentNames {
         if spent.lines >= 2 * MOST {
             return self.write_anew(spent);
         }
-        let mut options = fs::OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(self.state.file(self.file)).and_then(|mut file| {
-            file.write_all(to_line(name, until).as_bytes())?;
-            file.sync_data()
-        });
         spent.lines += 1;
-        written.map_err(|error| self.state.unusable_file(self.file, error))
+        self.state.append_line(self.file, &to_line(name, until))
     }
 
     /// Rewrites the file without the names that have expired.

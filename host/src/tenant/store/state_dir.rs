@@ -2,7 +2,7 @@
 //! Only the owner can read them, and only one process can use the folder at a time.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,6 +72,23 @@ impl StateDir {
         })
     }
 
+    /// Appends a line to a file, which is readable by its owner only. A line that was not written
+    /// completely, as on a full disk, is removed, so that the next one does not continue it.
+    pub(crate) fn append_line(&self, name: &str, line: &str) -> Result<(), StateError> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(self.file(name)).and_then(|mut file| {
+            let end = find_last_line_end(&mut file)?;
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
+            let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
+            written.inspect_err(|_| drop(file.set_len(end)))
+        });
+        written.map_err(|error| self.unusable_file(name, error))
+    }
+
     /// Returns the content of a file, which is created if it does not exist.
     ///
     /// # Errors
@@ -89,6 +106,25 @@ impl StateDir {
     pub(crate) fn unusable_file(&self, name: &str, why: impl ToString) -> StateError {
         StateError { file: self.file(name), why: why.to_string() }
     }
+}
+
+/// Returns the end of the last line that is complete.
+fn find_last_line_end(file: &mut File) -> io::Result<u64> {
+    const BLOCK: u64 = 4 << 10;
+    let mut end = file.metadata()?.len();
+    let mut block = Vec::new();
+    while end > 0 {
+        // Almost every file ends with the end of a line.
+        let start = if block.is_empty() { end - 1 } else { end.saturating_sub(BLOCK) };
+        block.clear();
+        file.seek(SeekFrom::Start(start))?;
+        Read::by_ref(file).take(end - start).read_to_end(&mut block)?;
+        if let Some(place) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + place as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// The lock file, which contains the ID of the process that uses the folder.
@@ -147,4 +183,24 @@ fn find_process(folder: &Path) -> Option<u32> {
     let has_proc = Path::new("/proc/self").exists();
     let is_there = !has_proc || Path::new("/proc").join(format!("{process}")).exists();
     is_there.then_some(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StateDir;
+
+    #[test]
+    fn a_line_follows_the_last_complete_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        state.append_line("lines", "one\n").unwrap();
+        for torn in ["", "x", &"x".repeat(4_095), &"x".repeat(4_096), &"x".repeat(10_000)] {
+            for before in ["", "one\n"] {
+                std::fs::write(state.file("lines"), format!("{before}{torn}")).unwrap();
+                state.append_line("lines", "two\n").unwrap();
+                let text = state.read("lines").unwrap().unwrap();
+                assert!(text == format!("{before}two\n"), "{before:?} and {} bytes", torn.len());
+            }
+        }
+    }
 }

@@ -4,8 +4,6 @@
 //! A line of the file is an event, `+ ID MILLISECONDS BODY`, or the end of one, `- ID`.
 
 use std::collections::VecDeque;
-use std::fs;
-use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -117,16 +115,8 @@ impl WebhookOutbox {
     }
 
     fn append(&self, waiting: &mut Waiting, line: &str) -> Result<(), StateError> {
-        let mut options = fs::OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(self.state.file(&self.file)).and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
-            file.sync_data()
-        });
         waiting.file_bytes += line.len();
-        written.map_err(|error| self.state.unusable_file(&self.file, error))
+        self.state.append_line(&self.file, line)
     }
 
     /// Rewrites the file without the events that were delivered.
@@ -177,6 +167,27 @@ mod tests {
         std::fs::write(&file, whole + "+ evt_torn 17").unwrap();
         let outbox = WebhookOutbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
         for event in &events[1..] {
+            assert_eq!(outbox.wait_for_event(), *event);
+            outbox.remove(event);
+        }
+        assert!(outbox.lock().events.is_empty());
+    }
+
+    /// A disk that is full takes a part of a line.
+    #[test]
+    fn an_event_that_was_written_in_part_spoils_no_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let events: Vec<Event> = (0..3).map(event).collect();
+        {
+            let outbox = WebhookOutbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
+            outbox.put(&events[0]);
+            let file = folder.path().join(&outbox.file);
+            let whole = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, whole + "+ evt_torn 17 {\"id\":").unwrap();
+            events[1..].iter().for_each(|event| outbox.put(event));
+        }
+        let outbox = WebhookOutbox::open(&StateDir::open(folder.path()).unwrap(), URL).unwrap();
+        for event in &events {
             assert_eq!(outbox.wait_for_event(), *event);
             outbox.remove(event);
         }

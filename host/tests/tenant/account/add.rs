@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::person::{Person, github, users};
 use crate::http::state_of;
-use crate::tenants::{Tenant, by_google, database_user, redeem, user};
+use crate::tenants::{DATABASE, PASSWORD, REALM_GRANT, Tenant, by_google, database_user, redeem, user};
 
 crate::tests![
     a_second_proof_logs_nobody_in_and_creates_nobody,
@@ -16,6 +16,7 @@ crate::tests![
     refresh_tokens_of_the_moved_identities_end,
     a_cancelled_link_uses_up_the_proof,
     a_proof_can_be_given_up,
+    nobody_signs_up_for_a_proof,
     a_link_is_in_the_journal_with_its_proof,
 ];
 
@@ -180,10 +181,30 @@ fn a_proof_can_be_given_up() {
     let mut ada = Person::at(&tenant).logged_in("ada@example.com");
     let state = ada.begin_adding();
     let page = ada.page(&format!("/u/login?state={state}"));
-    assert!(page.contains("<h1>Add another way to log in</h1>") && page.contains("Sign up"), "{page}");
+    assert!(page.contains("<h1>Add another way to log in</h1>") && !page.contains("Sign up"), "{page}");
     let end = ada.browser.submit("/u/skip", &[("state", &state)]);
     assert!(end.location().ends_with("/account"), "{}", end.location());
     assert_eq!(ada.get(&format!("/u/login?state={state}")).status, 400);
+}
+
+/// An account that signs up for a proof would stay when the link is cancelled.
+fn nobody_signs_up_for_a_proof() {
+    let tenant = tenant();
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let state = ada.begin_adding();
+    let new =
+        [("state", &*state), ("connection", DATABASE), ("email", "eve@example.com"), ("password", PASSWORD)];
+    let refused = ada.browser.submit("/u/sign-up", &new);
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    let fields = [
+        ("grant_type", REALM_GRANT),
+        ("realm", DATABASE),
+        ("username", "eve@example.com"),
+        ("password", PASSWORD),
+    ];
+    assert_eq!(tenant.token("web", &fields).status, 403, "there is no such account");
+    // The page can still be used.
+    assert!(ada.by_password(&state, "bob@example.com").location().contains("/account/link?state="));
 }
 
 fn a_link_is_in_the_journal_with_its_proof() {

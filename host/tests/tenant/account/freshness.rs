@@ -52,7 +52,10 @@ fn the_removed_identity_does_not_count_as_fresh() {
     google.stand_in(&state_of(&login), "google-oauth2", &[("account", "1080")]);
     let target = google.removal_of("Google");
     let page = google.page(&target);
-    assert!(page.contains("<h1>Log in again</h1>") && page.contains("the one that is to go"), "{page}");
+    assert!(
+        page.contains("<h1>Log in again</h1>") && page.contains("by the main login of your account"),
+        "{page}"
+    );
     // Nor does it count as a login again, although the connection could be asked for by hand.
     let login = google.submit(&page, "/account/fresh", &[]);
     let state = state_of(&login);

@@ -18,6 +18,7 @@ crate::tests![
     an_undo_of_an_account_that_has_changed_is_shown_again,
     a_link_of_another_account_is_not_undone,
     a_long_history_has_pages,
+    an_entry_of_a_stranger_is_as_unknown_as_none,
 ];
 
 /// The address of the page that undoes the newest addition.
@@ -186,4 +187,26 @@ fn a_long_history_has_pages() {
     for unknown in ["x", "0190b6f0-0000-4000-8000-000000000000"] {
         assert_eq!(ada.get(&format!("/account/history?before={unknown}")).status, 400, "{unknown}");
     }
+}
+
+/// Otherwise an id tells whether the journal has it.
+fn an_entry_of_a_stranger_is_as_unknown_as_none() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let undo = undo_of(&mut ada);
+    let of_ada = undo.split_once("link=").expect("an entry").1;
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    let answers = [of_ada, "0190b6f0-0000-4000-8000-000000000000"].map(|id| {
+        let answer = bob.get(&format!("/account/history?before={id}"));
+        let nonce = "nonce=\"";
+        let text = answer.text();
+        let words = text
+            .split(nonce)
+            .map(|part| part.split_once('"').map_or(part, |(_, rest)| rest))
+            .collect::<String>();
+        (answer.status, words)
+    });
+    assert_eq!(answers[0].0, 400);
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(ada.get(&format!("/account/history?before={of_ada}")).status, 200);
 }

@@ -24,6 +24,7 @@ crate::tests![
     an_objection_to_an_undo_links_again,
     every_objection_works_however_many_there_are,
     an_outbox_shows_notices,
+    codes_push_out_no_notice,
 ];
 
 /// The newest notices, as many as the last change has sent.
@@ -306,4 +307,22 @@ fn an_outbox_shows_notices() {
     );
     let code = &tenant.send(&Request::get("/dev/outbox")).json()[0];
     assert_eq!((&code["kind"], code.get("text")), (&json!("code"), None));
+}
+
+/// Anybody can ask for a code to any address.
+fn codes_push_out_no_notice() {
+    let tenant = Tenant::with(&people());
+    Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let before = newest(&tenant, 9);
+    let mut eve = Person::at(&tenant);
+    let state = state_of(&eve.get("/account"));
+    for n in 0..1_000 {
+        let address = format!("eve{n}@example.com");
+        eve.browser
+            .submit("/u/code/start", &[("state", &state), ("connection", "email"), ("address", &address)]);
+    }
+    assert_eq!(newest(&tenant, 9), before);
+    let all = tenant.send(&Request::get("/dev/outbox")).json();
+    assert_eq!(all[0]["to"], "eve999@example.com", "the newest is first");
+    assert_eq!(all.as_array().expect("a list").len(), 1_002);
 }

@@ -27,6 +27,7 @@ crate::tests![
     somebody_who_gives_up,
     an_unlink_by_somebody_else,
     an_unlink_by_another_identity,
+    an_owner_by_a_linked_identity,
     an_unlink_of_what_is_not_linked,
     two_owners_who_prove_one_new_account_at_once,
 ];
@@ -339,6 +340,25 @@ fn an_unlink_by_another_identity() {
     assert_eq!(claims(&hint.as_str().into())["sub"], "auth0|ada");
     let page = ask_unlink(&mut other, &hint, "google-oauth2");
     assert_eq!(as_google(&mut other, &state_of(&page), "7").status, 400, "it is not offered");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
+}
+
+/// Whoever holds only a linked login adds no login of their own to the account.
+fn an_owner_by_a_linked_identity() {
+    let (tenant, _, _) = linked();
+    let mut other = tenant.browser();
+    let state = crate::tenants::open(&mut other, &[]);
+    let hint = text(&tokens(&tenant, &as_google(&mut other, &state, "7"))["id_token"]);
+    // Their session does not count, and they are asked for the main login.
+    let page = ask_link(&mut other, &hint, "google-oauth2");
+    assert!(page.location().contains("/u/login?"), "{}", page.location());
+    assert_eq!(as_google(&mut other, &state_of(&page), "7").status, 400, "it is not offered");
+    // Nor does a login by it.
+    let mut anew = tenant.browser();
+    let page = ask_link(&mut anew, &hint, "google-oauth2");
+    let refused = as_google(&mut anew, &state_of(&page), "7");
+    let words = "Linking needs a login by the account's main identity.";
+    denied(&tenant, &refused, "access_denied", words);
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
 }
 
