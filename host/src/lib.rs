@@ -34,7 +34,9 @@
 //! | `tenant` | [`tenant`] |
 //! | `cli` | [`cli`] and the program `ligature` |
 //! | `serve` | the command `ligature serve` |
-//! | `hook` | [`hook`] and the command `ligature hook` |
+//! | `hook` | [`hook`] |
+//! | `hook-command` | the command `ligature hook` |
+//! | `built-in` | the built-in policy, compiled into the library |
 //!
 //! All of them are on unless `default-features` is `false`.
 
@@ -43,7 +45,7 @@
 #![cfg_attr(
     not(all(
         feature = "auth0",
-        feature = "hook",
+        feature = "hook-command",
         feature = "serve",
         feature = "sqlite",
         feature = "postgres"

@@ -20,8 +20,8 @@ const OPTIONAL: [Feature; 6] = [
     Feature { command: "serve", is_built_in: cfg!(feature = "serve"), features: "`serve`" },
     Feature {
         command: "hook",
-        is_built_in: cfg!(feature = "hook"),
-        features: "`hook`, and `sqlite` or `postgres`",
+        is_built_in: cfg!(feature = "hook-command"),
+        features: "`hook-command`, and `sqlite` or `postgres`",
     },
     Feature {
         command: "users",

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::CommandResult;
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 use super::hook;
 #[cfg(feature = "serve")]
 use super::serve;
@@ -44,7 +44,7 @@ enum Command {
     Replay(replay::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
-    #[cfg(feature = "hook")]
+    #[cfg(feature = "hook-command")]
     Hook(hook::Args),
     #[cfg(all(feature = "_sql", feature = "transfer"))]
     Users(users::Args),
@@ -75,7 +75,7 @@ impl Cli {
             Command::Replay(args) => args.execute(ambient),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.execute(ambient),
-            #[cfg(feature = "hook")]
+            #[cfg(feature = "hook-command")]
             Command::Hook(args) => args.execute(ambient),
             #[cfg(all(feature = "_sql", feature = "transfer"))]
             Command::Users(args) => args.execute(ambient),

@@ -70,14 +70,14 @@ impl JournalArgs {
     }
 
     /// Describes the location of a tenant's journal for the log, if one is given.
-    #[cfg(feature = "hook")]
+    #[cfg(feature = "hook-command")]
     pub(super) fn describe(&self) -> Option<String> {
         self.journal_location().ok().flatten().map(|it| it.describe())
     }
 
     /// Returns the reason why this process cannot write to the database of the journal: its own one,
     /// or that of the directory.
-    #[cfg(feature = "hook")]
+    #[cfg(feature = "hook-command")]
     pub(super) fn find_write_fault(&self, directory: &str) -> Result<Option<String>, Exit> {
         let location = match self.journal_location()? {
             Some(journal) => journal,

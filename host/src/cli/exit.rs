@@ -132,7 +132,7 @@ impl From<ServeError> for Exit {
     }
 }
 
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 impl From<crate::hook::ServeError> for Exit {
     fn from(error: crate::hook::ServeError) -> Self {
         match error {
@@ -142,14 +142,14 @@ impl From<crate::hook::ServeError> for Exit {
     }
 }
 
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 impl From<crate::hook::SecretError> for Exit {
     fn from(error: crate::hook::SecretError) -> Self {
         Self::unreadable(error)
     }
 }
 
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 impl From<crate::hook::TlsError> for Exit {
     fn from(error: crate::hook::TlsError) -> Self {
         Self::unreadable(error)

@@ -7,17 +7,17 @@ mod bench;
 mod case_files;
 mod compile_plugin;
 mod component;
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 mod confirmation_args;
 mod directory;
 #[cfg(feature = "_sql")]
 mod directory_args;
 mod exit;
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 mod hook;
-#[cfg(all(feature = "hook", feature = "serve"))]
+#[cfg(all(feature = "hook-command", feature = "serve"))]
 mod hook_routes;
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 mod hook_secrets;
 #[cfg(feature = "_sql")]
 mod ids;
@@ -31,7 +31,7 @@ mod journal_list;
 #[cfg(feature = "_sql")]
 mod journal_repair;
 mod limits_file;
-#[cfg(any(feature = "hook", feature = "serve"))]
+#[cfg(any(feature = "hook-command", feature = "serve"))]
 mod log;
 mod login_args;
 #[cfg(feature = "_sql")]
@@ -45,9 +45,9 @@ mod policy;
 mod policy_set;
 mod program;
 mod record;
-#[cfg(any(feature = "hook", feature = "serve"))]
+#[cfg(any(feature = "hook-command", feature = "serve"))]
 mod recorder_args;
-#[cfg(all(test, feature = "hook", feature = "postgres", feature = "serve", feature = "sqlite"))]
+#[cfg(all(test, feature = "hook-command", feature = "postgres", feature = "serve", feature = "sqlite"))]
 mod reference;
 mod replay;
 mod run;
@@ -63,7 +63,7 @@ mod user_list;
 #[cfg(all(feature = "_sql", feature = "transfer"))]
 mod users;
 mod version;
-#[cfg(any(feature = "hook", feature = "serve"))]
+#[cfg(any(feature = "hook-command", feature = "serve"))]
 mod waiting;
 
 use exit::{CommandResult, Exit, FAILED, MISMATCH, UNREADABLE};

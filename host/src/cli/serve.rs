@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::directory::{DIRECTORY, JournalArgs};
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 use super::hook_routes::{HookRoutesArgs, TenantParts};
 use super::plugin::PluginArgs;
 use super::recorder_args::RecorderArgs;
@@ -66,7 +66,7 @@ pub(super) struct Args {
     state: Option<PathBuf>,
     #[command(flatten)]
     recorder: RecorderArgs,
-    #[cfg(feature = "hook")]
+    #[cfg(feature = "hook-command")]
     #[command(flatten)]
     hook: HookRoutesArgs,
     /// Sign with a new key from now on; tokens of the old key stay valid
@@ -121,7 +121,7 @@ impl Args {
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let missing_lines = log.missing();
-        #[cfg(feature = "hook")]
+        #[cfg(feature = "hook-command")]
         let more_routes = self.hook.routes(
             TenantParts {
                 on_failure: config.on_failure,
@@ -130,9 +130,9 @@ impl Args {
             },
             ambient,
         )?;
-        #[cfg(not(feature = "hook"))]
+        #[cfg(not(feature = "hook-command"))]
         let more_routes: Option<MoreRoutes> = None;
-        #[cfg(feature = "hook")]
+        #[cfg(feature = "hook-command")]
         let has_hook = more_routes.is_some();
         let has_console = config.console.enabled;
         let more_routes = if has_console { Some(add_console(more_routes, ambient)) } else { more_routes };
@@ -151,7 +151,7 @@ impl Args {
         };
         let served = serve(opening, |ready| {
             announce_ready(ready, &file, self.directory.is_none());
-            #[cfg(feature = "hook")]
+            #[cfg(feature = "hook-command")]
             if has_hook {
                 super::hook_routes::announce(ready);
             }
