@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ligature_host::decide::{FinalUser, Round, SettledDecision, decide_until_settled};
-use ligature_host::directory::{CheckedLink, Directory, Stored};
+use ligature_host::directory::{CheckedLink, Directory, MetadataUpdate, Stored};
 use ligature_host::harness::Case;
-use ligature_host::model::{
-    ApiError, Decision, IdentityKey, LoginEvent, MetadataPatch, Outcome, Timestamp, User,
-};
+use ligature_host::model::{ApiError, Decision, IdentityKey, LoginEvent, Outcome, User};
 use serde_json::{Value, json};
 
 type Owner = Result<Option<Stored>, ApiError>;
@@ -42,13 +40,7 @@ impl<F: Fn(usize) -> Owner + Send + Sync> Directory for Owners<F> {
         unreachable!("only the owner is asked for")
     }
 
-    fn patch_metadata(
-        &self,
-        _: &str,
-        _: Option<u64>,
-        _: &MetadataPatch,
-        _: Timestamp,
-    ) -> Result<Stored, ApiError> {
+    fn patch_metadata(&self, _: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
         unreachable!("only the owner is asked for")
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{Administration, JournalQuery, OpenMode, SqlDirectory};
+use ligature_host::directory::{Administration, JournalQuery, MetadataUpdate, OpenMode, SqlDirectory};
 use ligature_host::model::{ApiError, MetadataPatch};
 use ligature_test_servers::Postgres;
 
@@ -24,7 +24,7 @@ pub(crate) const LOST_COMMITS: &[Test] = &[
     ("a_commit_that_is_made_later_is_answered", a_commit_that_is_made_later_is_answered),
 ];
 
-/// Where the proxy cuts a connection.
+/// The point at which the proxy cuts a connection.
 #[derive(Clone, Copy)]
 enum Cut {
     /// The server gets the COMMIT; its answer is lost.
@@ -91,8 +91,8 @@ fn pass(mut client: TcpStream, mut server: UnixStream, cut: Cut, left: &AtomicU3
     let _ = server.shutdown(std::net::Shutdown::Both);
 }
 
-/// Every kind of change through a connection that is cut at its commit is answered
-/// as if nothing had happened, and is there once.
+/// Asserts that each kind of change succeeds exactly once although its connection is cut at the
+/// commit.
 fn every_change_is_there_once(directory: &Arc<dyn Administration>, cut: impl Fn()) {
     cut();
     directory.create(ada()).expect("a user");
@@ -102,7 +102,14 @@ fn every_change_is_there_once(directory: &Arc<dyn Administration>, cut: impl Fn(
     let plan = serde_json::from_str(r#"{"plan": "pro"}"#).unwrap();
     let patch = MetadataPatch { user_metadata: Some(plan), app_metadata: None };
     let before = directory.get("auth0|1").unwrap().version;
-    directory.patch_metadata("auth0|1", Some(before), &patch, at(1)).expect("a patch");
+    directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "auth0|1",
+            version: Some(before),
+            patch: &patch,
+            now: at(1),
+        })
+        .expect("a patch");
     assert_eq!(directory.get("auth0|1").unwrap().version, before + 1);
     cut();
     directory.link(&link("auth0|1", "google-oauth2|115")).expect("a link");

@@ -104,7 +104,7 @@ struct Ended {
     user_id: Option<String>,
 }
 
-/// As `ligature run --event` does it.
+/// Decides a login as `ligature run --event` does.
 fn log_in(directory: &Arc<dyn Administration>, id: &str, settings: &Settings) -> Ended {
     let provider = id.split('|').next().unwrap_or_default();
     let event: LoginEvent = serde_json::from_str(&format!(

@@ -16,7 +16,7 @@ use super::storage::VERSION_1;
 use super::users::{ada, google};
 use super::{Implementation, Test};
 
-/// On both databases.
+/// The tests that run on SQLite and PostgreSQL.
 pub(crate) const DURABLE: &[Test] = &[
     ("an_older_schema_is_not_changed_by_reading", an_older_schema_is_not_changed_by_reading),
     ("a_migration_is_told_before_it_happens", a_migration_is_told_before_it_happens),
@@ -42,7 +42,7 @@ pub(crate) const POSTGRES: &[Test] = &[
 /// A database, empty at first.
 struct Place {
     folder: tempfile::TempDir,
-    /// Only for PostgreSQL.
+    /// The URL, for PostgreSQL only.
     url: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Place {
         self.open_told(how).0
     }
 
-    /// With what was told.
+    /// Opens the database, and returns the reported messages too.
     fn open_told(&self, how: OpenMode) -> (Result<std::sync::Arc<dyn Administration>, String>, Vec<String>) {
         let told = Mutex::new(Vec::new());
         let tell = &|text: &str| told.lock().unwrap().push(text.to_owned());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Credential, EntryId, EntryKind, JournalQuery, Memory, Undo, UndoError,
+    Administration, Credential, EntryId, EntryKind, JournalQuery, Memory, MetadataUpdate, Undo, UndoError,
 };
 use ligature_host::model::{ApiError, MetadataPatch, User};
 use proptest::prelude::*;
@@ -228,7 +228,16 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
                 app_metadata: (kind & 2 == 0)
                     .then(|| metadata(if kind & 4 == 0 { "{}" } else { r#"{"plan": null}"# })),
             };
-            told(directory.patch_metadata(&id(*user), None, &patch, at(n)).map(|stored| stored.user))
+            told(
+                directory
+                    .patch_metadata(&MetadataUpdate {
+                        user_id: &id(*user),
+                        version: None,
+                        patch: &patch,
+                        now: at(n),
+                    })
+                    .map(|stored| stored.user),
+            )
         }
         Step::SetPassword(user, kind) => {
             let password = Some(format!("$argon2id${kind}"));

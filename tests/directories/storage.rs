@@ -97,7 +97,7 @@ fn two_that_start_at_once_both_start(implementation: &Implementation) {
     });
 }
 
-/// As the first release left it: its schema, refinery's note of it, a user.
+/// A database of the first release: its schema, refinery's record of it, and a user.
 pub(crate) const VERSION_1: &str = concat!(
     include_str!("../../host/src/directory/sql/migrations/V1__users.sql"),
     "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
@@ -221,7 +221,7 @@ fn run_and_kill(file: &Path, links: usize, answered: &mut [bool; PAIRS]) -> bool
     !child.wait().expect("the child ends").success()
 }
 
-/// Each pair is linked with its entry in the journal, or neither.
+/// Asserts that each pair is either linked with an entry in the journal, or not linked without one.
 fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]) {
     for (n, answered) in answered.iter_mut().enumerate() {
         let [primary, secondary] = pair(n);

@@ -66,7 +66,7 @@ pub(crate) fn link(primary: &str, secondary: &str) -> CheckedLink {
     }
 }
 
-/// Somebody.
+/// Returns the provenance of a person of this name.
 pub(crate) fn by(name: &str) -> Arc<Provenance> {
     Arc::new(Provenance::operator(name))
 }
@@ -97,7 +97,7 @@ impl InFewWords for Arc<dyn Administration> {
         User::clone(&self.get(user_id).expect("the user is there").user)
     }
 
-    /// In the order of their ids, in pages of three.
+    /// Returns all users in the order of their ids, read in pages of three.
     fn all(&self) -> Vec<User> {
         let mut all = Vec::new();
         let mut after = String::new();

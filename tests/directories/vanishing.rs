@@ -73,7 +73,7 @@ fn a_deleted_file_takes_no_changes(_: &Implementation) {
         let why = place.refusal();
         assert!(why.contains("users.db was deleted") && why.contains("put it back"), "{why}");
     }
-    assert!(!place.path("users.db").exists(), "it is not made anew");
+    assert!(!place.path("users.db").exists(), "it is not created again");
 }
 
 fn a_deleted_file_is_not_read_for_long(_: &Implementation) {
@@ -84,7 +84,7 @@ fn a_deleted_file_is_not_read_for_long(_: &Implementation) {
     assert!(error.to_string().contains("users.db was deleted"), "{error}");
 }
 
-/// As an operator does who restores a copy.
+/// An operator who restores a copy replaces the file in this way.
 fn a_replaced_file_takes_no_changes(_: &Implementation) {
     let place = Place::with_ada();
     let other = open(&place.path("other.db"));

@@ -94,7 +94,7 @@ pub enum Actor {
     },
     /// A client of the Management API.
     Client {
-        /// Its client id.
+        /// The client id of the application.
         client_id: String,
     },
     /// The user.
@@ -211,7 +211,7 @@ impl Evidence {
 /// An entry of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
-    /// Its id.
+    /// The id of the entry.
     pub id: EntryId,
     /// The kind of the entry.
     pub kind: EntryKind,
@@ -229,7 +229,7 @@ pub struct Entry {
     /// The reasons. Their addresses are masked.
     #[serde(skip_serializing_if = "is_empty", serialize_with = "serialize_arc")]
     pub reasons: Arc<[Reason]>,
-    /// How far the change came.
+    /// The state of the change.
     pub state: EntryState,
     /// For an undo: the entry of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -317,7 +317,7 @@ pub struct PrimaryChange {
     /// The time of its last change before the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// Its count of logins before the link.
+    /// The primary's count of logins before the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins_count: Option<u64>,
     /// Whether the link added `profileData` to its own identity.
@@ -402,9 +402,9 @@ impl Entry {
 /// A selection of snapshots to erase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SnapshotSelection {
-    /// Those from before a time.
+    /// Snapshots from before a time.
     Before(Timestamp),
-    /// Those that have this user on either side.
+    /// Snapshots of entries that have this user on either side.
     User(String),
 }
 

@@ -47,6 +47,7 @@ mod link;
 mod link_journal;
 mod location;
 mod memory;
+mod metadata_update;
 mod open;
 mod open_error;
 mod open_mode;
@@ -96,6 +97,7 @@ pub use link::{CheckedLink, PairReading, ReadPair};
 pub use link_journal::LinkJournal;
 pub use location::Location;
 pub use memory::Memory;
+pub use metadata_update::MetadataUpdate;
 #[cfg(feature = "_sql")]
 pub use open::open_database;
 pub use open::{OpenOptions, open};

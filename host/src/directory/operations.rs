@@ -10,6 +10,7 @@ use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
 use super::kept_decisions::KeptDecisions;
 use super::link::{CheckedLink, PairReading};
+use super::metadata_update::MetadataUpdate;
 use super::repair::Repair;
 use super::set_blocked::SetBlocked;
 use super::setup_fault::SetupFault;
@@ -18,7 +19,7 @@ use super::stored::Stored;
 use super::undo::{Undo, UndoError, Undoing};
 use super::unlink::Unlink;
 use crate::ambient::Ambient;
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::model::{ApiError, IdentityKey, Timestamp, User};
 
 /// The operations that a login needs, with Auth0's semantics.
 ///
@@ -80,16 +81,10 @@ pub trait Directory: Send + Sync {
     }
 
     /// Merges patches into a user's metadata, on the first level. `state-changed` if
-    /// the user is no longer at `version`.
+    /// the user is no longer at the version of the update.
     ///
     /// Source: Auth0 Management API v2, `PATCH /api/v2/users/{id}`.
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        now: Timestamp,
-    ) -> Result<Stored, ApiError>;
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError>;
 }
 
 /// The time that a check of the setup may take.

@@ -10,6 +10,7 @@ use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
 use super::link::CheckedLink;
 use super::link_journal::LinkJournal;
+use super::metadata_update::MetadataUpdate;
 use super::operations::{Administration, Directory};
 use super::records::{LoginTally, Matching};
 use super::repair::{Repair, RepairOutcome};
@@ -23,7 +24,7 @@ use super::{
     assumed_connection, credentials, import, journal_entries, link, set_blocked, sign_up, undo, unlink, users,
 };
 use crate::ambient::Ambient;
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::model::{ApiError, IdentityKey, Timestamp, User};
 
 impl<S: Store> Directory for S {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
@@ -42,14 +43,8 @@ impl<S: Store> Directory for S {
         self.write(Durability::Power, |records| link::link(records, link))
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        now: Timestamp,
-    ) -> Result<Stored, ApiError> {
-        self.write(Durability::Power, |records| users::patch_metadata(records, user_id, version, patch, now))
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        self.write(Durability::Power, |records| users::patch_metadata(records, update))
     }
 }
 

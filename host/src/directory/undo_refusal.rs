@@ -17,7 +17,7 @@ pub enum UndoRefusalKind {
     AlreadyUndone,
     /// The entry is not a link, or the accounts were not linked.
     NotALink,
-    /// It is not known whether the accounts were linked.
+    /// The link is unfinished, so it is unknown whether the accounts were linked.
     Unfinished,
     /// The data that the link destroyed was erased.
     Erased,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::credentials;
+use super::metadata_update::MetadataUpdate;
 use super::records::{Matching, Records, TxResult, conflict, not_found, other_connection};
 use super::stored::Stored;
 use crate::ambient::Ambient;
-use crate::model::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, patch, profile_data};
+use crate::model::{ApiError, Identity, IdentityKey, User, patch, profile_data};
 
 /// Returns a user by its id. `not-found` if there is none.
 pub(super) fn get_user(records: &mut dyn Records, user_id: &str) -> TxResult<Stored> {
@@ -221,13 +222,8 @@ pub(super) fn delete(records: &mut dyn Records, user_id: &str) -> TxResult<bool>
 }
 
 /// Merges a patch into a user's metadata.
-pub(super) fn patch_metadata(
-    records: &mut dyn Records,
-    user_id: &str,
-    version: Option<u64>,
-    wanted: &MetadataPatch,
-    now: Timestamp,
-) -> TxResult<Stored> {
+pub(super) fn patch_metadata(records: &mut dyn Records, update: &MetadataUpdate<'_>) -> TxResult<Stored> {
+    let MetadataUpdate { user_id, version, patch: wanted, now } = *update;
     let stored = get_at_version(records, user_id, version)?;
     let mut user = User::clone(&stored.user);
     if let Some(change) = &wanted.user_metadata {

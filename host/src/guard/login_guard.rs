@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audit::{Audit, Refusal};
 use super::budget::Budget;
-use crate::directory::{Actor, Directory, Evidence, PluginVersion, Provenance, Stored};
+use crate::directory::{Actor, Directory, Evidence, MetadataUpdate, PluginVersion, Provenance, Stored};
 use crate::limits::Limits;
 use crate::model::{
     Addresses, ApiError, LoginEvent, Metadata, MetadataPatch, Proof, Timestamp, User, count_prompt,
@@ -129,7 +129,7 @@ impl Guard {
         let counted = count_prompt(stored.user.app_metadata.as_ref(), self.login.now);
         let patch =
             MetadataPatch::for_app_metadata(counted.map_err(|why| ApiError::Invalid(why.to_string()))?);
-        self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
+        self.write_marks(stored.version, &patch)
     }
 
     /// Returns the patch of `app_metadata` that marks the login's user as checked, so
@@ -155,7 +155,13 @@ impl Guard {
     pub fn note_check(&self, settings: &str) -> Result<(), ApiError> {
         let stored = self.directory.get(&self.user_id)?;
         let patch = MetadataPatch::for_app_metadata(self.plan_check_mark_on(&stored.user, settings)?);
-        self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
+        self.write_marks(stored.version, &patch)
+    }
+
+    fn write_marks(&self, version: u64, patch: &MetadataPatch) -> Result<(), ApiError> {
+        let update =
+            MetadataUpdate { user_id: &self.user_id, version: Some(version), patch, now: self.login.now };
+        self.directory.patch_metadata(&update).map(drop)
     }
 
     fn plan_check_mark_on(&self, held: &User, settings: &str) -> Result<Metadata, ApiError> {
@@ -228,13 +234,13 @@ impl Guard {
         stored.user
     }
 
-    /// Whether the plugin may name this user: the login's own, its primary, or
+    /// Returns whether the plugin may name this user: the login's own, its primary, or
     /// one that a look-up returned.
     pub(super) fn is_known(&self, user_id: &str) -> bool {
         self.is_own(user_id) || self.seen.contains_key(user_id)
     }
 
-    /// Whether this user is the login's own, or its primary.
+    /// Returns whether this user is the login's own, or its primary.
     pub(super) fn is_own(&self, user_id: &str) -> bool {
         user_id == self.user_id || user_id == self.login.event.user.user_id
     }

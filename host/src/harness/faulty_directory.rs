@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{Administration, CheckedLink, Directory, Memory, Stored};
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::directory::{Administration, CheckedLink, Directory, Memory, MetadataUpdate, Stored};
+use crate::model::{ApiError, IdentityKey, User};
 
 /// A fault of one call of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -122,13 +122,7 @@ impl Directory for FaultyDirectory {
         self.call_with_faults(FaultyCall::Link, || self.inner.link(link))
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        now: Timestamp,
-    ) -> Result<Stored, ApiError> {
-        self.inner.patch_metadata(user_id, version, patch, now)
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        self.inner.patch_metadata(update)
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use crate::directory::{CheckedLink, Directory, PairReading, Stored};
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::directory::{CheckedLink, Directory, MetadataUpdate, PairReading, Stored};
+use crate::model::{ApiError, IdentityKey, User};
 
 const OPEN: u8 = 0;
 const CHANGING: u8 = 1;
@@ -81,14 +81,8 @@ impl Directory for GatedDirectory {
         self.gate.change(|| self.directory.link(link))
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        now: Timestamp,
-    ) -> Result<Stored, ApiError> {
-        self.gate.change(|| self.directory.patch_metadata(user_id, version, patch, now))
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        self.gate.change(|| self.directory.patch_metadata(update))
     }
 
     fn for_login(&self, time: Duration) -> Option<Arc<dyn Directory>> {

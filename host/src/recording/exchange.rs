@@ -7,8 +7,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{CheckedLink, Stored};
-use crate::model::{ApiError, IdentityKey, Metadata, MetadataPatch, Reason, User};
+use crate::directory::{CheckedLink, MetadataUpdate, Stored};
+use crate::model::{ApiError, IdentityKey, Metadata, Reason, User};
 
 /// One call and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -156,12 +156,12 @@ impl DirectoryCall {
         }
     }
 
-    pub(super) fn for_patch(user_id: &str, version: Option<u64>, patch: &MetadataPatch) -> Self {
+    pub(super) fn for_patch(update: &MetadataUpdate<'_>) -> Self {
         Self::PatchMetadata {
-            user_id: user_id.to_owned(),
-            version,
-            user_metadata: patch.user_metadata.clone(),
-            app_metadata: patch.app_metadata.clone(),
+            user_id: update.user_id.to_owned(),
+            version: update.version,
+            user_metadata: update.patch.user_metadata.clone(),
+            app_metadata: update.patch.app_metadata.clone(),
         }
     }
 }

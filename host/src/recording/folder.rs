@@ -288,7 +288,7 @@ mod tests {
             Ok(_) => panic!("it was opened"),
             Err(error) => error.to_string(),
         };
-        assert!(refusal(&file).ends_with("file: this is no folder; name a folder for the recordings"));
+        assert!(refusal(&file).ends_with("file: this is not a folder; name a folder for the recordings"));
         assert!(check_folder(&file.join("below")).is_err());
         assert!(check_folder(&path.path().join("new/folder")).is_ok());
         assert_eq!(names(path.path()), ["file"]);

@@ -16,7 +16,7 @@ pub enum FolderError {
         why: std::io::Error,
     },
     /// Something else has this name.
-    #[error("{}: this is no folder; name a folder for the recordings", folder.display())]
+    #[error("{}: this is not a folder; name a folder for the recordings", folder.display())]
     NotAFolder {
         /// The name.
         folder: PathBuf,

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exchange::{DirectoryAnswer, DirectoryCall};
-use crate::directory::{CheckedLink, Directory, Stored};
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::directory::{CheckedLink, Directory, MetadataUpdate, Stored};
+use crate::model::{ApiError, IdentityKey, User};
 
 /// A directory that answers a call if the recording shows the answer:
 ///
@@ -170,20 +170,14 @@ impl Directory for KnownDirectory {
     }
 
     /// Prompts are not counted here, and nothing depends on the mark of a look-up.
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        _: Timestamp,
-    ) -> Result<Stored, ApiError> {
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
         let mut state = self.lock();
-        match state.user(|user| user.user_id == user_id) {
+        match state.user(|user| user.user_id == update.user_id) {
             Some(stored) => Ok(stored),
-            None if self.event_user.user_id == user_id => {
+            None if self.event_user.user_id == update.user_id => {
                 Ok(Stored { user: self.event_user.clone(), version: 0 })
             }
-            None => Self::not_known(&mut state, DirectoryCall::for_patch(user_id, version, patch)),
+            None => Self::not_known(&mut state, DirectoryCall::for_patch(update)),
         }
     }
 }

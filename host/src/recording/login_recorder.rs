@@ -1,4 +1,4 @@
-//! The recorder of a service: it decides every login, and records one in so many.
+//! The recorder of a service: it decides every login, and records every Nth one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::guard::Guard;
 /// The options of a recorder.
 #[derive(Debug, Clone, Copy)]
 pub struct RecorderOptions {
-    /// One login in so many is recorded.
+    /// One of every `one_in` logins is recorded, the first one included.
     pub one_in: u64,
     /// Whether addresses and names are masked.
     pub is_masking: bool,

@@ -3,7 +3,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `login_recorder` | recording one login in so many of a service |
+//! | `login_recorder` | recording every Nth login of a service |
 //! | `replay` | deciding a recorded login again, and comparing |
 //! | `reconsider` | deciding a recorded login by another policy |
 //! | `describe` | decisions in one line |

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::exchange::{DirectoryAnswer, DirectoryCall};
-use crate::directory::{CheckedLink, Directory, PairReading, Stored};
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::directory::{CheckedLink, Directory, MetadataUpdate, PairReading, Stored};
+use crate::model::{ApiError, IdentityKey, User};
 
 /// A directory that keeps its calls and answers.
 pub(super) struct RecordingDirectory {
@@ -80,15 +80,9 @@ impl Directory for RecordingDirectory {
         Some(Arc::new(Self { inner, exchange: self.exchange.clone() }))
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        now: Timestamp,
-    ) -> Result<Stored, ApiError> {
-        let answer = self.inner.patch_metadata(user_id, version, patch, now);
-        self.keep(DirectoryCall::for_patch(user_id, version, patch), answer, DirectoryAnswer::User)
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        let answer = self.inner.patch_metadata(update);
+        self.keep(DirectoryCall::for_patch(update), answer, DirectoryAnswer::User)
     }
 }
 
@@ -99,8 +93,8 @@ mod tests {
 
     use super::RecordingDirectory;
     use crate::ambient::Ambient;
-    use crate::directory::{CheckedLink, Directory, Memory, Stored};
-    use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+    use crate::directory::{CheckedLink, Directory, Memory, MetadataUpdate, Stored};
+    use crate::model::{ApiError, IdentityKey, User};
 
     /// A directory whose calls fail, unless they are those of a login.
     struct PerLogin(Memory);
@@ -122,13 +116,7 @@ mod tests {
             Err(ApiError::TimedOut)
         }
 
-        fn patch_metadata(
-            &self,
-            _: &str,
-            _: Option<u64>,
-            _: &MetadataPatch,
-            _: Timestamp,
-        ) -> Result<Stored, ApiError> {
+        fn patch_metadata(&self, _: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
             Err(ApiError::TimedOut)
         }
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exchange::{DirectoryAnswer, DirectoryCall};
-use crate::directory::{CheckedLink, Directory, Stored};
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::directory::{CheckedLink, Directory, MetadataUpdate, Stored};
+use crate::model::{ApiError, IdentityKey, User};
 
 /// A directory that gives the recorded answers, as long as the calls are the recorded ones.
 pub(super) struct ReplayDirectory {
@@ -114,14 +114,8 @@ impl Directory for ReplayDirectory {
         })
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        _: Timestamp,
-    ) -> Result<Stored, ApiError> {
-        self.answer(DirectoryCall::for_patch(user_id, version, patch), |answered| match answered {
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        self.answer(DirectoryCall::for_patch(update), |answered| match answered {
             DirectoryAnswer::User(stored) => Some(stored),
             _ => None,
         })

@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 
 use ligature_host::directory::{
-    Administration, Directory, EntryKind, EntryState, PairReading, ReadPair, SetBlocked, SnapshotState, Undo,
-    arrive,
+    Administration, Directory, EntryKind, EntryState, MetadataUpdate, PairReading, ReadPair, SetBlocked,
+    SnapshotState, Undo, arrive,
 };
 use ligature_host::model::{ApiError, IdentityKey, LoginEvent, MetadataPatch};
 
@@ -314,10 +314,26 @@ fn metadata_is_patched_at_its_version_only(implementation: &Implementation) {
     let place = Place::new(implementation, [ada()]);
     let known = place.directory.get("auth0|1").unwrap();
     let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"lang": "en"}"#)), app_metadata: None };
-    let patched = place.directory.patch_metadata("auth0|1", Some(known.version), &patch, at(1)).unwrap();
+    let patched = place
+        .directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "auth0|1",
+            version: Some(known.version),
+            patch: &patch,
+            now: at(1),
+        })
+        .unwrap();
     assert_eq!(patched.user.user_metadata, Some(metadata(r#"{"lang": "en", "theme": "dark"}"#)));
     assert_eq!(patched, place.directory.get("auth0|1").unwrap());
-    let late = place.directory.patch_metadata("auth0|1", Some(known.version), &patch, at(2)).unwrap_err();
+    let late = place
+        .directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "auth0|1",
+            version: Some(known.version),
+            patch: &patch,
+            now: at(2),
+        })
+        .unwrap_err();
     assert_eq!(kind(&late), "state changed");
 }
 

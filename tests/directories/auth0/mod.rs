@@ -62,7 +62,7 @@ impl Place {
             Auth0Directory::open(self.tenant.clone(), self.journal.clone(), OpenMode::Existing).unwrap();
     }
 
-    /// Every entry of the journal, the oldest first.
+    /// Returns the entries of the journal, oldest first.
     fn entries(&self) -> Vec<Entry> {
         let query = JournalQuery { limit: 100, ..JournalQuery::default() };
         let mut entries = self.journal.journal(&query).unwrap();

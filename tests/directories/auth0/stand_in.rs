@@ -111,7 +111,7 @@ impl StandIn {
         }
     }
 
-    /// Each request is atomic at the tenant.
+    /// Applies a request as a whole or not at all, as a tenant does.
     fn atomic<T>(&self, effect: impl FnOnce(&Self) -> Result<T, CallError>) -> Result<T, CallError> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Users: made, found, changed, counted, removed.
 
-use ligature_host::directory::{Imported, Stored};
+use ligature_host::directory::{Imported, MetadataUpdate, Stored};
 use ligature_host::model::{ApiError, MetadataPatch, User};
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, user};
@@ -146,7 +146,16 @@ fn metadata_is_merged_on_the_first_level(implementation: &Implementation) {
     let opened = with(implementation, [google()]);
     let patch = |user: &str, app: &str| {
         let patch = MetadataPatch { user_metadata: Some(metadata(user)), app_metadata: Some(metadata(app)) };
-        opened.directory.patch_metadata("google-oauth2|115", None, &patch, at(5)).unwrap().user
+        opened
+            .directory
+            .patch_metadata(&MetadataUpdate {
+                user_id: "google-oauth2|115",
+                version: None,
+                patch: &patch,
+                now: at(5),
+            })
+            .unwrap()
+            .user
     };
     let patched = patch(r#"{"lang": null, "a": {"x": 1}}"#, r#"{"plan": "free"}"#);
     assert_eq!(patched.user_metadata, Some(metadata(r#"{"theme": "light", "a": {"x": 1}}"#)));
@@ -157,10 +166,19 @@ fn metadata_is_merged_on_the_first_level(implementation: &Implementation) {
     assert_eq!(patched.user_metadata, Some(metadata(r#"{"theme": "light", "a": {"y": 2}}"#)));
     assert_eq!(patched.app_metadata, Some(metadata("{}")));
     assert_eq!(opened.directory.user("google-oauth2|115"), *patched);
-    let nobody = opened.directory.patch_metadata("auth0|9", None, &MetadataPatch::default(), at(5));
+    let nobody = opened.directory.patch_metadata(&MetadataUpdate {
+        user_id: "auth0|9",
+        version: None,
+        patch: &MetadataPatch::default(),
+        now: at(5),
+    });
     assert_eq!(kind(&nobody.unwrap_err()), "not found");
-    let late =
-        opened.directory.patch_metadata("google-oauth2|115", Some(1), &MetadataPatch::default(), at(5));
+    let late = opened.directory.patch_metadata(&MetadataUpdate {
+        user_id: "google-oauth2|115",
+        version: Some(1),
+        patch: &MetadataPatch::default(),
+        now: at(5),
+    });
     assert_eq!(kind(&late.unwrap_err()), "state changed");
 }
 

@@ -1,6 +1,6 @@
 //! A clock that is set back: a later change still has the later place in the journal.
 
-use ligature_host::directory::{JournalQuery, UndoError};
+use ligature_host::directory::{JournalQuery, MetadataUpdate, UndoError};
 use ligature_host::model::MetadataPatch;
 
 use super::super::users::{InFewWords, ada, at, google, link, metadata, unlink, user};
@@ -33,7 +33,14 @@ fn an_undo_with_the_clock_set_back_does_not_destroy_what_came_later(implementati
     parted.now = at(10);
     directory.unlink(&parted).unwrap();
     let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"later": 1}"#)), app_metadata: None };
-    directory.patch_metadata("google-oauth2|115", None, &patch, at(20)).unwrap();
+    directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "google-oauth2|115",
+            version: None,
+            patch: &patch,
+            now: at(20),
+        })
+        .unwrap();
     let mut again = link("auth0|1", "google-oauth2|115");
     again.now = at(30);
     directory.link(&again).unwrap();

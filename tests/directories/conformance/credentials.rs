@@ -34,7 +34,7 @@ pub(crate) const DRY_RUN: &[Test] = tests! {
     a_dry_run_changes_no_password
 };
 
-/// With a password that names whose it is.
+/// Returns a credential whose password contains the user's id.
 pub(crate) fn credential(id: &str, email: &str, username: Option<&str>) -> Credential {
     Credential {
         connection: "auth0".to_owned(),

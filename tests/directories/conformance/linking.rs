@@ -1,6 +1,6 @@
 //! Links, which make two users one, and unlinks, which make an identity a user again.
 
-use ligature_host::directory::{CheckedLink, EntryKind, JournalQuery, Undo};
+use ligature_host::directory::{CheckedLink, EntryKind, JournalQuery, MetadataUpdate, Undo};
 use ligature_host::model::{ApiError, MetadataPatch, User};
 
 use super::super::users::{
@@ -68,7 +68,14 @@ fn a_link_decided_on_an_older_version_is_refused(implementation: &Implementation
     request.primary_version = Some(directory.get("auth0|1").unwrap().version);
     request.secondary_version = Some(directory.get("google-oauth2|115").unwrap().version);
     let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"lang": "fr"}"#)), app_metadata: None };
-    directory.patch_metadata("google-oauth2|115", None, &patch, at(5)).unwrap();
+    directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "google-oauth2|115",
+            version: None,
+            patch: &patch,
+            now: at(5),
+        })
+        .unwrap();
     let before = opened.users().all();
     let error = directory.link(&request).unwrap_err();
     assert_eq!(error, ApiError::StateChanged("google-oauth2|115 was changed".to_owned()));
@@ -142,7 +149,7 @@ fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementati
     assert_eq!(entries[0].kind, EntryKind::Unlink);
 }
 
-/// Which user an identity belongs to changes; the cool-down is of identities.
+/// The cool-down applies to identities, because the user of an identity may change.
 fn an_unlinked_identity_cools_down_from_each_that_stays(implementation: &Implementation) {
     let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
     let directory = &opened.directory;
@@ -181,7 +188,14 @@ fn an_undo_takes_back_the_marks_that_the_link_brought(implementation: &Implement
     let directory = &opened.directory;
     let marked = metadata(r#"{"linking": {"unlinked": [{"from": "github|9", "at": 5}]}}"#);
     let patch = MetadataPatch::for_app_metadata(marked);
-    directory.patch_metadata("google-oauth2|115", None, &patch, at(50)).unwrap();
+    directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "google-oauth2|115",
+            version: None,
+            patch: &patch,
+            now: at(50),
+        })
+        .unwrap();
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let first = directory.last_link().id;
     directory.link(&CheckedLink { now: at(150), ..link("auth0|1", "sms|7") }).unwrap();

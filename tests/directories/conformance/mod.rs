@@ -1,4 +1,5 @@
-//! One test a rule. Source, where not said otherwise: Auth0 Management API v2.
+//! The conformance tests, one for each rule. Source unless stated otherwise: Auth0 Management API
+//! v2.
 
 pub(crate) mod accounts;
 pub(crate) mod arriving;

@@ -1,7 +1,8 @@
 //! The journal, and the users that an undo restores.
 
 use ligature_host::directory::{
-    CheckedLink, EntryKind, JournalQuery, SnapshotSelection, SnapshotState, Undo, UndoError, arrive,
+    CheckedLink, EntryKind, JournalQuery, MetadataUpdate, SnapshotSelection, SnapshotState, Undo, UndoError,
+    arrive,
 };
 use ligature_host::model::{MetadataPatch, Timestamp, User};
 
@@ -86,7 +87,9 @@ fn an_undo_keeps_what_changed_since(implementation: &Implementation) {
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let first = directory.last_link().id;
     let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"new": 1}"#)), app_metadata: None };
-    directory.patch_metadata("auth0|1", None, &patch, at(150)).unwrap();
+    directory
+        .patch_metadata(&MetadataUpdate { user_id: "auth0|1", version: None, patch: &patch, now: at(150) })
+        .unwrap();
     let mut later = link("auth0|1", "sms|7");
     later.now = at(155);
     directory.link(&later).unwrap();
@@ -218,13 +221,27 @@ fn an_undo_is_refused_where_later_changes_conflict(implementation: &Implementati
     directory.link(&request).unwrap();
     let id = directory.last_link().id;
     let patch = |json: &str| MetadataPatch { user_metadata: Some(metadata(json)), app_metadata: None };
-    directory.patch_metadata("auth0|1", None, &patch(r#"{"lang": "fr"}"#), at(150)).unwrap();
+    directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "auth0|1",
+            version: None,
+            patch: &patch(r#"{"lang": "fr"}"#),
+            now: at(150),
+        })
+        .unwrap();
     let before = directory.get("auth0|1").unwrap();
     let why = refused(directory.undo_at(&id, 300));
     assert!(why.contains("`user_metadata.lang` of auth0|1 was changed again"), "{why}");
     assert_eq!(directory.get("auth0|1").unwrap(), before);
 
-    directory.patch_metadata("auth0|1", None, &patch(r#"{"lang": "en"}"#), at(151)).unwrap();
+    directory
+        .patch_metadata(&MetadataUpdate {
+            user_id: "auth0|1",
+            version: None,
+            patch: &patch(r#"{"lang": "en"}"#),
+            now: at(151),
+        })
+        .unwrap();
     directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
     let why = refused(directory.undo_at(&id, 300));
     assert!(why.contains("google-oauth2|115 was unlinked from auth0|1 since"), "{why}");

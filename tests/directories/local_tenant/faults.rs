@@ -1,4 +1,4 @@
-//! Every kind of fault at every request of a change.
+//! Injects every kind of fault at every request of a change.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,7 +48,7 @@ struct Fault {
     act: Act,
     /// The time that the login has.
     budget: Duration,
-    /// Whether the login succeeds in spite of the fault, at any request but the link itself.
+    /// Whether the login succeeds despite the fault, unless the fault is at the link itself.
     passes: bool,
 }
 

@@ -10,7 +10,7 @@ use super::super::standin::{Seen, Standin, Step};
 /// The time for which a silent server holds a connection: longer than any limit of a test.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// When a fault happens.
+/// The time of a fault: before or after the request reaches the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
     /// The tenant does not get the request.
@@ -30,7 +30,7 @@ pub(super) enum Act {
     Slow(Duration),
     /// A connection that is reset.
     Reset(When),
-    /// No answer.
+    /// The request gets no response.
     Silence(When),
     /// Something that happens in the meantime. The request goes on if it returns true;
     /// otherwise its connection is reset.
@@ -42,7 +42,7 @@ pub(super) enum Act {
 pub(super) struct Passed {
     /// Method and path, without the query.
     pub(super) line: String,
-    /// Whether the tenant got it.
+    /// Whether the request reached the tenant.
     pub(super) has_reached: bool,
 }
 

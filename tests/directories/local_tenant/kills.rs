@@ -157,7 +157,8 @@ fn expect_success(child: Child, context: &str) {
     assert!(output.status.success(), "{context}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Every request of this many, before the tenant gets it and after it is carried out.
+/// Returns two moments for each request: before the tenant receives it, and after it is carried
+/// out.
 fn moments(requests: usize) -> Vec<(usize, When)> {
     (0..requests).flat_map(|n| [(n, When::Before), (n, When::After)]).collect()
 }

@@ -111,7 +111,7 @@ pub(crate) struct Tenant(Option<Served>);
 struct Served {
     /// The users, as the tenant stores them.
     users: Arc<Memory>,
-    /// Its own port, without a gate.
+    /// The tenant's own port, without a gate in front.
     port: u16,
     gates: Vec<Arc<Gate>>,
     _state: tempfile::TempDir,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::Auth0Directory;
 use super::reading::store;
 use crate::directory::link::{CheckedLink, PairReading};
+use crate::directory::metadata_update::MetadataUpdate;
 use crate::directory::operations::Directory;
 use crate::directory::stored::Stored;
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User, patch as patch_metadata};
+use crate::model::{ApiError, IdentityKey, User, patch as patch_metadata};
 
 impl Directory for Auth0Directory {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
@@ -41,13 +42,8 @@ impl Directory for Auth0Directory {
         self.link_users(link, self.new_limit())
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        _: Timestamp,
-    ) -> Result<Stored, ApiError> {
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        let MetadataUpdate { user_id, version, patch, .. } = *update;
         let limit = self.new_limit();
         let mut current = self.read_at_version(user_id, version, limit)?;
         if !self.writes()? {

@@ -48,7 +48,7 @@ impl Auth0Directory {
         let mut undoing = planned?.map(UndoPlan::into_undoing)?;
         if undo.dry_run || !self.writes()? {
             undoing.not_restored.push(format!(
-                "The tenant makes {} anew: it gets a new `created_at` and counts its logins from zero.",
+                "The tenant creates {} again: it gets a new `created_at` and counts its logins from zero.",
                 link.secondary
             ));
             return Ok(undoing);
@@ -199,7 +199,7 @@ impl Auth0Directory {
                         return Err(self.failed(error));
                     }
                     notes.push(format!(
-                        "{user_id} is no user of the tenant any more, so {} does not get it back.",
+                        "{user_id} is not a user of the tenant any more, so {} does not get it back.",
                         link.secondary
                     ));
                 }
@@ -286,7 +286,7 @@ fn revert_key_by_key(held: &mut Option<Metadata>, change: Option<&MetadataChange
 /// Lists what the tenant did not give a secondary back, one sentence each.
 fn list_differences(before: &User, now: &User) -> Vec<String> {
     let mut notes = vec![format!(
-        "The tenant has made {} anew: it has a new `created_at` and counts its logins from zero.",
+        "The tenant has created {} again: it has a new `created_at` and counts its logins from zero.",
         now.user_id
     )];
     if !before.mfa_factors().is_empty() && now.mfa_factors() != before.mfa_factors() {

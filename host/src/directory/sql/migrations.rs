@@ -60,9 +60,9 @@ pub(super) trait Database: refinery::Migrate {
 /// The reason why a database cannot be opened.
 #[derive(Debug)]
 pub(super) enum OpenFailure {
-    /// It is not a directory, and cannot become one.
+    /// The database is not a directory, and cannot become one.
     NotADirectory(String),
-    /// It cannot be used at the moment.
+    /// The database cannot be used at the moment.
     Unusable(String),
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::ambient::Ambient;
 use crate::directory::{
     Administration, Batch, CheckedLink, Credential, Directory, DirectoryState, Entry, EntryId, EntryKind,
-    Imported, JournalQuery, PairReading, Repair, SetBlocked, SetupFault, SnapshotSelection, Stored, Undo,
-    UndoError, Undoing, Unlink,
+    Imported, JournalQuery, MetadataUpdate, PairReading, Repair, SetBlocked, SetupFault, SnapshotSelection,
+    Stored, Undo, UndoError, Undoing, Unlink,
 };
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::model::{ApiError, IdentityKey, Timestamp, User};
 use crate::tenant::observed::change::{Change, Linked, Observer, Separated};
 
 /// A directory in front of another one. Every way to change a user leads through it, so no
@@ -107,14 +107,8 @@ impl Directory for ObservedDirectory {
         None
     }
 
-    fn patch_metadata(
-        &self,
-        user_id: &str,
-        version: Option<u64>,
-        patch: &MetadataPatch,
-        now: Timestamp,
-    ) -> Result<Stored, ApiError> {
-        self.report_updated(self.directory.patch_metadata(user_id, version, patch, now))
+    fn patch_metadata(&self, update: &MetadataUpdate<'_>) -> Result<Stored, ApiError> {
+        self.report_updated(self.directory.patch_metadata(update))
     }
 }
 
