@@ -1,4 +1,8 @@
 //! Randomness, and the secrets and ids that are made of it.
+//!
+//! Two kinds of values do not come from the injected source. The libraries that make signing keys
+//! and certificates draw from the system and accept no other source: a predictable key must not
+//! exist. The nonce of a page is drawn from the system too, because no store and no test keeps it.
 
 use std::fmt::Debug;
 use std::sync::Mutex;

@@ -169,7 +169,7 @@ impl ConfirmationVisit {
             // No way on: whoever sent this address here may be the one who has logged in.
             return self.end(Ended::OtherBrowser, None, Some(&question));
         }
-        if self.confirmations.now() >= question.expires {
+        if question.has_expired(self.confirmations.now()) {
             return self.end(Ended::Expired, Some(transaction), Some(&question));
         }
         self.count("asked");
@@ -252,7 +252,7 @@ impl ConfirmationVisit {
         let Some((opened, secret)) = opened.filter(|(opened, _)| is_meant(opened)) else {
             return Err(Box::new(self.end(Ended::NoQuestion, None, None)));
         };
-        if self.confirmations.now() >= opened.question.expires {
+        if opened.question.has_expired(self.confirmations.now()) {
             let ended = self.end(Ended::Expired, Some(&opened.transaction), Some(&opened.question));
             return Err(Box::new(ended));
         }

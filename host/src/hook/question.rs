@@ -36,6 +36,13 @@ pub(super) struct Question {
     pub(super) expires: u64,
 }
 
+impl Question {
+    /// Returns whether the question has ended. `now` is the time in seconds since 1970.
+    pub(super) fn has_expired(&self, now: u64) -> bool {
+        now >= self.expires
+    }
+}
+
 /// The answer of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SealedAnswer {
@@ -161,9 +168,9 @@ mod tests {
         serde_json::from_value(event).unwrap()
     }
 
-    fn check(event: &LoginEvent, user: &User, now: u64) -> Result<(), AnswerFault> {
-        let asked = self::event(|_| {});
-        let question = Question {
+    fn question() -> Question {
+        let asked = event(|_| {});
+        Question {
             current: asked.user.user_id.clone(),
             email: asked.user.email.clone(),
             name: None,
@@ -175,8 +182,17 @@ mod tests {
             prompt: count_prompts(&asked.user),
             browser: BrowserTraits::of_event(&asked),
             expires: 900,
-        };
-        SealedAnswer { question, proof: None, expires: 120 }.check(event, user, now)
+        }
+    }
+
+    fn check(event: &LoginEvent, user: &User, now: u64) -> Result<(), AnswerFault> {
+        SealedAnswer { question: question(), proof: None, expires: 120 }.check(event, user, now)
+    }
+
+    #[test]
+    fn a_question_ends_at_its_last_second() {
+        assert!(!question().has_expired(899));
+        assert!(question().has_expired(900));
     }
 
     #[test]

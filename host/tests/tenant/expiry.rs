@@ -17,12 +17,14 @@ crate::tests![
     a_locked_login,
     a_login_page,
     a_login_for_max_age,
+    a_login_ticket,
     a_mailed_code,
     a_rate_limit,
     a_refresh_token,
     a_revocation,
     a_session,
     a_ticket_of_the_management_api,
+    an_owners_login_for_a_link,
     an_exported_file,
 ];
 
@@ -156,6 +158,49 @@ fn a_login_for_max_age() {
     assert!(silently(&tenant, &mut browser, &[("max_age", "61")]));
 }
 
+fn a_login_ticket() {
+    let tenant = tenant();
+    let mut browsers = [tenant.browser(), tenant.browser()];
+    let tickets = browsers.each_mut().map(|browser| {
+        let login = [
+            ("client_id", "web"),
+            ("username", "ada@example.com"),
+            ("password", PASSWORD),
+            ("realm", DATABASE),
+            ("credential_type", REALM_GRANT),
+        ];
+        let ask = Request::post("/co/authenticate").form(&login).header("origin", "http://localhost:3000");
+        text(&browser.send(ask).json()["login_ticket"])
+    });
+    tenant.advance_ms(99_999);
+    let answer = browsers[0].get(&authorize(&[("login_ticket", &tickets[0])])).answer();
+    assert!(answer.contains_key("code"), "{answer:?}");
+    tenant.advance_ms(1);
+    let answer = browsers[1].get(&authorize(&[("login_ticket", &tickets[1])])).answer();
+    assert_eq!(answer["error"], "access_denied");
+}
+
+/// The owner's login may be an hour old, in whole seconds, when a link begins.
+fn an_owners_login_for_a_link() {
+    let tenant = Clocked::start(&database_user("ada", "ada@example.com"));
+    let mut browser = tenant.browser();
+    let answer = tenant.by_password(&mut browser).answer();
+    let fields =
+        [("grant_type", "authorization_code"), ("code", &answer["code"]), ("redirect_uri", CALLBACK)];
+    let hint = text(&tenant.token(&fields).json()["id_token"]);
+    let link = [
+        ("scope", "openid link_account"),
+        ("id_token_hint", &hint),
+        ("requested_connection", "google-oauth2"),
+    ];
+    tenant.advance_ms(3_599_999);
+    let page = browser.get(&authorize(&link));
+    assert!(page.location().contains("/u/stand-in?"), "the second account's page: {}", page.location());
+    tenant.advance_ms(1);
+    let page = browser.get(&authorize(&link));
+    assert!(page.location().contains("/u/login?"), "the owner's login page: {}", page.location());
+}
+
 fn a_refresh_token() {
     let tenant = tenant();
     let given = [(); 2].map(|()| text(&log_in(&tenant, PASSWORD).json()["refresh_token"]));
@@ -165,7 +210,7 @@ fn a_refresh_token() {
     assert_eq!(next.status, 200, "{}", next.text());
     tenant.advance_ms(1);
     assert_eq!(refresh(&given[1]).status, 403);
-    // The time of the one that was rotated began anew.
+    // The time of the one that was rotated began again.
     tenant.advance_ms(1_999_998);
     let next = refresh(&text(&next.json()["refresh_token"]));
     assert_eq!(next.status, 200, "{}", next.text());

@@ -1,5 +1,6 @@
 //! The configuration file `tenant.toml`: clients, connections and initial users.
 
+mod check;
 mod client;
 mod connection;
 mod created_connections;
@@ -11,7 +12,6 @@ mod settings;
 mod strategies;
 mod webhook;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,9 +33,11 @@ use crate::decide::OnFailure;
 use crate::limits::Limits;
 use crate::policies::PolicyEntry;
 use crate::reading::{object, read_toml_text};
+use check::{
+    check_clients, check_connections, check_host_names, check_organizations, check_roles, check_user,
+};
 use connection::derive_id;
 pub(super) use connection::derive_id_with_prefix;
-use organization::derive_organization_id;
 
 /// The configuration that `ligature serve --init` writes; `{secret}` stands for a random secret.
 const TEMPLATE: &str = include_str!("../tenant.toml");
@@ -199,74 +201,12 @@ impl Config {
         if let Some(issuer) = &self.issuer {
             check_issuer(issuer).map_err(|why| format!("issuer: {why}"))?;
         }
-        let mut seen = HashSet::new();
-        for client in &self.clients {
-            if client.client_id.is_empty() {
-                return Err("a client has no client_id".to_owned());
-            }
-            if client.client_id == ACCOUNT_CLIENT {
-                return Err(format!(
-                    "client `{ACCOUNT_CLIENT}`: the tenant's own page /account has that client_id; choose another"
-                ));
-            }
-            if !seen.insert(&client.client_id) {
-                return Err(format!("two clients are called `{}`", client.client_id));
-            }
-            client.check().map_err(|why| format!("client `{}`: {why}", client.client_id))?;
-        }
-        let mut seen = HashSet::new();
-        for connection in &self.connections {
-            if !seen.insert(&connection.name) {
-                return Err(format!("two connections are called `{}`", connection.name));
-            }
-            connection.check().map_err(|why| format!("connection `{}`: {why}", connection.name))?;
-        }
-        let mut seen = HashSet::new();
-        for ConfiguredRole { name, .. } in &self.roles {
-            if name.is_empty() || !seen.insert(name) {
-                return Err(format!("roles: `{name}` is empty, or appears twice"));
-            }
-        }
-        let mut seen = HashSet::new();
-        for organization in &self.organizations {
-            let ConfiguredOrganization { id, name, .. } = organization;
-            organization.check().map_err(|why| format!("organization `{name}`: {why}"))?;
-            let derived = derive_organization_id(name);
-            let id = if id.is_empty() { &derived } else { id };
-            if !seen.insert(name.clone()) || !seen.insert(id.clone()) {
-                return Err(format!("organizations: the name `{name}` or its id appears twice"));
-            }
-        }
-        for seed in &self.users {
-            let id = &seed.user.user_id;
-            let connection = self.connections.iter().find(|it| it.name == seed.connection);
-            let Some(connection) = connection else {
-                return Err(format!("user `{id}`: there is no connection `{}`", seed.connection));
-            };
-            let provider = id.split_once('|').map_or("", |(provider, _)| provider);
-            if provider != connection.strategy {
-                return Err(format!(
-                    "user `{id}`: users of `{}` have ids such as `{}|1`",
-                    connection.name, connection.strategy
-                ));
-            }
-            if seed.password.is_some() && connection.strategy != "auth0" {
-                return Err(format!("user `{id}`: only users of a database have passwords"));
-            }
-        }
-        for (key, names) in [("hosts", &self.hosts), ("custom_domains", &self.custom_domains)] {
-            for host in names {
-                let is_host = !host.is_empty()
-                    && !host.contains(['/', '[', '*', ' '])
-                    && host.matches(':').count() <= 1;
-                if !is_host {
-                    return Err(format!("{key}: `{host}` is not a name such as tenant.test:4481"));
-                }
-            }
-        }
-        if let Some(twice) = self.custom_domains.iter().find(|it| self.hosts.contains(it)) {
-            return Err(format!("custom_domains: `{twice}` is among `hosts` as well"));
-        }
+        check_clients(&self.clients)?;
+        check_connections(&self.connections)?;
+        check_roles(&self.roles)?;
+        check_organizations(&self.organizations)?;
+        self.users.iter().try_for_each(|seed| check_user(seed, &self.connections))?;
+        check_host_names(&self.hosts, &self.custom_domains)?;
         Webhook::check_all(&self.webhooks)?;
         for api in &self.apis {
             // Access tokens for this API would be accepted as ID tokens of that client.

@@ -12,6 +12,7 @@ use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{DatabaseError, NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::outbox::{Message, MessageKind};
 use crate::tenant::people::passwords::PasswordError;
@@ -75,8 +76,12 @@ pub(crate) fn create_account(visit: &Visit, connection: &Connection) -> Result<S
             tenant.people.send_verification(issuer, connection, link);
             tenant.logins.events.record_account_event(
                 &tenant.config,
-                "ss",
-                (&connection.name, &made.user.user_id, &email),
+                &AccountEvent {
+                    kind: "ss",
+                    connection: &connection.name,
+                    user_id: &made.user.user_id,
+                    email: &email,
+                },
             );
             Ok(made.user.user_id.clone())
         }

@@ -7,6 +7,10 @@
 //!
 //! No work runs on the request's thread while the directory is remote. A database's
 //! client would block that thread; PostgreSQL's panics there.
+//!
+//! Three requests have no row here, because they choose the blocking pool themselves:
+//! `POST /dev/reset` builds a new directory in a closure of its own, `POST /api/v2/jobs/users-imports`
+//! answers before its import ends, and `/readyz` waits for the directory with a time limit.
 
 use axum::extract::MatchedPath;
 use axum::http::header::COOKIE;

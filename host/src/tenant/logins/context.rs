@@ -2,6 +2,7 @@
 
 use crate::model::StepAnswer;
 use crate::tenant::config::Client;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// The circumstances of a login: its client, its protocol and its sender.
 pub(crate) struct LoginRequest<'a> {
@@ -14,6 +15,13 @@ pub(crate) struct LoginRequest<'a> {
     pub(crate) interactive: bool,
     /// The user's answer to a prompt.
     pub(crate) answer: Option<&'a StepAnswer>,
+}
+
+/// A login of a proved identity.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestedLogin<'a> {
+    pub(crate) proved: &'a ProvedIdentity,
+    pub(crate) context: &'a LoginRequest<'a>,
 }
 
 /// The sender of a request, as a plugin sees it.

@@ -4,13 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
 use crate::tenant::config::Config;
-use crate::tenant::logins::context::{LoginRequest, Sender};
-use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::logins::context::{RequestedLogin, Sender};
 
 /// Returns the event of a login, as Auth0 shows it to Actions.
 pub(crate) fn login_event(
     config: &Config,
-    (proved, context): (&ProvedIdentity, &LoginRequest<'_>),
+    RequestedLogin { proved, context }: RequestedLogin<'_>,
     now: Timestamp,
 ) -> LoginEvent {
     let connection = config.connection(&proved.connection);

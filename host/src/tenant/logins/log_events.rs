@@ -11,9 +11,8 @@ use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{User, truncate};
 use crate::tenant::config::Config;
-use crate::tenant::logins::context::LoginRequest;
+use crate::tenant::logins::context::{LoginRequest, RequestedLogin};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
-use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// The number of events that are kept.
 const KEPT: usize = 2_000;
@@ -99,6 +98,39 @@ impl Event {
     }
 }
 
+/// A password that was refused.
+#[derive(Clone, Copy)]
+pub(crate) struct WrongPassword<'a> {
+    /// The type of the event, if the typed login has a credential.
+    pub(crate) kind: &'static str,
+    pub(crate) connection: &'a str,
+    /// The credential of the typed login.
+    pub(crate) known: Option<&'a Credential>,
+}
+
+/// An event of a database account.
+#[derive(Clone, Copy)]
+pub(crate) struct AccountEvent<'a> {
+    /// The type of the event.
+    pub(crate) kind: &'static str,
+    pub(crate) connection: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) email: &'a str,
+}
+
+/// A request of the Management API that changes data.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordedRequest<'a> {
+    /// The client id of the caller.
+    pub(crate) client: &'a str,
+    /// The id of the caller's user, if the token is a user's.
+    pub(crate) user: Option<&'a str>,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// The status of the response.
+    pub(crate) status: u16,
+}
+
 impl Events {
     pub(crate) fn new(ambient: &Ambient) -> Self {
         Self { kept: Mutex::default(), ambient: ambient.clone() }
@@ -131,9 +163,10 @@ impl Events {
     pub(crate) fn record_login(
         &self,
         config: &Config,
-        (proved, context): (&ProvedIdentity, &LoginRequest<'_>),
+        login: RequestedLogin<'_>,
         ended: &Result<LoggedIn, NotLoggedIn>,
     ) {
+        let RequestedLogin { proved, context } = login;
         let is_silent =
             !context.interactive && context.answer.is_none() && context.protocol.starts_with("oidc");
         let kind = match (ended, context.protocol) {
@@ -155,12 +188,8 @@ impl Events {
 
     /// Records a wrong password. The typed login is recorded only if it has a credential: otherwise
     /// it may be a password typed into the wrong field.
-    pub(crate) fn record_wrong_password(
-        &self,
-        config: &Config,
-        (kind, connection): (&'static str, &str),
-        known: Option<&Credential>,
-    ) {
+    pub(crate) fn record_wrong_password(&self, config: &Config, attempt: &WrongPassword<'_>) {
+        let WrongPassword { kind, connection, known } = *attempt;
         let event = Event::new(if known.is_some() { kind } else { "fu" }).with_connection(config, connection);
         self.add(match known {
             Some(known) => {
@@ -172,9 +201,9 @@ impl Events {
         });
     }
 
-    /// Records an event of a database account, given by its connection, user ID and address.
-    pub(crate) fn record_account_event(&self, config: &Config, kind: &'static str, user: (&str, &str, &str)) {
-        let (connection, user_id, email) = user;
+    /// Records an event of a database account.
+    pub(crate) fn record_account_event(&self, config: &Config, event: &AccountEvent<'_>) {
+        let AccountEvent { kind, connection, user_id, email } = *event;
         let event = Event::new(kind).with_connection(config, connection);
         self.add(event.with("user_id", user_id).with("user_name", email));
     }
@@ -192,15 +221,9 @@ impl Events {
         self.add(Event::new("sv").with("user_id", user_id).with("user_name", email));
     }
 
-    /// Records a Management API request that changes data: the client and the user of the caller,
-    /// the method and path, and the status.
-    pub(crate) fn record_api_request(
-        &self,
-        caller: (&str, Option<&str>),
-        request: (&str, &str),
-        status: u16,
-    ) {
-        let ((client, user), (method, path)) = (caller, request);
+    /// Records a Management API request that changes data.
+    pub(crate) fn record_api_request(&self, request: &RecordedRequest<'_>) {
+        let RecordedRequest { client, user, method, path, status } = *request;
         let Event(mut event) =
             Event::new(if status < 400 { "sapi" } else { "fapi" }).with("client_id", client);
         if let Some(user) = user {

@@ -8,7 +8,7 @@ use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, ma
 use crate::policies::LoadedPolicy;
 use crate::service::decision_log::log_policy_run;
 use crate::tenant::config::Connection;
-use crate::tenant::logins::context::LoginRequest;
+use crate::tenant::logins::context::{LoginRequest, RequestedLogin};
 use crate::tenant::logins::event::{login_event, with_roles};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
 use crate::tenant::logins::state::Logins;
@@ -28,11 +28,12 @@ impl Logins {
         }
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        let arrived = arrive(&*self.directory, login_event(&self.config, (proved, context), now), now)
-            .map_err(log_failure);
+        let arrived =
+            arrive(&*self.directory, login_event(&self.config, RequestedLogin { proved, context }, now), now)
+                .map_err(log_failure);
         give_back_on_failure(
             proved,
-            arrived.and_then(|event| self.decide_and_record(event, (proved, context), now)),
+            arrived.and_then(|event| self.decide_and_record(event, RequestedLogin { proved, context }, now)),
         )
     }
 
@@ -45,8 +46,9 @@ impl Logins {
     ) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        let arrived = arrive(&*self.directory, login_event(&self.config, (proved, context), now), now)
-            .map_err(log_failure);
+        let arrived =
+            arrive(&*self.directory, login_event(&self.config, RequestedLogin { proved, context }, now), now)
+                .map_err(log_failure);
         let key = proved.key().ok_or(NotLoggedIn::Gone)?;
         let owner =
             arrived.and_then(|_| self.directory.owner(key).map_err(|error| log_failure(error.into())));
@@ -78,10 +80,15 @@ impl Logins {
     ) -> Result<LoggedIn, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        match arrive_existing(&*self.directory, login_event(&self.config, (proved, context), now), now) {
-            Ok(Some(event)) => {
-                give_back_on_failure(proved, self.decide_and_record(event, (proved, context), now))
-            }
+        match arrive_existing(
+            &*self.directory,
+            login_event(&self.config, RequestedLogin { proved, context }, now),
+            now,
+        ) {
+            Ok(Some(event)) => give_back_on_failure(
+                proved,
+                self.decide_and_record(event, RequestedLogin { proved, context }, now),
+            ),
             Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),
             Err(error) => give_back_on_failure(proved, Err(log_failure(error))),
         }
@@ -90,11 +97,11 @@ impl Logins {
     fn decide_and_record(
         &self,
         event: LoginEvent,
-        (proved, context): (&ProvedIdentity, &LoginRequest<'_>),
+        login: RequestedLogin<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        let ended = self.decide(event, context, now);
-        self.events.record_login(&self.config, (proved, context), &ended);
+        let ended = self.decide(event, login.context, now);
+        self.events.record_login(&self.config, login, &ended);
         ended
     }
 

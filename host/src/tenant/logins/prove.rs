@@ -6,6 +6,7 @@ use crate::ambient::Ambient;
 use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, Verification, mask_addresses};
 use crate::tenant::config::{Account, Connection};
+use crate::tenant::logins::log_events::WrongPassword;
 use crate::tenant::logins::state::Logins;
 use crate::tenant::people::attempts::Attempt;
 use crate::tenant::people::identifier_keys::{credential_key, derive_passwordless_id, identifier_key};
@@ -89,8 +90,8 @@ impl Logins {
         let checked = self.people.passwords.check(attempt, credential.as_ref(), typed.secret);
         if let Err(why @ (PasswordError::Wrong | PasswordError::TooManyAttempts)) = checked {
             let kind = if why == PasswordError::Wrong { "fp" } else { "limit_wc" };
-            let connection = (kind, connection.name.as_str());
-            self.events.record_wrong_password(&self.config, connection, credential.as_ref());
+            let attempt = WrongPassword { kind, connection: &connection.name, known: credential.as_ref() };
+            self.events.record_wrong_password(&self.config, &attempt);
         }
         match (checked, credential) {
             (Ok(new_hash), Some(known)) => {

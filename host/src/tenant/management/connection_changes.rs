@@ -121,7 +121,7 @@ impl ConnectionChange {
     /// any.
     fn apply_change(
         self,
-        (name, strategy): (&str, &str),
+        NamedStrategy { name, strategy }: NamedStrategy<'_>,
         before: Option<&CreatedConnection>,
         random: &dyn Random,
     ) -> Result<CreatedConnection, Problem> {
@@ -142,6 +142,12 @@ impl ConnectionChange {
             serde_json::from_value(connection).map_err(|error| Problem::body(&error.to_string()))?;
         Ok(CreatedConnection::new(connection, without_secrets(options)))
     }
+}
+
+/// The name of a connection, and its strategy.
+struct NamedStrategy<'a> {
+    name: &'a str,
+    strategy: &'a str,
 }
 
 /// Removes the secrets from the options: a stand-in provider does not use them.
@@ -235,7 +241,11 @@ pub(super) async fn create(
     if tenant.config.connection(&name).is_some() {
         return Err(name_is_taken());
     }
-    let made = change.apply_change((&name, &strategy), None, tenant.ambient.random())?;
+    let made = change.apply_change(
+        NamedStrategy { name: &name, strategy: &strategy },
+        None,
+        tenant.ambient.random(),
+    )?;
     let connection = made.connection.clone();
     tenant.config.created.add(made)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, "a connection was created");
@@ -259,7 +269,7 @@ pub(super) async fn update(
     let change: ConnectionChange = body.deserialize()?;
     let before = find_created(&tenant.config, &id)?;
     let after = change.apply_change(
-        (&before.connection.name, &before.connection.strategy),
+        NamedStrategy { name: &before.connection.name, strategy: &before.connection.strategy },
         Some(before),
         tenant.ambient.random(),
     )?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::log_events::Events;
+use crate::tenant::logins::log_events::{Events, RecordedRequest};
 use crate::tenant::management::access::{Caller, ManagementCall};
 use crate::tenant::management::openapi::{CommonRefusals, LogList, LogObject};
 use crate::tenant::management::paging::PageQuery;
@@ -146,8 +146,13 @@ pub(in crate::tenant) async fn record_request(
     let caller = Caller::identify(&tenant.signing, &tenant.config, request.headers());
     let response = next.run(request).await;
     if let (Some(caller), true) = (caller, is_known) {
-        let who = (caller.client_id.as_str(), caller.user_id.as_deref());
-        tenant.logins.events.record_api_request(who, (method.as_str(), &path), response.status().as_u16());
+        tenant.logins.events.record_api_request(&RecordedRequest {
+            client: &caller.client_id,
+            user: caller.user_id.as_deref(),
+            method: method.as_str(),
+            path: &path,
+            status: response.status().as_u16(),
+        });
     }
     response
 }

@@ -36,7 +36,7 @@ impl LoginForm<'_> {
         }
         if self.browser_visit.session().is_none_or(|session| session.sid != errand.sid) {
             tracing::warn!(target: "audit", "a second account was proved after the owner's session had ended");
-            let words = "You have logged out, or logged in anew. Open your account again.";
+            let words = "You have logged out, or logged in again. Open your account again.";
             return html::error_page(StatusCode::FORBIDDEN, words);
         }
         let proof = AccountProof {

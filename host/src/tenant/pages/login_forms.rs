@@ -67,7 +67,7 @@ impl LoginForm<'_> {
         }
     }
 
-    /// Whether a suggestion is obsolete: another login has linked the accounts since, or
+    /// Returns whether a suggestion is obsolete: another login has linked the accounts since, or
     /// the first one is gone.
     fn is_obsolete(&self, suggestion: &Suggestion) -> Result<bool, OAuthError> {
         let owner = suggestion.proved.key().map(|key| self.tenant().directory.owner(key)).transpose();

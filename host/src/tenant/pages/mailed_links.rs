@@ -12,6 +12,7 @@ use crate::tenant::embedded::database;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
+use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
@@ -74,8 +75,7 @@ fn set_password(tenant: &Tenant, ticket: &ResetLink, hash: String) -> Result<boo
     tracing::info!(target: "audit", connection = connection.name, "a password was reset");
     tenant.logins.events.record_account_event(
         &tenant.config,
-        "scp",
-        (&connection.name, &user_id, &ticket.email),
+        &AccountEvent { kind: "scp", connection: &connection.name, user_id: &user_id, email: &ticket.email },
     );
     try_verify_email(&*tenant.directory, &user_id, &ticket.email, tenant.ambient.now());
     Ok(true)

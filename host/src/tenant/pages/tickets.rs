@@ -16,6 +16,7 @@ use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::http::visit::Visit;
+use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
 use crate::tenant::pages::mailed_links;
@@ -184,7 +185,10 @@ fn set_password_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> 
     tenant.people.apply_credential_change(&credential, &owner.user);
     tracing::info!(target: "audit", connection, "a password was set by a ticket");
     let email = owner.user.email.as_deref().unwrap_or_default();
-    tenant.logins.events.record_account_event(&tenant.config, "scp", (connection, &user_id, email));
+    tenant.logins.events.record_account_event(
+        &tenant.config,
+        &AccountEvent { kind: "scp", connection, user_id: &user_id, email },
+    );
     if let Some(email) = verifies {
         try_verify_email(&*tenant.directory, &user_id, email, tenant.ambient.now());
     }

@@ -10,6 +10,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::ambient::Ambient;
+use crate::model::Timestamp;
 use crate::tenant::config::Webhook;
 use crate::tenant::webhooks::event::Event;
 use crate::tenant::webhooks::outbox::WebhookOutbox;
@@ -80,12 +81,16 @@ impl Posting {
                 Ok(()) => return,
                 Err(why) => why,
             };
-            let age = self.ambient.now().as_millis().saturating_sub(event.at.as_millis());
-            if age > GIVEN_UP_MS {
-                tracing::error!(target: "audit", event = event.id, why, "an event is lost: its webhook did not take it for 24 hours");
+            if is_given_up(event.at, self.ambient.now()) {
+                tracing::error!(target: "audit", event = event.id, why, "an event is lost: its webhook did not accept it for 24 hours");
                 return;
             }
-            tracing::warn!(event = event.id, why, wait_s = wait.as_secs(), "a webhook did not take an event");
+            tracing::warn!(
+                event = event.id,
+                why,
+                wait_s = wait.as_secs(),
+                "a webhook did not accept an event"
+            );
             std::thread::sleep(wait);
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -110,6 +115,11 @@ impl Posting {
             Err(_) => Err("the request failed".to_owned()),
         }
     }
+}
+
+/// Returns whether an event is too old to be posted again.
+fn is_given_up(made_at: Timestamp, now: Timestamp) -> bool {
+    now.as_millis().saturating_sub(made_at.as_millis()) >= GIVEN_UP_MS
 }
 
 /// Signs an event.
@@ -146,7 +156,16 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
 
-    use crate::tenant::webhooks::delivery::sign;
+    use crate::model::Timestamp;
+    use crate::tenant::webhooks::delivery::{is_given_up, sign};
+
+    #[test]
+    fn an_event_is_given_up_after_24_hours() {
+        let at = |ms: u64| Timestamp::from_millis(1_000 + ms).unwrap();
+        assert!(!is_given_up(at(0), at(24 * 3_600_000 - 1)));
+        assert!(is_given_up(at(0), at(24 * 3_600_000)));
+        assert!(!is_given_up(at(1), at(0)), "the clock may go back");
+    }
 
     /// Source: Standard Webhooks, the example of the reference implementations.
     #[test]
