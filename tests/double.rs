@@ -60,7 +60,7 @@ fn situation(calls: &Value) -> Situation {
 }
 
 impl Situation {
-    /// With this value at this place of the case.
+    /// Returns the situation with this value at this place of its case.
     fn with(mut self, pointer: &str, value: Value) -> Self {
         let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
         let parent = self.case.pointer_mut(parent).expect("the place is there");
@@ -71,7 +71,7 @@ impl Situation {
         self
     }
 
-    /// With a user that somebody else writes before the guard looks at both
+    /// Returns the situation in which another process writes this user before the guard reads both
     /// sides of the link.
     fn changed_before_link(self, user: Value) -> Self {
         let read: model::User = serde_json::from_value(user.clone()).expect("a user");
@@ -85,7 +85,7 @@ impl Situation {
         Case::parse(Path::new("situation.json"), &self.case.to_string()).expect("a well-formed case")
     }
 
-    /// In the sandbox, behind the real guard.
+    /// Runs the situation in the sandbox, behind the real guard.
     fn in_the_real_host(&self) -> Answers {
         let (memory, case) = self.case().arrive().expect("the login arrives");
         let memory = Arc::new(memory);
@@ -119,7 +119,7 @@ impl Situation {
         }
     }
 
-    /// In the double.
+    /// Runs the situation in the double.
     fn in_the_double(&self) -> Answers {
         let (memory, case) = self.case().arrive().expect("the login arrives");
         let mut host = testing::Host::new().now(case.now.as_millis());

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use ligature_tests::{SANDBOX, workspace};
 
-/// As the README of the example says: copy the folder, let the dependency point
-/// at the crate, build.
+/// Follows the README of the example: copies the folder, points the dependency at the crate, and
+/// builds.
 #[test]
 fn the_minimal_plugin_builds_in_a_copy_of_its_folder() {
     let place = tempfile::tempdir().expect("a temporary folder");
@@ -34,7 +34,7 @@ fn the_minimal_plugin_builds_in_a_copy_of_its_folder() {
     SANDBOX.load("minimal", &component).expect("it loads");
 }
 
-/// Without what a build has left there.
+/// Copies the sources without the output of a build.
 fn copy_sources(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("the folder") {

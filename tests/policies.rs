@@ -150,7 +150,7 @@ fn a_login_that_another_one_overtakes_is_decided_again_as_the_owners() {
     let calls = json!({ "calls": [{ "find": ADDRESS }, { "get": OTHER }] });
     let policies = [("first", &*PROBE, calls), ("second", &*PINNED, json!({}))];
     let report = decide(&policies, &case, false);
-    // Asked anew, the second policy finds no other account.
+    // Asked again, the second policy finds no other account.
     assert_eq!(report.failure.as_deref(), Some("gave an invalid answer: it suggests no user"));
     assert_eq!(report.decision, Decision::Linked { primary: OTHER.to_owned() });
     assert!(report.reasons.iter().any(|reason| reason.code == "RACE_LOST"), "{report:#?}");
@@ -224,7 +224,7 @@ fn refusals_and_failures_of_a_plugin_are_replayed() {
     }
 }
 
-/// Each change is one that a careless replay would not notice.
+/// A replay that compares too little would miss each of these changes.
 #[test]
 fn a_replay_is_strict_about_calls_their_order_and_their_answers() {
     let calls = json!({ "calls": [{ "find": ADDRESS }, { "get": OTHER }, { "get": OWN }] });

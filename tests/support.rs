@@ -25,8 +25,7 @@ pub fn sandbox(wasi: Wasi) -> Sandbox {
     Sandbox::start(options, &Ambient::system()).expect("the sandbox starts")
 }
 
-/// One sandbox for a whole suite, so that what one login leaves behind would be
-/// found by the next.
+/// The sandbox of a whole suite, so that a login would find state that an earlier one left.
 pub static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(Wasi::Minimal));
 
 /// The built-in policy.

@@ -35,8 +35,8 @@ impl Ambient {
         Self::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom))
     }
 
-    /// A clock that always shows this time, and randomness that anybody can predict: for
-    /// what is to come out the same every time.
+    /// A clock that always shows this time, and predictable randomness, for results that must be
+    /// reproducible.
     #[must_use]
     pub fn fixed(time: Timestamp) -> Self {
         Self::new(Arc::new(ManualClock::starting_at(time)), Arc::new(SeededRandom::new(0)))
@@ -84,7 +84,7 @@ impl Ambient {
         self.draw_moment()
     }
 
-    /// Draws no moment up to this one any more, whatever the clock says.
+    /// Ensures that every later moment is after this one, even if the clock is behind it.
     pub fn pass_moment(&self, moment: Moment) {
         self.0.last.fetch_max(moment.as_micros(), Ordering::SeqCst);
     }

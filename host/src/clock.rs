@@ -99,7 +99,7 @@ impl ManualClock {
         self.since_epoch.fetch_add(micros, Ordering::SeqCst);
     }
 
-    /// Sets the wall clock, be it back; the monotonic readings stay.
+    /// Sets the wall clock, forward or back. Monotonic readings do not change.
     pub fn set(&self, time: Timestamp) {
         self.since_epoch.store(time.as_millis().saturating_mul(1_000), Ordering::SeqCst);
     }

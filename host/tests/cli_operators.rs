@@ -16,7 +16,7 @@ const USERS: &str = r#"{"user_id":"auth0|1","email":"ada@example.com","email_ver
 {"user_id":"sms|7","phone_number":"+1","blocked":true,"identities":[{"provider":"sms","user_id":"7","connection":"sms"}]}
 "#;
 
-/// As the first release left it.
+/// A database of the first release.
 const VERSION_1: &str = concat!(
     include_str!("../src/directory/sql/migrations/V1__users.sql"),
     "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \

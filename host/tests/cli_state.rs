@@ -1,4 +1,4 @@
-//! One state folder is one tenant's, in one process.
+//! Checks that one process and one tenant use a state folder.
 #![cfg(unix)]
 
 mod serving;
@@ -127,7 +127,7 @@ fn a_folder_in_which_no_lock_can_be_written_is_kept_all_the_same() {
     first.stop();
 }
 
-/// Some network drives know no locks. The tenant serves, and says so.
+/// On a network drive without locks, the tenant starts and logs a warning.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_without_locks_is_told() {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// and the reading direction.
 const HOSTILE: &str = "x\u{1b}]52;c;ZXZpbA==\u{7}\nerror: \r\u{1b}[2J\u{9d}0;evil\u{9c}\u{7f}\u{202e}\u{200b}\u{2028}\u{feff}\u{e0041}";
 
-/// No identity may have a control character. Marks are allowed.
+/// An id with marks and invisible characters, which are allowed; control characters are not.
 const USER_ID: &str = "google-oauth2|2\u{202e}\u{200b}\u{e0041}";
 
 struct Ran {
@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-/// Whether a character does something to a terminal, or to what is read on it.
+/// Returns whether a character does something to a terminal, or to what is read on it.
 /// Written down here once more: the program's own table is under test.
 fn is_hostile(c: char) -> bool {
     (c.is_control() && c != '\n')
@@ -316,7 +316,7 @@ fn a_hint_that_changes_nothing_is_not_shown() {
     );
 }
 
-/// Whether a plugin has tried a change, it alone knows.
+/// Only the plugin knows whether it has tried a change, so the explanation claims nothing else.
 #[test]
 fn an_explanation_claims_nothing_that_the_plugin_did_not_say() {
     let place = Place::new(false);

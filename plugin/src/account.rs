@@ -35,7 +35,7 @@ pub(crate) struct AddressClaim<'a> {
 }
 
 impl AddressClaim<'_> {
-    /// Whether the claim is about this address, in whatever case.
+    /// Returns whether the claim is about this address, regardless of case.
     pub(crate) fn is_of(&self, address: &str) -> bool {
         self.address.eq_ignore_ascii_case(address)
     }
@@ -124,12 +124,12 @@ impl<'a> Account<'a> {
         self.user.identities.first().and_then(|root| root.email.as_deref()).unwrap_or(self.email())
     }
 
-    /// Whether this id is the account's or that of one of its identities.
+    /// Returns whether this id is the account's or that of one of its identities.
     pub(crate) fn is_or_has(&self, user_id: &str) -> bool {
         self.id() == user_id || self.user.identities.iter().any(|it| is_called(it, user_id))
     }
 
-    /// Whether an identity of this account is one of the other.
+    /// Returns whether an identity of this account is one of the other.
     pub(crate) fn shares_identity_with(&self, other: &Account) -> bool {
         let same = |a: &Identity, b: &Identity| {
             a.user_id == b.user_id && a.provider == b.provider && a.connection == b.connection
@@ -165,7 +165,7 @@ fn claim(identity: &Identity) -> AddressClaim<'_> {
     }
 }
 
-/// Whether a user of this id would have the identity as its root.
+/// Returns whether a user of this id would have the identity as its root.
 fn is_called(identity: &Identity, user_id: &str) -> bool {
     let id = user_id.strip_prefix(identity.provider.as_str()).and_then(|rest| rest.strip_prefix('|'));
     id == Some(identity.user_id.as_str())

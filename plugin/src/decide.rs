@@ -33,7 +33,7 @@ pub enum PlannedDecision {
     Ask(Step, Vec<String>),
     /// The login is to be denied, with this message.
     Deny(String),
-    /// These links are to be made, in this order; at least one.
+    /// The links to make, in this order; at least one.
     Link(Vec<LinkRequest>),
 }
 
@@ -74,7 +74,7 @@ impl<'a> BeforeLookUp<'a> {
         Self { login, earlier, passed, trace }
     }
 
-    /// Whether the other accounts have to be looked up: a look-up costs a call,
+    /// Returns whether the other accounts have to be looked up: a look-up costs a call,
     /// and an unverified login may not make one.
     #[must_use]
     pub fn needs_look_up(&self) -> bool {

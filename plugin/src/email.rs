@@ -10,7 +10,7 @@ pub enum Match {
     Same,
     /// But for the case of the part before the `@`.
     LocalPartCase,
-    /// They are different addresses.
+    /// The addresses are different.
     Different,
 }
 
@@ -40,7 +40,7 @@ pub fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
-/// Whether the address is at one of these domains.
+/// Returns whether the address is at one of these domains.
 #[must_use]
 pub fn is_at(address: &str, domains: &[String]) -> bool {
     let own = domain_of(address);

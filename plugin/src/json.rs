@@ -30,7 +30,7 @@ pub(crate) struct Reader<'a> {
 /// A key of an object.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Key<'a> {
-    /// As it is written, with its quotes and its colon.
+    /// The key as it is written, with its quotes and its colon.
     pub(crate) written: &'a [u8],
     /// The first seven bytes of the unescaped name, zeros after its end. The
     /// eighth byte is zero, too, if the name has no escape.
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// Without its quotes; escapes stay, and no name of ours has one.
+    /// Returns the name without its quotes. Escapes stay: no name that this code compares has one.
     pub(crate) fn raw(&self) -> &'a [u8] {
         self.written.get(1..self.written.len() - 2).unwrap_or_default()
     }
@@ -201,7 +201,7 @@ impl<'a> Key<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Element<'a> {
     pub(crate) text: &'a [u8],
-    /// Its first eight bytes, zeros after its end.
+    /// The first eight bytes of the name, zeros after its end.
     head: u64,
 }
 
@@ -226,12 +226,13 @@ impl Element<'_> {
 
 /// A key of two objects that are read side by side.
 pub(crate) enum Pair<'a> {
-    /// Only the first has it: the member as it is written.
+    /// Only the first object has the key: the member as it is written.
     First(&'a [u8]),
-    /// Only the second has it: the member as it is written, and where the first
-    /// would have it; there is nothing behind it if the first is at its end.
+    /// Only the second object has the key: the member as it is written, and the offset at which the
+    /// first object would have it. `is_last` means that the first object ends there.
     Second { member: &'a [u8], place: usize, is_last: bool },
-    /// Both have it: both readers stand at the value, and have to be led over it.
+    /// Both objects have the key. Both readers are at its value, which the caller has to read or
+    /// skip.
     Both,
 }
 

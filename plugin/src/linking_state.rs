@@ -64,9 +64,9 @@ struct Unlinked {
 /// The person who has unlinked two accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartedBy {
-    /// Their user, or an application for them.
+    /// The user of the accounts, or an application for them.
     User,
-    /// Somebody with access to the directory.
+    /// An operator with access to the directory.
     Operator,
 }
 

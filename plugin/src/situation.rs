@@ -213,8 +213,8 @@ impl<'a> Situation<'a> {
         std::iter::once(&self.current).chain(self.meant().map(|candidate| &candidate.account))
     }
 
-    /// The login's account with each one that may be linked, whichever is meant,
-    /// and those that are meant with one another.
+    /// Returns the pairs of the login's account and each eligible candidate, and the pairs of the
+    /// candidates that are meant.
     pub(crate) fn pairs_of_eligible(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
         let with_current = self.eligible.iter().map(|candidate| (&self.current, &candidate.account));
         with_current.chain(self.pairs_of_meant())
@@ -287,7 +287,7 @@ impl<'a> Situation<'a> {
         account.state.managed() || account.connection_in(&self.policy.managed_connections).is_some()
     }
 
-    /// Whether the policy takes two addresses for one without asking.
+    /// Returns whether the policy takes two addresses for one without asking.
     pub(crate) fn is_one_address(&self, a: &str, b: &str) -> bool {
         match email::compare(a, b, self.policy.email_compare) {
             Match::Same => true,
@@ -296,7 +296,7 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Whether an identity proves the login's address: its connection is trusted
+    /// Returns whether an identity proves the login's address: its connection is trusted
     /// and calls just this address verified.
     pub(crate) fn is_proved_by(&self, claim: &AddressClaim) -> bool {
         claim.is_verified
@@ -304,7 +304,7 @@ impl<'a> Situation<'a> {
             && self.is_one_address(claim.address, self.current.email())
     }
 
-    /// Whether this login itself has proved something by this method, and not
+    /// Returns whether this login itself has proved something by this method, and not
     /// longer ago than a proof counts. A refresh, a silent login or a token of
     /// an earlier login carries old proofs along, which do not count.
     pub(crate) fn proves_now(&self, method: &str) -> bool {
@@ -323,12 +323,12 @@ impl<'a> Situation<'a> {
         given.into_iter().any(|at| self.policy.counts_as_proof(at, self.input.now))
     }
 
-    /// Whether this login has passed a second factor.
+    /// Returns whether this login has passed a second factor.
     pub(crate) fn proves_second_factor(&self) -> bool {
         self.proves_now("mfa") || self.proves_now("passkey")
     }
 
-    /// Whether this login has proved the mailbox of the login's address: a code
+    /// Returns whether this login has proved the mailbox of the login's address: a code
     /// or a link was mailed to it, and not to another address of the account.
     pub(crate) fn proves_mailbox(&self) -> bool {
         let (used, own) = (&self.input.event.connection.name, self.current.email());
@@ -358,8 +358,8 @@ pub(crate) fn find_address_fault(account: &Account) -> Option<ReasonCode> {
     account.root_contradicts_address().then_some(ReasonCode::AddressNotVouchedFor)
 }
 
-/// In the order of user ids, each once, whatever the order of the answer. A
-/// library sort would be 3 KB of the component for each type.
+/// Inserts an item in the order of user ids, unless it is there already. A library sort would add 3
+/// KB to the component for each type.
 fn insert<'a, T>(list: &mut Vec<T>, item: T, id: impl Fn(&T) -> &'a str) {
     let place = list.partition_point(|known| id(known) < id(&item));
     if list.get(place).is_none_or(|known| id(known) != id(&item)) {

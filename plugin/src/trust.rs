@@ -11,11 +11,11 @@ use crate::email;
 pub(crate) enum Trust {
     Trusted,
     Untrusted,
-    /// It is listed without the domains that an enterprise connection needs.
+    /// The connection is listed without the domains that an enterprise connection needs.
     WithoutDomains,
     /// Only the tenant says that all its addresses are verified.
     ByTenantOnly,
-    /// It is trusted, for other domains.
+    /// The connection is trusted, but for other domains.
     DomainNotOwned,
 }
 

@@ -107,7 +107,7 @@ fn any_object() -> impl Strategy<Value = Object> {
     prop::collection::vec((any_key(), any_value()), 0..12).prop_map(|members| members.into_iter().collect())
 }
 
-/// Both sides, the second often much like the first.
+/// Generates both sides. The second is often similar to the first.
 fn any_sides() -> impl Strategy<Value = (Object, Object)> {
     (any_object(), any_object(), prop::collection::vec(any::<bool>(), 24)).prop_map(
         |(first, mut second, shared)| {

@@ -267,7 +267,7 @@ fn check_cases(rows: &[Row], tree: &Tree, problems: &mut Vec<String>) {
     }
 }
 
-/// Whether a case's name is the one written, or begins so before a `*`.
+/// Returns whether a case's name is the one written, or begins so before a `*`.
 fn matches(written: &str, case: &str) -> bool {
     written.strip_suffix('*').map_or(written == case, |beginning| case.starts_with(beginning))
 }
@@ -352,7 +352,7 @@ impl Tree {
         }
     }
 
-    /// Whether the decision that a case is held against is a link.
+    /// Returns whether the decision that a case is held against is a link.
     fn links(&self, case: &str) -> Option<bool> {
         let snapshot =
             fs::read_to_string(self.root.join(format!("tests/cases/snapshots/{case}.snap"))).ok()?;
@@ -373,7 +373,7 @@ fn collect(folder: &Path, sources: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// Whether a source has a test of this name: a function with `#[test]`, one
+/// Returns whether a source has a test of this name: a function with `#[test]`, one
 /// that is in a list of its suite, a row of a table of tests, or one of Python.
 fn has_test(path: &Path, text: &str, name: &str) -> bool {
     let (function, method) = (format!("fn {name}("), format!("def {name}("));

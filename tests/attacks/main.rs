@@ -78,7 +78,7 @@ fn a_link_made_before_a_panic_is_whole_and_the_login_follows_it() {
     assert_snapshot!(report.to_snapshot());
 }
 
-/// With everything of WASI there and nothing behind it.
+/// Runs an attack in a sandbox whose WASI functions all exist and do nothing.
 fn worldly(attack: &str) -> String {
     let report = VIRTUAL.fails(attack);
     report.failure.clone().unwrap_or_else(|| report.reasons[0].detail.clone())
@@ -112,7 +112,7 @@ fn virtual_random_numbers_are_the_same_every_time() {
     assert_eq!(worldly("random-numbers"), worldly("random-numbers"));
 }
 
-/// Why the bytes are not loaded.
+/// Returns the reason why the component is refused.
 fn refusal(bytes: &[u8]) -> String {
     let refused = SANDBOX.load("evil", bytes).err().map(|error| format!("plugin evil {error}"));
     next_login_works(&POLICY);

@@ -139,7 +139,7 @@ impl<'a> Login<'a> {
         Self { plugin, settings, now: Ambient::system().now() }
     }
 
-    /// From the event to the decision carried out and the login counted.
+    /// Decides a login, carries the decision out, and counts the login.
     fn run(&self, directory: &Arc<dyn Administration>, event: LoginEvent) -> Decision {
         let event = Arc::new(arrive(&**directory, event, self.now).expect("it arrives"));
         let input = PluginInput {
@@ -188,8 +188,7 @@ fn google(n: usize, users: usize) -> String {
     )
 }
 
-/// Every login is that of a Google account whose address a user has: they are
-/// linked, and it is written down.
+/// Measures logins with a Google account whose address a user has: each is linked and journalled.
 fn links(plugin: &Plugin, directory: &Arc<dyn Administration>, folder: &Path, name: &str, users: usize) {
     let arriving = ARRIVING.min(users);
     let file = folder.join("google.ndjson");

@@ -165,7 +165,7 @@ fn memories_of_64_bits_are_not_supported_and_named() {
     assert_snapshot!(without_offset(&answer("(module (memory i64 1))")));
 }
 
-/// Where in the file it is depends on the build.
+/// Removes the offset in the file, which depends on the build.
 fn without_offset(answer: &str) -> String {
     answer.split_once(" (at offset").map_or(answer, |(before, _)| before).to_owned()
 }

@@ -1,5 +1,5 @@
 "use strict";
-// The component: compiled once, and instantiated anew for each run.
+// The component: compiled once, and instantiated again for each run.
 
 const { readFileSync } = require("node:fs");
 const { join } = require("node:path");

@@ -54,9 +54,9 @@ struct Allowance {
 #[derive(Debug, PartialEq, Eq)]
 enum Admission {
     Now,
-    /// Not before this much time has passed.
+    /// Wait at least this long.
     After(Duration),
-    /// Not in the time that the request has, but after this time.
+    /// The wait is longer than the request's remaining time.
     TooLate(Duration),
 }
 

@@ -15,14 +15,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const MOST_RETRIES: usize = 8;
 
-/// When a request may be repeated.
+/// The condition under which a request is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// It changes nothing.
+    /// The request only reads, so it may always be repeated.
     Read,
-    /// It changes the same however often it is sent.
+    /// The request is idempotent, so it may always be repeated.
     Change,
-    /// It must not have its effect twice: it is repeated only if it had none.
+    /// The request is not idempotent. It is repeated only if it had no effect.
     WithoutEffect,
 }
 

@@ -265,7 +265,7 @@ impl Args {
                 print_warning(
                     "address",
                     &format!(
-                        "a program listens on {address} already. If it is this hook, that is no fault; a second service \
+                        "a program listens on {address} already. If it is this hook, that is not a fault; a second service \
                          needs another address, by --listen"
                     ),
                 );

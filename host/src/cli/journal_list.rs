@@ -78,7 +78,7 @@ enum StateArg {
     Linked,
     /// Complete
     Done,
-    /// It did not happen
+    /// The change did not happen
     Abandoned,
 }
 

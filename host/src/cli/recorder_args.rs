@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Exit;
 use crate::ambient::Ambient;
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 use crate::recording::check_folder;
 use crate::recording::{FolderLimits, LoginRecorder, RecorderOptions};
 
@@ -15,7 +15,7 @@ pub(super) struct RecorderArgs {
     /// can read, without tokens, secrets and browser requests
     #[arg(long, value_name = "FOLDER")]
     record: Option<PathBuf>,
-    /// Record one login in so many
+    /// Record one of every N logins
     #[arg(long, value_name = "LOGINS", default_value_t = 1, requires = "record", value_parser = clap::value_parser!(u64).range(1..))]
     record_one_in: u64,
     /// Mask addresses and names in recordings. Equal ones stay equal, and domains stay
@@ -31,7 +31,7 @@ pub(super) struct RecorderArgs {
 
 impl RecorderArgs {
     /// Checks the folder, and changes nothing. Returns whether logins are recorded.
-    #[cfg(feature = "hook")]
+    #[cfg(feature = "hook-command")]
     pub(super) fn check(&self) -> Result<bool, Exit> {
         let Some(folder) = &self.record else { return Ok(false) };
         check_folder(folder)?;

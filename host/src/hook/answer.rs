@@ -21,7 +21,7 @@ pub(super) struct ActionAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub(super) enum Action {
-    /// Nothing: the login goes on.
+    /// The login goes on without a further action.
     Proceed,
     /// `api.authentication.setPrimaryUser(primary_user_id)`.
     SetPrimaryUser { primary_user_id: String },

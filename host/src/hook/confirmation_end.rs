@@ -14,7 +14,7 @@ pub(super) enum Ended {
     NoQuestion,
     /// Another site sent the form.
     ForeignForm,
-    /// The tenant is asked for as many browsers as it may be.
+    /// The maximum number of browsers is waiting for the tenant.
     Busy,
 }
 

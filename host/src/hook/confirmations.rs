@@ -200,7 +200,7 @@ pub(super) fn join_path(public_url: &Url, path: &str) -> Url {
 
 fn parse_public_url(text: &str) -> Result<Url, ConfirmationError> {
     let refuse = ConfirmationError::PublicUrl;
-    let url = Url::parse(text).map_err(|_| refuse("it is no URL"))?;
+    let url = Url::parse(text).map_err(|_| refuse("it is not a URL"))?;
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -241,7 +241,7 @@ mod tests {
             assert_eq!(join_path(&parse_public_url(url).unwrap(), ASK).as_str(), page);
         }
         for (url, why) in [
-            ("hook.example.com", "no URL"),
+            ("hook.example.com", "not a URL"),
             ("http://hook.example.com", "not https"),
             ("ftp://hook.example.com", "not https"),
             ("data:x", "no host"),

@@ -38,7 +38,7 @@ pub(super) enum RequestRefusal {
         WINDOW.as_secs()
     )]
     ClockOff { is_ahead: bool, seconds: u64 },
-    #[error("this request was accepted before; sign each request anew")]
+    #[error("this request was accepted before; sign each request again")]
     Replayed,
     #[error("the service remembers as many signatures as it can; try again later")]
     TooManySignatures,
@@ -52,7 +52,7 @@ pub(super) enum RequestRefusal {
     BodySlow,
     #[error("the body could not be read")]
     BodyBroken,
-    #[error("the body is no post-login event: {why}")]
+    #[error("the body is not a post-login event: {why}")]
     EventInvalid {
         why: String,
         /// The id of the login's user, if it can be read.

@@ -109,7 +109,7 @@ impl Secret {
                 Some("is one character, repeated; `openssl rand -hex 32` prints one that nobody guesses")
             }
             Some(_) => None,
-            None => Some("is no text in UTF-8, as the Action's is; `openssl rand -hex 32` prints one"),
+            None => Some("is not text in UTF-8, as the Action's is; `openssl rand -hex 32` prints one"),
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         };
         write(&[0xf5; 40]);
         let refused = Secrets::new(&[Secret::read_file(&file).unwrap()]).unwrap_err().to_string();
-        assert!(refused.contains("is no text in UTF-8"), "{refused}");
+        assert!(refused.contains("is not text in UTF-8"), "{refused}");
         // An editor of Windows may begin a text with a mark.
         write(format!("\u{feff}{}\r\n", "xy".repeat(16)).as_bytes());
         assert_eq!(Secret::read_file(&file).unwrap().bytes, "xy".repeat(16).into_bytes());

@@ -43,7 +43,7 @@ pub enum ServeError {
     Stopped(#[from] std::io::Error),
 }
 
-/// Everything that the service is started with.
+/// The settings with which the service starts.
 pub struct Opening {
     /// The listener, which [`bind`] has opened.
     pub listener: TcpListener,
@@ -112,7 +112,8 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
     ended
 }
 
-/// Logs the policies that decide, and warns of one that asks users whom nothing can ask.
+/// Logs the policies that decide, and warns of one that asks users although the service has no
+/// confirmation.
 fn log_policies(policies: &[LoadedPolicy], has_confirmation: bool) {
     for policy in policies {
         tracing::info!(

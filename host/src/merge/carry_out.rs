@@ -39,7 +39,7 @@ pub struct Merged {
 /// The reason why a merge failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum MergeError {
-    /// An account has changed since the plan, which is to be made anew.
+    /// An account has changed since the plan, which has to be made again.
     #[error(
         "one of the accounts was changed meanwhile, and nothing was merged: {0}; look at them, and try again"
     )]

@@ -9,12 +9,12 @@ use crate::model::{Metadata, find_prototype_key};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetadataRule {
-    /// None is taken over, as at Auth0.
+    /// No key is taken over, as at Auth0.
     #[default]
     Keep,
-    /// Those that the account that stays lacks are taken over.
+    /// Keys that the remaining account lacks are taken over.
     Fill,
-    /// All are taken over.
+    /// All keys are taken over.
     Take,
 }
 

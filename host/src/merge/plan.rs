@@ -11,7 +11,8 @@ use super::refusal::{MergeRefusal, find_refusal};
 use super::warning::{MergeWarning, find_warnings};
 use crate::model::{LinkRequest, Timestamp, User, absorb};
 
-/// The data of the account that goes which the other one does not get. The journal keeps it.
+/// The data of the removed account that the remaining account does not take over. The journal keeps
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LostData {
     /// The keys of `user_metadata`.

@@ -7,7 +7,7 @@ use crate::model::{User, mask_addresses};
 /// The reason for which a merge is refused. Ids are masked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeRefusal {
-    /// Both are the same user.
+    /// Both accounts are the same user.
     #[error("both are the same user, {0}; name two users")]
     SameUser(String),
     /// The account that goes is blocked.

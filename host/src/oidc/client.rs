@@ -54,7 +54,7 @@ pub(crate) struct LoginAttempt {
     sent_at: u64,
 }
 
-/// The wishes of the login page.
+/// Hints for the login page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoginHints<'a> {
     /// The connection to log in with; none to let the user choose.
@@ -143,7 +143,7 @@ impl OidcClient {
     }
 
     /// Returns the attempt to log in, and the URL to send the user to. The tenant must ask
-    /// for the credentials anew.
+    /// for the credentials again.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl OidcClient {
     ///
     /// # Errors
     ///
-    /// If the tenant refuses the code, or if the token does not prove a login anew.
+    /// If the tenant refuses the code, or if the token does not prove a new login.
     pub(crate) fn finish(&self, attempt: &LoginAttempt, code: &str) -> Result<ProvedLogin, OidcError> {
         let limit = self.limit();
         let protocol = self.protocol(limit)?;
@@ -211,7 +211,7 @@ impl OidcClient {
 
     pub(super) fn protocol(&self, limit: TimeLimit) -> Result<Protocol, OidcError> {
         let endpoints = self.documents.endpoints(&self.http, limit)?;
-        let refuse = |_| OidcError::Discovery("an endpoint is no URL".to_owned());
+        let refuse = |_| OidcError::Discovery("an endpoint is not a URL".to_owned());
         let authorization = AuthUrl::new(endpoints.authorization.clone()).map_err(refuse)?;
         let token = TokenUrl::new(endpoints.token.clone()).map_err(refuse)?;
         Ok(Client::new(ClientId::new(self.credentials.client_id().to_owned()))

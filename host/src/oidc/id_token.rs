@@ -113,7 +113,7 @@ pub(super) fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Res
     }
     let Some(auth_time) = claims.auth_time else { return refuse("it has no auth_time") };
     if auth_time.saturating_add(LEEWAY) < expected.sent_at {
-        return refuse("the user did not log in anew");
+        return refuse("the user did not log in again");
     }
     if auth_time > expected.now.saturating_add(LEEWAY) {
         return refuse("its auth_time is in the future");
@@ -253,7 +253,7 @@ mod tests {
             ("exp", json!(NOW - 61), "expired"),
             ("iat", json!(NOW + 61), "not valid yet"),
             ("auth_time", Value::Null, "no auth_time"),
-            ("auth_time", json!(NOW - 30 - 61), "did not log in anew"),
+            ("auth_time", json!(NOW - 30 - 61), "did not log in again"),
             ("auth_time", json!(NOW + 61), "in the future"),
             ("sub", json!(""), "names no user"),
             ("sub", Value::Null, "malformed"),

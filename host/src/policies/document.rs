@@ -20,23 +20,23 @@ use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 /// default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyDocument {
-    /// Its text, a JSON object.
+    /// The text of the document, a JSON object.
     pub text: String,
-    /// Its origin; none for the default.
+    /// The origin of the document; none for the default.
     pub origin: Option<Origin>,
 }
 
 /// The origin of a policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// In a JSON file, as it is.
+    /// The document is a JSON file.
     Json {
         /// The file.
         file: PathBuf,
         /// Line and column of the document's beginning in the file, from 1.
         place: (usize, usize),
     },
-    /// In a TOML file, as the table `settings` of an entry `[[policy]]`.
+    /// The document is the table `settings` of an entry `[[policy]]` in a TOML file.
     Toml(TomlEntry),
 }
 

@@ -14,8 +14,8 @@ use crate::sandbox::Wasi;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
-    /// Its name in messages and in the trace; the plugin's file name, without
-    /// its ending, where left out.
+    /// The policy's name in messages and in the trace. The default is the name of the plugin's file
+    /// without its ending.
     pub name: Option<String>,
     /// The component; the built-in policy where left out.
     pub plugin: Option<PathBuf>,

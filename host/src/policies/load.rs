@@ -21,7 +21,7 @@ pub struct Source {
 /// The reason why a policy is not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// Its sandbox does not start.
+    /// The policy's sandbox does not start.
     #[error("policy {name}: {why}")]
     Sandbox {
         /// The policy.
@@ -29,7 +29,7 @@ pub enum SourceError {
         /// The reason.
         why: StartError,
     },
-    /// Its limits are invalid.
+    /// The policy's limits are invalid.
     #[error("policy {name}: limits: {why}")]
     Limits {
         /// The policy.
@@ -48,7 +48,7 @@ pub enum SourceError {
     /// The plugin does not load.
     #[error("plugin {name} {why}")]
     Unloadable {
-        /// Its file, or its name.
+        /// The plugin's file, or its name.
         name: String,
         /// The reason.
         why: LoadError,
@@ -56,7 +56,7 @@ pub enum SourceError {
     /// The plugin is not the file that is pinned.
     #[error("plugin {name} is not the one that is pinned: its sha256 is {found}, expected {pinned}")]
     NotPinned {
-        /// Its file, or its name.
+        /// The plugin's file, or its name.
         name: String,
         /// SHA-256 of the file.
         found: String,

@@ -20,11 +20,11 @@ use crate::sandbox::{Plugin, Settings};
 /// A loaded policy: a plugin, and a policy document that it has checked.
 #[derive(Clone)]
 pub struct LoadedPolicy {
-    /// Its name in messages and in the trace.
+    /// The policy's name in messages and in the trace.
     pub name: Arc<str>,
     /// The plugin.
     pub plugin: Arc<Plugin>,
-    /// Its policy document.
+    /// The policy document.
     pub settings: Settings,
     /// The options of the document that give a protection up or have no effect,
     /// where they were asked for.

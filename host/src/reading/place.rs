@@ -30,7 +30,7 @@ impl PathStep {
 pub(crate) struct JsonPath(pub(crate) Vec<PathStep>);
 
 impl JsonPath {
-    /// Whether it leads to the whole document.
+    /// Returns whether it leads to the whole document.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -71,8 +71,8 @@ pub(crate) struct Located {
     pub(crate) path: JsonPath,
     /// Whether the error is about the key itself and not about its value.
     pub(crate) is_key: bool,
-    /// Its place: the place of the error where that lies within it, otherwise the
-    /// end of the value, or the beginning of an object or list.
+    /// The place of the error if it is within the value; otherwise the end of the value, or the
+    /// beginning of an object or list.
     pub(crate) place: Place,
 }
 
@@ -224,12 +224,12 @@ impl<'a> Tokens<'a> {
         Self { text, at: 0, levels: Vec::new() }
     }
 
-    /// Whether the values that follow are a list's.
+    /// Returns whether the values that follow are a list's.
     fn is_in_list(&self) -> bool {
         self.levels.last().is_some_and(|it| !it.is_object)
     }
 
-    /// Whether an object or a list follows.
+    /// Returns whether an object or a list follows.
     fn is_at_bracket(&self) -> bool {
         self.text.get(self.at..).is_some_and(|behind| behind.trim_start().starts_with(['{', '[']))
     }

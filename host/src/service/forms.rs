@@ -31,7 +31,7 @@ pub(crate) struct Form<'a> {
 pub(crate) enum FormFault {
     /// A page of another origin sent it.
     Foreign,
-    /// Its token is missing, or of another form, session or key.
+    /// The form's token is missing, or belongs to another form, session or key.
     Expired,
 }
 

@@ -1,4 +1,4 @@
-//! The default profile of a user: a name, a nickname and a picture, in whatever way the user was
+//! The default profile of a user: a name, a nickname and a picture, however the user was
 //! created. Values set by a provider, the user or an administrator take precedence. The others are
 //! derived whenever a profile is shown, and not stored. Thus users imported by the command line, or
 //! years ago, have them too, and no policy sees them.

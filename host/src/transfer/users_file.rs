@@ -37,9 +37,9 @@ pub struct UsersFile {
 enum Shape {
     /// One per line.
     Lines,
-    /// In an array.
+    /// The users are the items of an array.
     Array,
-    /// In the array `users` of an object.
+    /// The users are the items of the array `users` of an object.
     Wrapped,
     /// Concatenated objects, each over several lines.
     Concatenated,

@@ -124,7 +124,7 @@ fn a_login_has_one_correlation_id_and_errors_print_it() {
     assert!(ids.iter().all(|id| (1..=64).contains(&id.len())), "{ids:?}");
 }
 
-/// It would look as if a linked user were gone.
+/// A gateway's 404 must not be read as a missing user.
 #[test]
 fn a_page_of_a_gateway_does_not_say_that_a_user_is_gone() {
     let html = "content-type: text/html\r\n";

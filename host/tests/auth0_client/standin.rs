@@ -15,7 +15,7 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// How many requests for this method and path came before.
+    /// The number of earlier requests with this method and path.
     pub(crate) earlier: usize,
 }
 

@@ -153,7 +153,7 @@ struct Setting {
 
 const USUAL: Setting = Setting { policy: None, switch: "" };
 
-/// One suite, with the tenant that it asks.
+/// Runs one suite against a tenant of its own.
 fn run(file: &str, setting: Setting) {
     let Some(folder) = installed() else { return };
     let place = tempfile::tempdir().expect("a temporary folder");
@@ -207,7 +207,7 @@ fn packages(folder: &Path) -> Result<(), String> {
     npm_ci(folder, include_str!("../clients/browser/package-lock.json"))
 }
 
-/// Its full path.
+/// Returns the full path of Chromium.
 fn chromium() -> Result<String, String> {
     output(Command::new("sh").args(["-c", "command -v chromium"]))
         .map_err(|_| "there is no chromium".to_owned())

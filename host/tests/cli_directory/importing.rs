@@ -113,7 +113,7 @@ fn a_file_without_a_single_good_user_fails_each_time() {
     assert!(ran.stderr.ends_with("bad.ndjson: no user of it can be imported\n"), "{}", ran.stderr);
 }
 
-/// Once without --strict, the lines that were left out are not forgotten.
+/// An import that is repeated with --strict reports the lines that an import without it left out.
 #[test]
 fn what_was_left_out_before_is_told_again() {
     let place = Place::empty();
@@ -228,7 +228,7 @@ fn an_assumed_connection_is_the_one_that_an_import_says() {
     assert_eq!(log_in(&place, "waad|Xk3", ("other", "waad")).code, Some(1));
 }
 
-/// A connection that the id names is no other's.
+/// A connection that an id names belongs to no other provider.
 #[test]
 fn an_id_that_names_its_connection_is_settled_by_no_other() {
     let place = Place::empty();

@@ -51,7 +51,7 @@ impl Place {
         report
     }
 
-    /// Every user, as exported.
+    /// Returns the export of every user.
     fn users(&self) -> String {
         self.good(&["users", "export"])
     }

@@ -27,7 +27,7 @@ fn what_is_exported_is_imported_the_same() {
     assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{names:?}");
 }
 
-/// As the Actions editor and older exports spell them.
+/// Tokens are left out in the spellings of the Actions editor and of older exports.
 #[test]
 fn no_token_of_a_provider_is_kept() {
     let place = Place::empty();

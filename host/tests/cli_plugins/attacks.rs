@@ -139,7 +139,7 @@ fn a_file_that_is_too_large_is_not_read_whole() {
     );
 }
 
-/// No process writes to the pipe: reading it would not end.
+/// Reading a pipe without a writer would never end.
 #[test]
 #[cfg(unix)]
 fn a_pipe_is_not_waited_for() {

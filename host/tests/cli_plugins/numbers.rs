@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-/// One number of each kind that a 64-bit float or integer would not keep.
+/// Numbers that a 64-bit float or integer cannot represent, one of each kind.
 const NUMBERS: [&str; 6] = [
     r#""beyond_2_53":9007199254740993"#,
     r#""beyond_2_64":123456789012345678901234567890"#,

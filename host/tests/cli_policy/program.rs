@@ -40,7 +40,7 @@ fn long_help_says_more_than_short_help() {
     }
 }
 
-/// For every command, exit code 1 is a failure of the moment, 2 is wrong input.
+/// Every command exits with 1 for a temporary failure and with 2 for wrong input.
 #[test]
 fn a_directory_that_cannot_be_reached_is_1_and_one_that_is_none_is_2() {
     let folder = tempfile::tempdir().expect("a temporary directory");

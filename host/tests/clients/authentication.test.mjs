@@ -61,7 +61,7 @@ test('nobody signs up twice', async () => {
   });
 });
 
-test('a password that was forgotten is set anew by mail', async () => {
+test('a password that was forgotten is reset by mail', async () => {
   const { email } = await signedUp();
   const { status, data } = await accounts.changePassword({ connection: database, email });
   assert.equal(status, 200);

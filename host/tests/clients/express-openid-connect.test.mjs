@@ -1,5 +1,5 @@
 // A real application with express-openid-connect, made like Auth0's linking
-// sample (RegularWebApp): it logs in, searches, and links whom it logged in anew.
+// sample (RegularWebApp): it logs in, searches, and links the accounts that log in again.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -216,7 +216,7 @@ test('a callback that the client does not list gets nothing', async () => {
 });
 
 for (const [name, options] of Object.entries({ 'a posted ID token': implicit, 'a code': code })) {
-  test(`a second account logs in anew and is linked, with ${name}`, async () => {
+  test(`a second account logs in again and is linked, with ${name}`, async () => {
     const browser = at(options);
     const arrive = (page, path) => (options === implicit ? browser.submit(page.form(path, 'state')) : page);
     await arrive(await logIn(browser, await browser.visit(`${address}/login`)), '/callback');

@@ -119,7 +119,7 @@ fn node(file: &str) {
     }
 }
 
-/// One suite, with the tenants that it asks.
+/// Runs one suite against tenants of its own.
 fn run(suite: &mut Command) {
     let place = tempfile::tempdir().expect("a temporary folder");
     // The tenants must know where the application will listen. Its port is held

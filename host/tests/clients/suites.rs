@@ -16,9 +16,9 @@ use serving::end;
 
 /// Suites that other programs run.
 pub(crate) struct Suites {
-    /// Their name in `LIGATURE_REQUIRE`.
+    /// The name of the suites in `LIGATURE_REQUIRE`.
     pub(crate) requirement: &'static str,
-    /// Their folder within `host/tests/`.
+    /// The folder of the suites within `host/tests/`.
     pub(crate) sources: &'static str,
 }
 

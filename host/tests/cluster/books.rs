@@ -23,8 +23,8 @@ struct Books {
     passwords: BTreeSet<String>,
 }
 
-/// Nothing that was told is lost, nothing is half done, and no identity has two
-/// owners.
+/// Checks that no reported change is lost, that no change is incomplete, and that each identity has
+/// one owner.
 pub(crate) fn compare(told: &Told, cluster: &Cluster, database: &str) {
     let books = Books::read(&mut cluster.client(database));
     let mut faults = books.faults();

@@ -13,7 +13,7 @@ use crate::tenants::{CALLBACK, DATABASE, PASSWORD, Tenant, authorize, claims, te
 const PAUSE: Duration = Duration::from_millis(20);
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// One request, and why it failed if it did.
+/// One request, with the reason of its failure if it failed.
 pub(crate) struct Asked {
     pub(crate) what: &'static str,
     pub(crate) began: Instant,
@@ -23,7 +23,7 @@ pub(crate) struct Asked {
 
 /// A link that a login's token told of.
 pub(crate) struct Link {
-    /// When that login began.
+    /// The time at which the login began.
     pub(crate) began: Instant,
     pub(crate) primary: String,
     /// Google's id, without `google-oauth2|`.

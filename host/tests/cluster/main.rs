@@ -63,7 +63,7 @@ const MANY: usize = 24;
 
 type Scenario = (&'static str, fn(&str, &Cluster));
 
-/// In this order, on one cluster.
+/// The scenarios, which run in this order on one cluster.
 const SCENARIOS: [Scenario; 4] = [
     ("the_leader_is_killed", |name, cluster| under_load(name, cluster, Cluster::kill_leader)),
     ("the_leader_hands_over", |name, cluster| under_load(name, cluster, Cluster::switch_over)),
@@ -154,7 +154,7 @@ fn tenant(name: &str, cluster: &Cluster) -> (Tenant, TempDir) {
     (Tenant::within(folder.path(), &config, &args), folder)
 }
 
-/// Nothing fails but while there is no leader, or just after.
+/// Asserts that requests fail only during an outage or shortly after it.
 fn assert_served(told: &Told, outages: &[(Instant, Instant)], tenant: &Tenant) {
     let is_excused =
         |asked: &Asked| outages.iter().any(|(from, to)| asked.began <= *to + SETTLE && asked.ended >= *from);

@@ -1,5 +1,5 @@
-//! When there is a leader: somebody commits now and then, on a new connection,
-//! and waits for the second server as everybody does.
+//! A probe that finds out when the cluster has a leader. It commits at intervals, each time on a
+//! new connection, and waits for the second server as every client does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +42,8 @@ impl Probe {
         Self { stop, thread }
     }
 
-    /// When there was no leader: from the beginning of the last commit before to
-    /// the end of the first one after.
+    /// Stops the probe, and returns the outages: each lasts from the start of the last good commit
+    /// before it to the end of the first one after it.
     pub(crate) fn stop(self) -> Vec<(Instant, Instant)> {
         self.stop.store(true, Ordering::Relaxed);
         let attempts = self.thread.join().expect("it ran");

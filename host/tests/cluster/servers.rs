@@ -17,7 +17,7 @@ use crate::http::{self, Request, Response};
 use crate::packages::Packages;
 
 const SERVERS: usize = 3;
-/// Until all is as it should be: a lock that nobody renews is held for 20 s.
+/// The maximum wait for the cluster to recover. A lock that is not renewed expires after 20 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The cluster. It ends with this value, or with this process.
@@ -27,12 +27,12 @@ pub(crate) struct Cluster {
     /// The user that the processes run as, if this one runs as root.
     user: Option<String>,
     members: Vec<Member>,
-    /// All but the servers, which Patroni starts.
+    /// The processes that the cluster starts itself. Patroni starts the servers.
     children: Mutex<Vec<Child>>,
     reaper: Child,
 }
 
-/// One server, and the Patroni that runs it.
+/// One server with its Patroni.
 struct Member {
     name: String,
     port: u16,

@@ -212,7 +212,7 @@ fn a_body_that_is_no_event_is_400_in_one_sentence() {
         assert_eq!((response.status, &told["error"]), (400, &json!("event_invalid")), "{told}");
         let message = told["message"].as_str().expect("a message");
         assert!(
-            message.starts_with("the body is no post-login event: ") && message.contains(expected),
+            message.starts_with("the body is not a post-login event: ") && message.contains(expected),
             "{message}"
         );
         assert!(!message.contains('\n'), "{message}");

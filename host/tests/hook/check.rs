@@ -206,7 +206,7 @@ fn a_confirmation_at_another_tenant_than_the_directorys_is_refused() {
     }
 }
 
-/// At the local tenant: the id, the secret, the callback and the grant type.
+/// Checks the id, the secret, the callback and the grant type against a local tenant.
 fn the_application_of_a_confirmation_is_tried_at_the_tenant() {
     let place = Place::new();
     let config = include_str!("tenant.toml").replace("{hook}", "https://hook.example.com");
@@ -348,7 +348,7 @@ fn a_check_beside_the_running_hook_warns_of_its_port() {
         ["--check", "--directory", &place.directory, "--secret-file", "secret", "--policy", "policy.json"];
     let (code, said) = hook(&place, &[&options[..], &["--listen", &address]].concat());
     let warning = format!(
-        "warning: address: a program listens on {address} already. If it is this hook, that is no fault; a second \
+        "warning: address: a program listens on {address} already. If it is this hook, that is not a fault; a second \
          service needs another address, by --listen\n"
     );
     assert_eq!((code, said), (Some(0), format!("Secret, directory and policies are usable\n{warning}")));

@@ -98,7 +98,7 @@ fn a_user_who_logs_in_to_the_other_account_is_linked() {
     assert_eq!((scene.identities(DATABASE), scene.place.links()), (2, 1));
 }
 
-/// Behind a balancer, each request may reach another process.
+/// Behind a load balancer, the requests of one confirmation may reach different processes.
 fn two_processes_share_a_confirmation() {
     let scene = Scene::new();
     let other = start_hook(&scene.place, &scene.tenant, "127.0.0.1:0", &scene.public_url, &[]);

@@ -204,7 +204,7 @@ fn a_folder_that_cannot_take_recordings_is_told_at_the_start() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(
-            said.contains(&format!("{expected}this is no folder; name a folder for the recordings")),
+            said.contains(&format!("{expected}this is not a folder; name a folder for the recordings")),
             "{said}"
         );
     }

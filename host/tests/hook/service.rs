@@ -114,7 +114,7 @@ pub(crate) fn program() -> Command {
 /// A running `ligature hook`.
 pub(crate) struct Service {
     child: Child,
-    /// Its URL, with a slash at the end.
+    /// The service's URL, with a slash at the end.
     pub(crate) url: String,
     log: PathBuf,
 }

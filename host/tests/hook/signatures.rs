@@ -86,7 +86,7 @@ fn a_replayed_request_is_refused() {
     let request = signed(&event(), SECRET, now());
     assert_eq!(service.send(&request).status, 200);
     assert_refused(&service.send(&request), 401, "replayed");
-    // The same login, signed anew.
+    // The same login, signed again.
     assert_eq!(service.send(&signed(&event(), SECRET, now())).status, 200);
     service.log_with("replayed");
 }

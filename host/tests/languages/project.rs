@@ -125,7 +125,7 @@ impl Project {
         self.write(file, &template);
     }
 
-    /// Builds the project anew; its first case then fails, and the page says so.
+    /// Builds the project again; its first case then fails, and the page says so.
     pub(crate) fn fails_with(&self, message: &str) {
         self.build();
         let (code, _, stderr) = self.ligature(&["run", "cases/allowed-and-alone.json"]);
@@ -232,8 +232,7 @@ pub(crate) fn assert_named_files(folder: &Path) {
     }
 }
 
-/// No placeholder is left in any file, and no ending `.in` but that of pip's
-/// list.
+/// Asserts that no file has a placeholder, and that only pip's list has the ending `.in`.
 fn assert_filled(folder: &Path) {
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         if entry.is_dir() {

@@ -85,7 +85,7 @@ fn refreshed(tenant: &Tenant, token: &Value) -> Response {
     tenant.token("web", &[("grant_type", "refresh_token"), ("refresh_token", &text(token))])
 }
 
-/// Whether somebody is logged in to the tenant in this browser.
+/// Asks for a silent login, and returns its result.
 fn silent(browser: &mut Browser) -> String {
     let answer = browser.get(&crate::tenants::authorize(&[("prompt", "none")])).answer();
     answer.get("error").cloned().unwrap_or_else(|| "logged in".to_owned())

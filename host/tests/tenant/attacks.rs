@@ -29,7 +29,7 @@ crate::tests![
     a_token_in_the_query,
 ];
 
-/// Or nothing that follows would prove anything.
+/// Checks that valid tokens are accepted, so that the refusals below prove something.
 fn untouched_tokens_are_taken() {
     let tenant = Tenant::with(
         &(database_user("ada", "ada@example.com")

@@ -57,8 +57,7 @@ impl Request {
         self.body("application/x-www-form-urlencoded", encoded(fields))
     }
 
-    /// As it goes over the wire. A `Host` of its own takes the place of the
-    /// right one.
+    /// Returns the bytes of the request. A `Host` header of the request replaces the tenant's.
     pub(crate) fn bytes(&self, host: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !self.headers.iter().any(|(name, _)| name == "host") {
@@ -87,7 +86,7 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("{why}: {}", self.text()))
     }
 
-    /// Where it leads.
+    /// Returns the URL of a redirect.
     pub(crate) fn location(&self) -> String {
         self.header("location").unwrap_or_else(|| panic!("{}: {}", self.status, self.text())).to_owned()
     }

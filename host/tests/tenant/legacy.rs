@@ -35,7 +35,7 @@ fn tenant() -> Arc<Tenant> {
     })
 }
 
-/// As Lock's redirect brings it: implicitly, in the fragment, without a nonce.
+/// Returns the ID token of Lock's implicit login: in the fragment, without a nonce.
 fn id_token(tenant: &Tenant, email: &str) -> String {
     let asked = [("response_type", "id_token"), ("scope", "openid"), ("nonce", "")];
     let answer = by_password(&mut tenant.browser(), email, &asked).answer();

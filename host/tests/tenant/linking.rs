@@ -119,7 +119,7 @@ fn an_owner_who_is_logged_in_links() {
 fn an_owner_who_is_not_logged_in_logs_in_first() {
     let tenant = Tenant::with(&(users(&["ada"]) + &google("7", "lovelace@example.com")));
     let hint = id_token(&tenant, &mut tenant.browser(), "ada@example.com");
-    // A browser that nobody is logged in with, and one that is to log in anew.
+    // A browser that nobody is logged in with, and one that has to log in again.
     let mut logged_in = tenant.browser();
     id_token(&tenant, &mut logged_in, "ada@example.com");
     for (mut browser, with) in [
@@ -224,7 +224,7 @@ fn an_account_comes_with_all_its_identities() {
     assert_eq!((status(&own), status(&theirs)), (200, 403));
 }
 
-/// As the Action has it: what was asked for is so.
+/// Checks that a link that already exists is accepted, as Auth0's example Action does.
 fn an_account_that_is_linked_already_stays_linked() {
     let tenant = Tenant::with(&(users(&["ada"]) + &google("7", "lovelace@example.com")));
     let mut browser = tenant.browser();
@@ -260,7 +260,8 @@ fn an_owner_unlinks() {
     ));
 }
 
-/// It would have linked the account to Eva's, whose address it has.
+/// The plugin would link the account to Eva's, which has the same address. Checks that it is not
+/// asked.
 fn the_plugin_does_not_decide_the_link() {
     let policy = r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#;
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -287,7 +288,7 @@ fn the_plugin_does_not_decide_the_link() {
     assert_eq!(identities(&tenant, "auth0|eva"), ["auth0|eva"]);
 }
 
-/// At their own login, before the other account is asked for.
+/// The plugin links the owner at their own login, before the second account is asked for.
 fn an_owner_whom_the_plugin_links_elsewhere() {
     let policy = r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#;
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -59,7 +59,7 @@ fn without() -> Arc<Tenant> {
     shared("older, off", || Tenant::configured(&config(""), &[]))
 }
 
-/// As reqwest of auth0-js 6 writes it, and superagent of auth0-js 8.
+/// Returns the request in the forms of auth0-js 6 (reqwest) and auth0-js 8 (superagent).
 fn both(target: &str, fields: &[(&str, &str)]) -> [Request; 2] {
     let body: serde_json::Map<String, Value> =
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
@@ -218,7 +218,7 @@ fn pages_of_other_origins_at_oauth_ro() {
     }
 }
 
-/// Its origin is in the address of its callback.
+/// Checks that only a page with the origin of a callback may ask.
 fn a_page_beside_the_callback_at_oauth_ro() {
     let tenant = tenant();
     let mut fields = owner_password("ada@example.com", PASSWORD);
@@ -290,7 +290,7 @@ fn a_password_from_a_page_of_the_client() {
     }
 }
 
-/// As a popup of auth0-js 8 sends it.
+/// A popup of auth0-js 8 sends this request.
 fn a_code_from_a_page_of_the_client() {
     let tenant = tenant();
     let start = [("client_id", "spa"), ("connection", "sms"), ("phone_number", "+15550122")];

@@ -59,7 +59,7 @@ fn log_in(tenant: &Tenant, number: usize) -> Response {
     tenant.token("web", &fields)
 }
 
-/// Every user logs in, all at once; the statuses.
+/// Logs every user in at once, and returns the statuses.
 fn log_all_in(tenant: &Tenant) -> Vec<u16> {
     let barrier = Barrier::new(AT_ONCE);
     std::thread::scope(|scope| {
@@ -134,7 +134,7 @@ fn a_restart_costs_no_login() -> Result<(), NoServer> {
     Ok(())
 }
 
-/// As a firewall, or an operator, does with idle ones.
+/// Firewalls and operators end idle connections in this way.
 fn cut_connections_cost_no_login() -> Result<(), NoServer> {
     let (_server, url, tenant) = started(AT_ONCE)?;
     let mut operator = client(&url);
@@ -265,7 +265,7 @@ fn links_of_mails_outlive_an_outage() -> Result<(), NoServer> {
     Ok(())
 }
 
-/// Somebody holds a user's row for a long time, and that user keeps trying.
+/// Another session holds the lock of one user's row while that user tries to log in.
 fn a_locked_row_is_one_users_trouble() -> Result<(), NoServer> {
     let (_server, url, tenant) = started(AT_ONCE)?;
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);

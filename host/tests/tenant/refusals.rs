@@ -38,7 +38,7 @@ fn delete(id: &str, provider: &str, user_id: &str) -> Request {
     Request::new("DELETE", format!("/api/v2/users/{id}/identities/{provider}/{user_id}"))
 }
 
-/// A request, its answer, and what of them is no secret and never changes.
+/// A request and its response, without secrets and values that change.
 struct Exchange<'a> {
     tenant: &'a Tenant,
     /// Tokens, and what is written in their place.
@@ -121,7 +121,7 @@ fn assert_shown(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// One test for each request; the name of the test is the snapshot's.
+/// Defines one test for each request. The snapshot has the name of the test.
 macro_rules! exchanges {
     ($($name:ident = |$exchange:ident| $request:expr;)+) => {
         $(fn $name() {

@@ -44,8 +44,8 @@ pub(crate) fn database_user(id: &str, email: &str) -> String {
     user(&format!("auth0|{id}"), email, DATABASE) + &format!("password = {PASSWORD:?}\n")
 }
 
-/// Somebody who has logged in before: the policy asks more of accounts that
-/// nobody ever used.
+/// Returns a user of `tenant.toml` that has logged in before: the policy is stricter with accounts
+/// that were never used.
 pub(crate) fn user(user_id: &str, email: &str, connection: &str) -> String {
     format!(
         "\n[[users]]\nuser_id = {user_id:?}\nemail = {email:?}\nemail_verified = true\n\
@@ -55,7 +55,7 @@ pub(crate) fn user(user_id: &str, email: &str, connection: &str) -> String {
 }
 
 impl Tenant {
-    /// With the usual clients and connections, and what `more` adds.
+    /// Starts a tenant with the usual configuration, followed by `more`.
     pub(crate) fn with(more: &str) -> Self {
         Self::started(more, &[])
     }
@@ -70,13 +70,13 @@ impl Tenant {
         Self { _folder: Some(folder), ..started }
     }
 
-    /// In a folder that outlives it.
+    /// Starts a tenant in a folder that the caller keeps.
     pub(crate) fn within(folder: &Path, config: &str, args: &[&str]) -> Self {
         let args = [&["--log-format", "json"], args].concat();
         Self { running: serving::Tenant::start(folder, config, &args), _folder: None }
     }
 
-    /// As `args` say, its log's format too.
+    /// Starts a tenant with these arguments, which also choose the format of the log.
     pub(crate) fn logging(config: &str, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let running = serving::Tenant::start(folder.path(), config, args);
@@ -143,13 +143,13 @@ impl Tenant {
         self.send(&Request::get(format!("/api/v2/users/{id}")).bearer(&self.client_token("web")))
     }
 
-    /// Whether it still answers.
+    /// Asserts that the tenant still answers.
     pub(crate) fn assert_well(&self) {
         let response = self.send(&Request::get("/healthz"));
         assert_eq!((response.status, response.text().as_str()), (200, "ok\n"));
     }
 
-    /// Its memory, in KiB. `None` where the system does not tell.
+    /// Returns the memory of the process in KiB. `None` if the system does not provide it.
     pub(crate) fn memory_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.running.pid())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -21,7 +21,7 @@ pub(crate) struct Forger {
 }
 
 impl Forger {
-    /// With the key in the tenant's state folder.
+    /// Returns a forger with the tenant's own signing key.
     pub(crate) fn of(tenant: &Tenant) -> Self {
         let file = tenant.running.state.join("signing-key.pem");
         let text_of_it = std::fs::read_to_string(file).expect("the signing key");
@@ -35,7 +35,7 @@ impl Forger {
         }
     }
 
-    /// With a key of one's own, under the tenant's id of its own.
+    /// Returns a forger with a new key under this key id.
     pub(crate) fn foreign(kid: &str) -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).expect("an RSA key");
         Self { pair, kid: kid.to_owned(), modulus: String::new() }

@@ -94,7 +94,7 @@ impl Verification {
 }
 
 impl User {
-    /// Whether the address is verified. False if there is none.
+    /// Returns whether the address is verified. False if there is none.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.email.is_some() && self.email_verified.is_verified()

@@ -37,7 +37,7 @@ impl Policy {
         of_trust.chain(of_groups).chain(of_options).collect()
     }
 
-    /// Whether each protection is given up, its key, the attack, and the loss.
+    /// Returns whether each protection is given up, its key, the attack, and the loss.
     #[rustfmt::skip]
     fn list_given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 22] {
         let copies_by_default = !matches!(self.metadata.app.default, MetadataRule::Drop | MetadataRule::MustEqual);

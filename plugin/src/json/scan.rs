@@ -51,7 +51,7 @@ pub(super) fn mark_quotes(eight: u64) -> u64 {
     mark_byte(eight, b'"') | mark_byte(eight, b'\\')
 }
 
-/// Whether there is a backslash, or a text that begins with a small letter and
+/// Returns whether there is a backslash, or a text that begins with a small letter and
 /// is accepted; the test is given what follows the quote.
 pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bool {
     // The last of eight bytes is examined again, with its follower.

@@ -41,15 +41,15 @@ pub(crate) type EarlierRuling = Option<Ruling>;
 
 /// The result of a rule.
 pub(crate) enum RuleResult {
-    /// It has nothing to weigh.
+    /// The rule does not apply to this login.
     NotApplicable,
-    /// It lets the decision continue. The evidence is written only for a trace.
+    /// The rule lets the decision continue. The evidence is written only for a trace.
     Passes(Cow<'static, str>),
-    /// It lets the decision continue, with reasons to report.
+    /// The rule lets the decision continue, with reasons to report.
     Notes(Vec<Reason>),
-    /// It decides, unless an earlier rule has.
+    /// The rule decides, unless an earlier rule has decided.
     Decides(Ruling),
-    /// It replaces the decision.
+    /// The rule replaces the decision of an earlier rule.
     Overrules(Ruling),
 }
 

@@ -142,7 +142,7 @@ fn measure_latencies(address: SocketAddr, rate: f64) -> Vec<Duration> {
     latencies
 }
 
-/// One connection, and its requests.
+/// A kept connection that sends signed requests.
 struct Line {
     stream: TcpStream,
     key: hmac::Key,

@@ -58,7 +58,7 @@ enum Stream {
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
-/// One connection.
+/// A kept connection to the tenant.
 pub(crate) struct Line {
     stream: Stream,
     out: Vec<u8>,
@@ -123,7 +123,7 @@ impl Line {
         read
     }
 
-    /// One request that is not measured. Returns the answer's body.
+    /// Sends a request that is not measured, and returns the body of the response.
     pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let port = match &self.stream {

@@ -89,8 +89,7 @@ fn main() {
     }
 }
 
-/// One file, reused by the next run: users of an export, and some with a
-/// password.
+/// Returns a database with imported users, some with a password. Later runs reuse it.
 fn directory(place: &Path, users: usize) -> PathBuf {
     let file = place.join(format!("{users}.db"));
     let whole = place.join(format!("{users}.whole"));

@@ -17,7 +17,7 @@ pub(crate) struct Server {
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
     pub(crate) ca: PathBuf,
-    /// From the start of the process to its first answer.
+    /// The time from the start of the process to its first response.
     pub(crate) started_in: Duration,
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// By http, or by https.
+    /// Opens a connection over http or https.
     pub(crate) fn of(address: SocketAddr, is_tls: bool) -> Self {
         let host = format!("localhost:{}", address.port());
         Self { issuer: format!("http{}://{host}/", if is_tls { "s" } else { "" }), host }
@@ -202,7 +202,7 @@ impl Talk for ByEmail {
 pub(crate) struct Mix {
     pub(crate) by_email: ByEmail,
     pub(crate) others: [Arc<[u8]>; 3],
-    /// Where this connection begins.
+    /// The index of this connection's first user.
     pub(crate) n: usize,
 }
 

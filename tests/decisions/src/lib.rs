@@ -24,7 +24,7 @@ use link_users_by_email::carry_out::{on_continue, on_login};
 
 pub use bridge::Bridge;
 
-/// One login, and what decides it.
+/// A login with the policy that decides it.
 #[derive(Debug, Clone, Copy)]
 pub struct Login<'a> {
     /// The event, as the identity's provider sends it.
@@ -69,12 +69,12 @@ pub struct Decided {
     pub links: Vec<LinkRequest>,
 }
 
-/// As [`log_in`], with a directory of its own for the guard, such as one that
+/// Decides a login as [`log_in`] does, with a directory of its own for the guard, such as one that
 /// fails.
 ///
 /// # Errors
 ///
-/// As [`log_in`].
+/// The same as those of [`log_in`].
 pub fn log_in_through(
     arrived_in: &dyn Administration,
     guarded: Arc<dyn Directory>,

@@ -37,20 +37,20 @@ pub enum Kind {
 /// An identity's word on its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Says {
-    /// It is the one in question, and verified.
+    /// The address in question, verified.
     Verified,
-    /// It is the one in question, and not verified.
+    /// The address in question, not verified.
     Unverified,
-    /// It is another one, and verified.
+    /// Another address, verified.
     Other,
 }
 
 /// An identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// Its kind of connection.
+    /// The kind of the identity's connection.
     pub kind: Kind,
-    /// Its word on its address.
+    /// The address of the identity, and whether it is verified.
     pub says: Says,
 }
 
@@ -61,11 +61,11 @@ pub type Account = Vec<Member>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State(pub Vec<Account>);
 
-/// Every kind of identity.
+/// All kinds of identities.
 pub const KINDS: [Kind; 5] = [Kind::Database, Kind::Mailbox, Kind::Google, Kind::Company, Kind::Idp];
 const SAYS: [Says; 3] = [Says::Verified, Says::Unverified, Says::Other];
 
-/// Every identity that can be linked.
+/// Returns every identity that can be a linked one.
 pub fn linked_members() -> impl Iterator<Item = Member> + Clone {
     KINDS.into_iter().flat_map(|kind| SAYS.map(|says| Member { kind, says }))
 }
@@ -80,8 +80,8 @@ pub fn primary_members() -> Vec<Member> {
     [&verified[..], &unverified[..]].concat()
 }
 
-/// Every account of so many identities, from 1 to 3. The order of linked ones
-/// does not count.
+/// Returns every account with this number of identities, from 1 to 3, regardless of the order of
+/// linked ones.
 #[must_use]
 pub fn accounts(identities: usize) -> Vec<Account> {
     let mut accounts: Vec<Account> = primary_members().into_iter().map(|member| vec![member]).collect();
@@ -243,7 +243,7 @@ impl Verdict {
         Self { what, code, left: left.into_iter().collect() }
     }
 
-    /// Whether accounts were linked.
+    /// Returns whether accounts were linked.
     #[must_use]
     pub fn is_link(&self) -> bool {
         self.what.starts_with("linked")

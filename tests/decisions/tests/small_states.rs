@@ -12,8 +12,7 @@ use ligature_host::directory::Memory;
 use ligature_host::model::{LoginEvent, Timestamp};
 use ligature_link_policy::Policy;
 
-/// Every state of two accounts, of which the first has so many identities and
-/// the second one of these numbers.
+/// Returns every state of two accounts whose numbers of identities are in `first` and in `second`.
 fn of_two(first: &[usize], second: &[usize]) -> Vec<State> {
     let all = |counts: &[usize]| counts.iter().flat_map(|count| accounts(*count)).collect::<Vec<Account>>();
     let second = all(second);
@@ -21,8 +20,8 @@ fn of_two(first: &[usize], second: &[usize]) -> Vec<State> {
     all(first).into_iter().flat_map(with_each).collect()
 }
 
-/// Every state of three verified accounts, one of which has two identities, and
-/// the place of that one.
+/// Returns every state of three verified accounts, one with two identities, and the index of that
+/// account.
 fn of_three() -> Vec<(State, usize)> {
     let is_verified = |account: &Account| account[0].says == Says::Verified;
     let (singles, doubles) = (accounts(1).into_iter(), accounts(2).into_iter());

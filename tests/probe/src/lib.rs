@@ -25,7 +25,7 @@ pub struct ProbeSettings {
     pub decision: Answer,
     /// The users that the first reason names.
     pub about: Vec<String>,
-    /// Whether to give up on the first call that is not answered.
+    /// Whether the probe stops at the first call that fails.
     pub gives_up: bool,
 }
 

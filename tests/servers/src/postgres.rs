@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A server, and a schema of its own for every test.
 pub struct Postgres {
     url: String,
-    /// None for the server of `DATABASE_URL`.
+    /// The private server; `None` for the server of `DATABASE_URL`.
     private: Option<Private>,
     schemas: AtomicU32,
 }
@@ -23,7 +23,7 @@ struct Private {
     folder: tempfile::TempDir,
 }
 
-/// Why there is no server.
+/// The reason why there is no server.
 #[derive(Debug)]
 pub struct NoServer(pub String);
 

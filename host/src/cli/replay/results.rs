@@ -14,7 +14,7 @@ use crate::terminal::{Line, Text, bad, care, dim, good, head, line};
 pub(super) struct ReplayedLogin {
     /// The recording.
     pub(super) file: String,
-    /// Its title; empty if it cannot be read.
+    /// The title of the recording; empty if it cannot be read.
     pub(super) title: String,
     /// The user who logged in; empty if it cannot be read.
     pub(super) login: String,

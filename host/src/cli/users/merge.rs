@@ -52,7 +52,7 @@ pub(super) struct MergeArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum RuleArg {
-    /// Nothing
+    /// No keys
     Keep,
     /// The keys that it lacks
     Fill,

@@ -174,7 +174,7 @@ impl AccountVisit<'_> {
     }
 
     /// Explains why a link was not carried out. If an account has changed, the preview is shown
-    /// anew.
+    /// again.
     fn explain(
         &self,
         why: MergeError,

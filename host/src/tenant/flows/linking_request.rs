@@ -56,7 +56,7 @@ impl LinkingStep {
         }
     }
 
-    /// Whether a new account may be created. A new account is never the owner's.
+    /// Returns whether a new account may be created. A new account is never the owner's.
     pub(crate) fn may_sign_up(&self) -> bool {
         matches!(self, Self::Account { .. })
     }

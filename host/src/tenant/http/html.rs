@@ -46,13 +46,13 @@ pub(crate) fn see_result(location: &str) -> Response {
     }
 }
 
-/// Keeps an answer from pages of other origins, by whatever way they ask for it.
+/// Sets `Cross-Origin-Resource-Policy: same-origin`.
 pub(crate) async fn add_resource_policy(mut response: Response) -> Response {
     response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
-/// Whether a browser asks that wants a page: `text/html` stands among what it
+/// Returns whether a browser asks that wants a page: `text/html` stands among what it
 /// takes, and is not ruled out.
 ///
 /// Source: RFC 9110, 12.5.1.

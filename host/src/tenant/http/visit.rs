@@ -37,7 +37,7 @@ impl<P: Send + Sync + 'static> Visit<P> {
         runs_on.run(is_remote, move || work(&self)).await
     }
 
-    /// Whether a page of another origin sent the request.
+    /// Returns whether a page of another origin sent the request.
     pub(crate) fn is_cross_origin(&self) -> bool {
         self.headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != self.issuer.origin().as_bytes())
     }

@@ -13,7 +13,7 @@ use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
-/// The number of times that two accounts are read anew, if somebody changes them meanwhile.
+/// The number of times that two accounts are read again if somebody changes them meanwhile.
 const ATTEMPTS: usize = 5;
 
 /// The completion of a link, or of its end, that an application has requested.

@@ -28,7 +28,8 @@ pub(crate) trait Group: Clone + Serialize + Send + 'static {
 
     fn name(&self) -> &str;
 
-    /// Whether the group is from `tenant.toml`. The Management API does not change such a group.
+    /// Returns whether the group is from `tenant.toml`. The Management API does not change such a
+    /// group.
     fn is_configured(&self) -> bool;
 
     /// The key by which users refer to the group: the name of a role, the id of an organization.

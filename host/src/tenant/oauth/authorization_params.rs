@@ -34,9 +34,9 @@ pub(crate) struct AuthorizationParams {
     pub(crate) login_ticket: Option<String>,
     /// `true`: the response goes to a popup of Lock.
     pub(crate) owp: Option<String>,
-    /// With the scopes `link_account` and `unlink_account`: the owner.
+    /// The owner, for the scopes `link_account` and `unlink_account`.
     pub(crate) id_token_hint: Option<String>,
-    /// With the same scopes: the connection of the account to link or unlink.
+    /// The connection of the account to link or unlink, for the same scopes.
     pub(crate) requested_connection: Option<String>,
 }
 

@@ -136,8 +136,7 @@ impl BrowserVisit<'_> {
     }
 }
 
-/// Whether a session is as recent as the request wants it, and of the connection that
-/// it names.
+/// Returns whether the session is recent enough and uses the requested connection.
 pub(crate) fn satisfies(session: &Session, authorization: &Authorization, now: Timestamp) -> bool {
     let age = to_seconds(now).saturating_sub(to_seconds(session.proved.at));
     let is_fresh = authorization.max_age.is_none_or(|max| age < max);

@@ -51,7 +51,7 @@ fn client_of_hint(visit: &Visit) -> Option<String> {
     claims.aud.as_str().map(str::to_owned)
 }
 
-/// Whether the configuration allows an address to return to. Query and fragment are
+/// Returns whether the configuration allows an address to return to. Query and fragment are
 /// ignored.
 ///
 /// Source: Auth0, "Redirect users after logout": query strings and hashes are not

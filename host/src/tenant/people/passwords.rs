@@ -154,7 +154,7 @@ mod tests {
             |credential: &Credential, password: &str| passwords.check(attempt, Some(credential), password);
         let imported = with("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS");
         assert_eq!(check(&imported, "another password"), Err(PasswordError::Wrong));
-        let fresh = check(&imported, "correct horse battery").unwrap().expect("it is hashed anew");
+        let fresh = check(&imported, "correct horse battery").unwrap().expect("it is hashed again");
         assert!(fresh.starts_with("$argon2id$"), "{fresh}");
         assert_eq!(check(&with(&fresh), "correct horse battery"), Ok(None));
         assert_eq!(check(&with(&fresh), "another password"), Err(PasswordError::Wrong));

@@ -109,7 +109,7 @@ impl RefreshTokens {
         })
     }
 
-    /// Replaces a token by the next one and returns that. The family's lifetime begins anew.
+    /// Replaces a token by the next one and returns that. The family's lifetime begins again.
     pub(crate) fn rotate(&self, token: &str) -> Result<String, RefreshError> {
         self.get_family(token, |known, good| {
             let family = token.split_once('.').map_or("", |(family, _)| family);

@@ -91,7 +91,7 @@ pub enum ServeError {
     Stopped(#[from] std::io::Error),
 }
 
-/// Everything that a tenant is started with.
+/// The settings with which a tenant starts.
 pub struct Opening<'a> {
     /// The configuration: clients, connections and initial users.
     pub config: Config,

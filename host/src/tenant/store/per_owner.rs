@@ -50,7 +50,7 @@ impl<T: Owned> PerOwner<T> {
     }
 
     /// Puts a value under this name. A value that already has the name is replaced, and the
-    /// lifetime begins anew.
+    /// lifetime begins again.
     pub(crate) fn put(&self, name: &str, value: T) {
         let owner = value.owner().to_owned();
         let names = self.names.add(&owner, name);

@@ -130,8 +130,7 @@ fn find_last_line_end(file: &mut File) -> io::Result<u64> {
 /// The lock file, which contains the ID of the process that uses the folder.
 const LOCK: &str = "lock";
 
-/// Locks the folder for this process. The system releases a lock when the process ends, in whatever
-/// way.
+/// Locks the folder for this process. The system releases a lock whenever the process ends.
 ///
 /// There are two locks. The lock on the folder works even if the lock file cannot be written or is
 /// removed. The lock on the file works where folders cannot be locked, as on NFS.

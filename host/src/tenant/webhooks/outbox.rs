@@ -1,5 +1,5 @@
 //! The events of one URL that are not delivered yet. A file of the state folder has them, so that
-//! they survive the process, in whatever way it ends.
+//! they survive the end of the process.
 //!
 //! A line of the file is an event, `+ ID MILLISECONDS BODY`, or the end of one, `- ID`.
 

@@ -33,7 +33,7 @@ fn tenant() -> Arc<Tenant> {
     shared("account", || Tenant::with(&users()))
 }
 
-/// On https, the browser sends the session's cookie along with a form of any site.
+/// Over https, a browser sends the session's cookie with a form of any site.
 fn a_form_of_another_origin_is_refused() {
     let mut ada = Person::at(&tenant()).logged_in("ada@example.com");
     let page = ada.page("/account");
@@ -257,8 +257,8 @@ fn a_proof_of_an_account_of_somebody_elses_cluster() {
     assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob", "auth0|ada", "google-oauth2|1080"]);
 }
 
-/// Both owners have proved it while it was new. The later one must not get the account of the
-/// earlier one.
+/// Two owners prove one account before it exists. The second link must not take the account from
+/// the first owner.
 fn two_owners_prove_one_new_login() {
     let tenant = Tenant::with(&users());
     let mut ada = Person::at(&tenant).logged_in("ada@example.com");

@@ -69,7 +69,7 @@ fn logging_out_ends_the_session() {
     }
 }
 
-/// Only the page itself begins logins of this client.
+/// Applications cannot begin logins of the page's client.
 fn the_client_of_the_page_gets_no_token() {
     let tenant = tenant();
     let client = "ligature-account";

@@ -322,7 +322,7 @@ fn a_token_of_the_account_that_stays_proves_nothing_after_an_unlink() {
     }
 }
 
-/// Under a name that stays, as its ports do not.
+/// The issuer is a fixed host name, because the port changes with each start.
 fn a_restart_brings_no_token_back() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let directory = format!("sqlite:{}", folder.path().join("users.db").display());
@@ -444,7 +444,7 @@ fn codes_that_were_mailed_before_a_reset_end() {
     assert_eq!(by(&code()).status, 200);
 }
 
-/// One that is still being issued while a reset ends the login is of before it.
+/// A token that is issued while a reset ends its login counts as issued before the reset.
 fn a_token_is_as_old_as_its_login() {
     let tenant = two();
     let mut browser = tenant.browser();

@@ -23,7 +23,8 @@ pub(super) struct Attack {
     pub(super) forger: Forger,
     pub(super) access: Value,
     pub(super) id: Value,
-    /// One at a time, so that a line in the log is known to be of this attack.
+    /// The lock that runs attacks one at a time, so that each line of the log belongs to this
+    /// attack.
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -37,13 +38,13 @@ impl Attack {
         Self { forger: Forger::of(&tenant), tenant, access, id, _alone: alone }
     }
 
-    /// Makes a token of either kind, and sees both refused.
+    /// Makes a token of either kind, and checks that both are refused.
     pub(super) fn refused(&self, name: &str, make: impl Fn(&Value) -> String) {
         self.bearer_refused(name, &make(&self.access));
         self.proof_refused(name, &make(&self.id));
     }
 
-    /// The same with one claim changed, in the one and in the other.
+    /// Changes one claim in a token of either kind, and checks that both are refused.
     pub(super) fn claim_refused(&self, claim: &str, value: &Value) {
         self.refused(&format!("{claim}: {value}"), |claims| {
             self.forger.sign(&with(claims.clone(), claim, value.clone()))

@@ -105,7 +105,7 @@ fn a_fault_without_a_route_stops_the_start() {
     assert!(error.contains("did you mean `/api/v2/users`?"), "{error}");
 }
 
-/// The link is made, and its answer is lost: who asks again is told that it exists.
+/// The link is made, and its response is lost: a second request reports that the link exists.
 fn a_lost_answer_of_a_link_is_found_out() {
     let tenant = tenant("");
     let token = tenant.client_token("machine");

@@ -45,7 +45,7 @@ fn reset(tenant: &Tenant) {
     assert_eq!(response.status, 204, "{}", response.text());
 }
 
-/// Everything that the Management API lists, and the outbox.
+/// Returns the lists of the Management API, and the outbox.
 fn list_all(tenant: &Tenant, token: &str) -> Vec<Value> {
     ["users", "roles", "organizations", "connections", "logs"]
         .map(|path| {

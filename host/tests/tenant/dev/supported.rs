@@ -7,8 +7,8 @@ crate::tests![each_row_of_supported_md_is_answered_so];
 
 const PAGE: &str = include_str!("../../../../docs/supported.md");
 
-/// Without a token, an endpoint that is there refuses with 401; one that is not there answers 501
-/// or 405.
+/// Sends each request without a token: an endpoint that exists answers 401, a missing one 501 or
+/// 405.
 fn each_row_of_supported_md_is_answered_so() {
     let tenant = Tenant::with("");
     let mut wrong = Vec::new();

@@ -303,7 +303,7 @@ fn secrets_are_not_logged() {
     rename(&tenant, "Ada Lovelace");
     (0..3).for_each(|_| drop(application.next()));
     let log = tenant.running.log();
-    assert!(log.contains("a webhook did not take an event") && log.contains("status 500"), "{log}");
+    assert!(log.contains("a webhook did not accept an event") && log.contains("status 500"), "{log}");
     for hidden in [SECRET, "hunter2", "ada@example.com", "v1,"] {
         assert!(!log.contains(hidden), "{hidden}: {log}");
     }
@@ -311,7 +311,7 @@ fn secrets_are_not_logged() {
     assert!(!name.contains("hunter2"));
 }
 
-/// Neither the users of the configuration at the start, nor those of a reset.
+/// Checks that users of the configuration are no events, at the start and at a reset.
 fn a_reset_is_no_event() {
     let application = Application::start(&[]);
     let tenant = Tenant::configured(&config(&application.config("")), &[]);

@@ -33,7 +33,7 @@ fn ask(stream: &mut TcpStream, address: &str) -> Option<u16> {
     String::from_utf8_lossy(&read).split(' ').nth(1)?.parse().ok()
 }
 
-/// It lives on when headers would be too slow.
+/// Checks that an idle connection stays open for longer than headers may take.
 fn a_kept_connection_is_not_a_slow_one() {
     let tenant = tenant();
     let mut stream = connect(tenant.http());
@@ -42,7 +42,7 @@ fn a_kept_connection_is_not_a_slow_one() {
     assert_eq!(ask(&mut stream, tenant.http()), Some(200));
 }
 
-/// They end as they do on a new one, long before an idle connection would.
+/// Checks that slow headers end a kept connection as early as a new one.
 fn slow_headers_end_a_kept_connection() {
     let tenant = tenant();
     let mut stream = connect(tenant.http());

@@ -6,7 +6,7 @@ use crate::tenants::{CONFIG, Tenant, open};
 crate::tests![a_line_of_text_for_each_event, a_line_of_json_for_each_event];
 
 const ATTACKS: [&str; 3] = ["hostile-texts", "hostile-panic", "hostile-end"];
-/// No identity may have a control character. Marks are allowed.
+/// Marks and invisible characters, which an identity may have; control characters are refused.
 const MARKS: &str = "\u{202e}\u{200b}";
 
 /// The log of a tenant at logins of a hostile user, with a plugin that means harm.

@@ -22,7 +22,7 @@ fn assert_harmless(name: &str, page: &Response) {
     assert!(!text.contains("\"'>"), "{name}: a quote ends the attribute: {text}");
 }
 
-/// Nothing on them runs, and nobody frames them.
+/// Asserts that the headers of a page forbid scripts and framing.
 fn assert_guarded(name: &str, page: &Response) {
     let policy = page.header("content-security-policy").unwrap_or_else(|| panic!("{name}: no policy"));
     for rule in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
@@ -98,7 +98,7 @@ fn what_is_said_on_pages() {
     }
 }
 
-/// By a form or a message that the page sends itself.
+/// Checks that a page that sends a form or a message by itself contains no foreign script.
 fn what_answers_say() {
     let tenant = tenant();
     for mode in ["form_post", "web_message"] {

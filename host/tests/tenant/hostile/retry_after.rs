@@ -1,4 +1,4 @@
-//! Every response that asks a client to wait says how long.
+//! Checks that every response that asks a client to wait has `Retry-After`.
 
 use std::sync::Barrier;
 
@@ -59,7 +59,7 @@ fn too_many_requests() {
     }
 }
 
-/// For as long as every further attempt is refused.
+/// Checks that `Retry-After` is the time for which further attempts are refused.
 fn too_many_attempts() {
     let tenant = Tenant::with(&ada());
     for _ in 0..10 {
@@ -130,7 +130,7 @@ fn too_many_at_a_time() {
     busy.into_iter().for_each(|it| assert_waits("busy", it, 429, "1"));
 }
 
-/// Somebody else writes, and does not end.
+/// Another process holds the directory's write lock.
 fn a_directory_that_is_locked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("users.db");

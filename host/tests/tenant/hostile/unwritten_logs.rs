@@ -66,7 +66,8 @@ fn link(tenant: &serving::Tenant) {
     assert_eq!(linked.status, 201, "{}", linked.text());
 }
 
-/// Every login works, more than there is room for; the end is in time.
+/// Asserts that logins go on after the queue of log lines is full, and that the program ends in
+/// time.
 fn goes_on(tenant: serving::Tenant) {
     for _ in 0..20 {
         assert_eq!(log_in(&tenant), 200);
@@ -103,7 +104,7 @@ fn a_disk_that_is_full() -> Completion {
     Completion::Completed
 }
 
-/// Once somebody reads, the lines come in their order, with the gap at its place.
+/// Checks that a late reader gets the lines in order, with a line in the place of the lost ones.
 fn a_pipe_that_nobody_reads() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (reader, writer) = std::io::pipe().expect("a pipe");

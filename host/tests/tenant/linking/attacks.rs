@@ -158,7 +158,7 @@ fn a_page_that_is_sent_twice() {
     untouched(&tenant);
 }
 
-/// It is no proof of anything: both accounts have to be proved again each time.
+/// A hint proves nothing: each use requires new proofs of both accounts.
 fn a_hint_that_is_used_twice() {
     let tenant = tenant();
     let mut ada = tenant.browser();
@@ -381,7 +381,7 @@ fn an_unlink_of_what_is_not_linked() {
     assert!(!log.iter().any(|line: &Value| line["message"] == "unlink"));
 }
 
-/// One of them gets it; nobody's own account goes with it.
+/// Checks that one owner gets the account, and that no owner's account is moved with it.
 fn two_owners_who_prove_one_new_account_at_once() {
     let tenant = Tenant::with(&users(&["ada", "eve"]));
     for round in 0..20 {

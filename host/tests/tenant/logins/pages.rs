@@ -288,8 +288,8 @@ fn every_page_leads_back() {
     assert!(login.get("login", &[]).text().contains("Continue with Google"));
 }
 
-/// For people who hear pages, for those who type little, and for password
-/// managers.
+/// Checks the labels and `autocomplete` values that screen readers, browsers and password managers
+/// use.
 fn every_field_says_what_it_is() {
     let tenant = tenant();
     let mut login = Login::at(&tenant);

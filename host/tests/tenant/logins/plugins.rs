@@ -161,8 +161,8 @@ fn a_suggestion_that_is_required_is_declined() {
     assert!(!browser.cookies.contains_key("ligature-session"));
 }
 
-/// By another tab, a phone, or an operator: whatever is answered then, the login
-/// is that of the one user that is left.
+/// Another tab, another device or an operator links the accounts first. Every answer then logs in
+/// the remaining user.
 fn a_suggestion_is_answered_when_the_accounts_are_linked() {
     for mode in ["suggest", "required"] {
         for (primary, provider, id) in
@@ -189,7 +189,7 @@ fn a_suggestion_is_answered_when_the_accounts_are_linked() {
     }
 }
 
-/// It does not come back by the answer.
+/// Checks that answering a suggestion does not create the deleted account again.
 fn a_suggestion_is_answered_when_the_account_is_gone() {
     for is_proved in [true, false] {
         let client = "\n[[clients]]\nclient_id = \"admin\"\nname = \"An administrator\"\nclient_secret = \"the secret of an administrator\"\n\

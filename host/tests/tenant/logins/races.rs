@@ -41,7 +41,7 @@ fn tenant(pairs: usize, on_failure: &str, args: &[&str]) -> Tenant {
     Tenant::configured(&with_on_failure(on_failure, &users), args)
 }
 
-/// Both at the same moment.
+/// Runs both functions at the same time.
 fn at_once<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
     let barrier = Barrier::new(2);
     std::thread::scope(|scope| {
@@ -104,7 +104,7 @@ fn subjects(tokens: &[&Value]) -> Vec<String> {
     tokens.iter().map(|token| text(&claims(token)["sub"])).collect()
 }
 
-/// Every token is of the one user that is left of the two.
+/// Asserts that every token belongs to the one user that remains.
 fn assert_one(tenant: &Tenant, number: usize, subjects: &[String]) {
     let primary = &subjects[0];
     assert!(subjects.iter().all(|it| it == primary), "{number}: {subjects:?}");
@@ -162,7 +162,7 @@ fn by_grant_and_form(tenant: &Tenant, pairs: std::ops::Range<usize>) {
     }
 }
 
-/// No login fails, whatever the policy says about failures.
+/// Checks that no login fails, for both settings of `on_error` and `on_failure`.
 fn both_are_the_primary(directory: impl Fn() -> Option<String>) {
     for (on_error, on_failure) in [("login_without_link", "proceed"), ("deny", "deny")] {
         let policy =
@@ -255,8 +255,8 @@ fn sessions_and_refresh_tokens_at_once() {
     }
 }
 
-/// Neither account exists before. A code is exchanged for the tokens of the user who has
-/// the identity at that time.
+/// Two accounts log in for the first time at once. A code yields tokens of the user that has the
+/// identity at the exchange.
 fn first_logins_at_once() {
     let policy = json!({
         "mode": "auto", "trusted_connections": ["google-oauth2", "github"], "never_logged_in": "allow",

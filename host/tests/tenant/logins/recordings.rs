@@ -45,6 +45,7 @@ fn an_unusable_folder_is_told_at_the_start() {
     let output = output.expect("the program runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    let expected = format!("error: {}: this is no folder; name a folder for the recordings\n", file.name());
+    let expected =
+        format!("error: {}: this is not a folder; name a folder for the recordings\n", file.name());
     assert!(said.ends_with(&expected), "{said}");
 }

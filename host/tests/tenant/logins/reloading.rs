@@ -44,7 +44,7 @@ pub(super) fn wait(tenant: &Tenant, message: &str, lines: usize) {
 const RELOADED: &str = "plugin and policy reloaded";
 const REFUSED: &str = "not reloaded: the previous plugin and policy stay in force";
 
-/// Whether a login of Google's joins the account of this name.
+/// Returns whether a login with Google is linked with the account of this name.
 fn is_linked(tenant: &Tenant, id: &str) -> bool {
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
@@ -235,7 +235,7 @@ fn a_policy_behind_links() {
     assert!(is_linked(&tenant, "three"));
 }
 
-/// As Kubernetes does it with what it mounts.
+/// Kubernetes swaps a symbolic link to replace the files of a mounted folder.
 fn a_policy_in_a_folder_that_is_swapped() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| place.path().join(name);
@@ -274,7 +274,7 @@ fn a_folder_that_is_removed_and_comes_back() {
     }
 }
 
-/// It is good at any moment, and never done.
+/// The file is valid at every moment, and does not stop changing.
 fn a_policy_that_is_written_all_the_time() {
     let policy = File::with(OFF);
     let tenant = started(&["--policy", policy.name()]);

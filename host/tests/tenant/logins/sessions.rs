@@ -26,7 +26,7 @@ fn error(response: &Response) -> String {
     response.answer().remove("error").unwrap_or_else(|| panic!("no error: {}", response.location()))
 }
 
-/// Whether somebody is to log in.
+/// Returns whether the response leads to the login page.
 fn is_page(tenant: &Tenant, response: &Response) -> bool {
     response.location().starts_with(&format!("{}u/", tenant.http()))
 }
@@ -96,7 +96,7 @@ fn kids(tenant: &Tenant) -> Vec<String> {
     jwks["keys"].as_array().expect("keys").iter().map(|key| text(&key["kid"])).collect()
 }
 
-/// Whether the Management API takes a token.
+/// Returns whether the Management API accepts a token.
 fn is_taken(tenant: &Tenant, token: &str) -> bool {
     tenant.send(&Request::get("/api/v2/users/auth0%7Cada").bearer(token)).status == 200
 }

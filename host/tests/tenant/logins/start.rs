@@ -34,7 +34,7 @@ fn page(target: &str) -> Request {
     Request::get(target).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 }
 
-/// Nothing runs on it, nothing is loaded, nobody frames it, no other origin reads it.
+/// Asserts that the page's headers forbid scripts, resources, framing and reading by other origins.
 fn assert_guarded(page: &Response) {
     let policy = page.header("content-security-policy").unwrap_or_else(|| panic!("{}", page.text()));
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
@@ -261,7 +261,7 @@ fn directory(folder: &std::path::Path, users: &str) -> String {
     url
 }
 
-/// All that the README has a new user type, in one folder.
+/// Runs the commands of the README for new users in one folder.
 fn the_template_and_the_example_directory_do_not_collide() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/directory/");

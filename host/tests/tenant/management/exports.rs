@@ -1,4 +1,4 @@
-//! Every user in one file.
+//! Tests of exports: jobs that write every user into one file.
 
 use std::io::Read;
 

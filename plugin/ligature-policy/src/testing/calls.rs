@@ -29,13 +29,13 @@ impl Fault {
         Self { call, error: Some(error), put: Vec::new(), removed: Vec::new() }
     }
 
-    /// Somebody else writes this user just before the call.
+    /// Another process writes this user just before the call.
     #[must_use]
     pub fn changed(call: Call, user: User) -> Self {
         Self { call, error: None, put: vec![user], removed: Vec::new() }
     }
 
-    /// Somebody else deletes this user just before the call.
+    /// Another process deletes this user just before the call.
     #[must_use]
     pub fn removed(call: Call, id: &str) -> Self {
         Self { call, error: None, put: Vec::new(), removed: vec![id.to_owned()] }

@@ -158,7 +158,7 @@ impl Guard {
         self.login.verified_email()
     }
 
-    /// Whether the login's user has identities that the event does not know of.
+    /// Returns whether the login's user has identities that the event does not know of.
     fn has_grown(&self, user: &User) -> bool {
         let known = &self.login.user.identities;
         self.linked.is_none() && user.identities.iter().any(|it| !known.iter().any(|own| is_same(own, it)))
@@ -217,7 +217,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether the two may be asked for at all.
+    /// Returns whether the two may be asked for at all.
     fn check_sides(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
         let other = if request.primary == self.user_id {
             &request.secondary

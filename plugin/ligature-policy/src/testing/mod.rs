@@ -114,22 +114,22 @@ impl Host {
         Self { now: 1_767_225_600_000, ..Self::default() }
     }
 
-    /// With this user too. A user with the login's id is the directory's copy
-    /// of the login's user; without one, the event's user is in the directory.
+    /// Adds this user. A user with the login's id is the directory's copy of the login's user;
+    /// without one, the event's user is in the directory.
     #[must_use]
     pub fn user(mut self, user: User) -> Self {
         self.directory.put(user);
         self
     }
 
-    /// With this time of the login, in milliseconds since 1970.
+    /// Sets the time of the login, in milliseconds since 1970.
     #[must_use]
     pub fn now(mut self, now: u64) -> Self {
         self.now = now;
         self
     }
 
-    /// With look-ups that find an address in exactly its case only, as Auth0's.
+    /// Makes look-ups find an address only in exactly its case, as those of Auth0 do.
     #[must_use]
     pub fn exact_look_up(mut self) -> Self {
         self.directory.is_exact = true;
@@ -143,16 +143,15 @@ impl Host {
         self
     }
 
-    /// With this answer to `raw_event`. Without it, the answer holds the
-    /// connection only.
+    /// Sets the answer to `raw_event`. The default holds the connection only.
     #[must_use]
     pub fn raw_event(mut self, json: &str) -> Self {
         self.raw_event = Some(json.to_owned());
         self
     }
 
-    /// With this answer to `raw_user` about this user. Without it, the answer
-    /// holds the user's id, address and verification only.
+    /// Sets the answer to `raw_user` about this user. The default holds the user's id, address and
+    /// verification only.
     #[must_use]
     pub fn raw_user(mut self, id: &str, json: &str) -> Self {
         self.raw_users.insert(id.to_owned(), json.to_owned());

@@ -31,7 +31,7 @@ use story::story;
 use world::Id;
 
 const LIMIT: Moves = Moves { attacker: 6, victim: 3 };
-/// For a policy that is to be beaten.
+/// The moves of a game against a policy that is known to be unsafe.
 const SHORT: Moves = Moves { attacker: 3, victim: 3 };
 
 /// The attacker's company changes nothing where nobody trusts it, and a second

@@ -33,7 +33,7 @@ pub(crate) enum Move {
 }
 
 impl Move {
-    /// Whether the policy decides the move.
+    /// Returns whether the policy decides the move.
     pub(crate) fn is_login(self) -> bool {
         matches!(self, Self::LogIn(..) | Self::Refresh(_))
     }
@@ -57,7 +57,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// Whether the move was a login that linked.
+    /// Returns whether the move was a login that linked accounts.
     pub(crate) fn has_linked(&self) -> bool {
         self.outcome.as_ref().is_some_and(|outcome| matches!(outcome.decision, Decision::Linked { .. }))
     }

@@ -1,4 +1,4 @@
-//! Every play, the shortest first.
+//! The search through all plays, shortest first.
 
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};

@@ -7,15 +7,15 @@ pub(crate) const IDENTITIES: usize = 10;
 /// An identity that somebody can log in with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Id {
-    /// At the attacker's own, untrusted provider.
+    /// An identity at the attacker's own, untrusted provider.
     Idp,
-    /// A second one there.
+    /// A second identity of the same kind.
     OtherIdp,
-    /// In the enterprise connection of the attacker's company.
+    /// An identity in the enterprise connection of the attacker's company.
     Company,
-    /// In the tenant's database, where the attacker has registered it.
+    /// An identity of the tenant's database that the attacker has registered.
     Database,
-    /// A second one there.
+    /// A second identity of the same kind.
     OtherDatabase,
     /// The attacker's mailbox, by a code that is mailed to it.
     Mailbox,
@@ -25,7 +25,7 @@ pub(crate) enum Id {
     VictimsGoogle,
     /// The victim's mailbox, by a code that is mailed to it.
     VictimsMailbox,
-    /// In the tenant's database, where the victim has registered it.
+    /// An identity of the tenant's database that the victim has registered.
     VictimsDatabase,
 }
 
@@ -107,7 +107,7 @@ impl World {
         victims: 1 << VictimsDatabase as u16,
     };
 
-    /// No claim; the owners of the passwords stay.
+    /// Returns the state without accounts. The owners of the passwords stay.
     pub(crate) fn without_accounts(&self) -> Self {
         Self { victims: self.victims, ..Self::EMPTY }
     }
@@ -195,13 +195,12 @@ impl World {
         }
     }
 
-    /// Whether the player can log in to the account.
+    /// Returns whether the player can log in to the account.
     pub(crate) fn can_enter(&self, player: Player, account: Id) -> bool {
         self.identities(account).any(|id| self.controller(id) == player)
     }
 
-    /// Whether an identity of the database has this address: it can be taken
-    /// once.
+    /// Returns whether an identity of the database has this address, which only one can have.
     pub(crate) fn is_registered(&self, address: Address) -> bool {
         let has_it = |id: &Id| self.claim(*id).is_some_and(|claim| claim.address == address);
         Id::ALL.iter().filter(|id| id.is_database()).any(has_it)

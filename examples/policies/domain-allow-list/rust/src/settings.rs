@@ -22,7 +22,7 @@ impl ligature_policy::Settings for Settings {
 }
 
 impl Settings {
-    /// Whether an address is of a listed domain.
+    /// Returns whether the domain of an address is listed.
     pub(crate) fn list(&self, email: &str) -> bool {
         // Not `to_lowercase`, which makes a `k` of the Kelvin sign.
         let Some((_, domain)) = email.rsplit_once('@') else { return false };
