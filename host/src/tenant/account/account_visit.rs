@@ -118,7 +118,7 @@ impl<'a> AccountVisit<'a> {
     }
 
     /// Reads the versions of two accounts after a change. `None` if the directory fails: the change
-    /// is made, and is told without a way to object.
+    /// is made, and is reported without a way to object.
     pub(super) fn read_versions(&self, accounts: [&str; 2]) -> Option<[u64; 2]> {
         let read = |id: &str| Ok::<_, ApiError>(self.tenant().directory.get(id)?.version);
         let versions = read(accounts[0]).and_then(|one| Ok([one, read(accounts[1])?]));
