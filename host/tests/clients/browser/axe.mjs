@@ -7,6 +7,8 @@ const script = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 
 /** Finds nothing serious on a page, in light and dark, and no scrolling to the side on a telephone. */
 export async function isAccessible(page) {
+  // A heading is there before its stylesheet.
+  await page.waitForLoadState('load');
   await page.evaluate(script);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });

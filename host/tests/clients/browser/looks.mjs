@@ -20,6 +20,7 @@ export const TOLERANCE = 0.1;
 
 /** Compares a page, on both devices, in light and dark. */
 export async function look(page, name) {
+  await page.waitForLoadState('load');
   await settle(page);
   const before = page.viewportSize();
   const different = [];
