@@ -18,6 +18,12 @@ const CONFIRMATION: Variables = Variables {
     file: "LIGATURE_CONFIRM_CREDENTIALS_FILE",
 };
 
+const CONSOLE: Variables = Variables {
+    id: "LIGATURE_CONSOLE_CLIENT_ID",
+    secret: "LIGATURE_CONSOLE_CLIENT_SECRET",
+    file: "LIGATURE_CONSOLE_CREDENTIALS_FILE",
+};
+
 /// The environment variables of one application.
 #[derive(Debug, Clone, Copy)]
 struct Variables {
@@ -74,6 +80,17 @@ impl ClientCredentials {
     /// The same as for [`from_environment`](Self::from_environment).
     pub fn of_confirmation() -> Result<Self, SetupError> {
         Self::from_variables(CONFIRMATION, |name| std::env::var_os(name))
+    }
+
+    /// Reads the credentials of the application by which operators log in to the console, from
+    /// `LIGATURE_CONSOLE_CLIENT_ID` and `LIGATURE_CONSOLE_CLIENT_SECRET`, or from the TOML file that
+    /// `LIGATURE_CONSOLE_CREDENTIALS_FILE` names.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`from_environment`](Self::from_environment).
+    pub fn of_console() -> Result<Self, SetupError> {
+        Self::from_variables(CONSOLE, |name| std::env::var_os(name))
     }
 
     fn from_variables(

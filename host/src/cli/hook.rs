@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use clap::ValueEnum;
 
 use super::confirmation_args::ConfirmationArgs;
+use super::console_args::ConsoleArgs;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::exit::describe_error;
 use super::hook_secrets::read_secrets;
@@ -17,6 +18,7 @@ use super::policy_set::{PoliciesArgs, read_policies_file};
 use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_error, print_line};
 use crate::ambient::Ambient;
+use crate::console::ConsoleParts;
 use crate::decide::OnFailure;
 use crate::directory::{Location, OpenMode, SetupFault};
 use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, ServeError, TlsFiles, bind, serve};
@@ -36,6 +38,11 @@ use crate::terminal::{Text, bad, care, line};
 /// where the policy suggests a link. It is an application of the tenant, whose id and secret
 /// come from LIGATURE_CONFIRM_CLIENT_ID and LIGATURE_CONFIRM_CLIENT_SECRET, or from the TOML
 /// file that LIGATURE_CONFIRM_CREDENTIALS_FILE names.
+///
+/// With --console-url, it also serves the operators' console (docs/console.md). Operators log in
+/// at --console-issuer by an application, whose id and secret come from
+/// LIGATURE_CONSOLE_CLIENT_ID and LIGATURE_CONSOLE_CLIENT_SECRET, or from the TOML file that
+/// LIGATURE_CONSOLE_CREDENTIALS_FILE names.
 ///
 /// The secret comes from a file or from the variable LIGATURE_HOOK_SECRET, and has at
 /// least 32 bytes. While a secret is replaced, the old one is accepted too: name its file
@@ -64,6 +71,8 @@ pub(super) struct Args {
     secret_file: Vec<PathBuf>,
     #[command(flatten)]
     confirmation: ConfirmationArgs,
+    #[command(flatten)]
+    console: ConsoleArgs,
     /// The address and the port to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4490", value_parser = parse_address)]
     listen: SocketAddr,
@@ -89,8 +98,8 @@ pub(super) struct Args {
     log_format: log::LogFormat,
     #[command(flatten)]
     recorder: RecorderArgs,
-    /// Check secrets, certificate, directory, policies, confirmation, recordings and address, print
-    /// each fault and each warning, and exit. An address that is in use is a warning: this
+    /// Check secrets, certificate, directory, policies, confirmation, console, recordings and
+    /// address, print each fault and each warning, and exit. An address that is in use is a warning: this
     /// service may be running
     #[arg(long)]
     check: bool,
@@ -134,6 +143,7 @@ impl Args {
         let log = log::start(self.log_format, ambient)?;
         let (secrets, tls) = (self.secrets()?, self.tls()?);
         let confirmations = self.confirmation.read_confirmations(&self.directory, ambient)?;
+        let console = self.console.read_access(ambient)?;
         let sources = self.policy_sources(ambient)?;
         let listener = self.bind()?;
         let recorder = self.recorder.start(ambient)?;
@@ -148,6 +158,11 @@ impl Args {
             tracing::warn!("{warning}");
         }
         self.log_configuration();
+        let more_routes = console.map(|access| {
+            tracing::info!("operators log in to the console at /console");
+            let (directory, ambient) = (directory.clone(), ambient.clone());
+            ConsoleParts { directory, access, ambient }.into_routes()
+        });
         let parts = HookParts {
             secrets: Arc::new(secrets),
             confirmations: confirmations.map(Arc::new),
@@ -161,7 +176,7 @@ impl Args {
             missing_lines: log.missing(),
             ambient: ambient.clone(),
         };
-        let opening = Opening { listener, tls, parts, sources, early_end };
+        let opening = Opening { listener, tls, parts, sources, more_routes, early_end };
         Ok(serve(opening, announce_ready)?)
     }
 
@@ -179,15 +194,17 @@ impl Args {
 
     /// Checks everything that a start needs, and prints every fault, one sentence each.
     fn check(&self, ambient: &Ambient) -> CommandResult {
-        let mut callback = None;
+        let (mut callback, mut console_callback) = (None, None);
         let confirmation = self.confirmation.check(&self.directory, ambient);
-        let checks: [(&str, Result<Finding, Exit>); 7] = [
+        let console = self.console.check(ambient);
+        let checks: [(&str, Result<Finding, Exit>); 8] = [
             ("secret", self.secrets().map(|_| Finding::Usable)),
             ("certificate", self.tls().map(|tls| Finding::from_configured(tls.is_some()))),
             ("directory", self.check_directory(ambient).map(|()| Finding::Usable)),
             ("policies", self.check_policies(ambient).map(|()| Finding::Usable)),
             ("recordings", self.recorder.check().map(Finding::from_configured)),
             ("confirmation", confirmation.map(|url| callback = url).map(|()| Finding::Nothing)),
+            ("console", console.map(|url| console_callback = url).map(|()| Finding::Nothing)),
             ("address", self.check_address()),
         ];
         let (mut worst, mut usable) = (None, Vec::new());
@@ -205,6 +222,11 @@ impl Args {
         if let Some(callback) = callback {
             print_line(format!(
                 "The confirmation's tenant accepts the application, its secret and the callback {callback}"
+            ))?;
+        }
+        if let Some(callback) = console_callback {
+            print_line(format!(
+                "The console's issuer accepts the application, its secret and the callback {callback}"
             ))?;
         }
         match worst {

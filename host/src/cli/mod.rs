@@ -9,6 +9,8 @@ mod compile_plugin;
 mod component;
 #[cfg(feature = "hook-command")]
 mod confirmation_args;
+#[cfg(feature = "hook")]
+mod console_args;
 mod directory;
 #[cfg(feature = "_sql")]
 mod directory_args;

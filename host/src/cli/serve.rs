@@ -11,7 +11,7 @@ use super::plugin::PluginArgs;
 use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_line};
 use crate::ambient::Ambient;
-use crate::console::ConsoleParts;
+use crate::console::{ConsoleAccess, ConsoleParts};
 use crate::directory::OpenMode;
 use crate::policies::{PolicyEntry, Source};
 use crate::reading::{describe_io_error, describe_read_error};
@@ -216,7 +216,12 @@ impl Args {
 fn add_console(others: Option<MoreRoutes>, ambient: &Ambient) -> MoreRoutes {
     let ambient = ambient.clone();
     Box::new(move |MountedParts { decider, directory }| {
-        let console = ConsoleParts { directory: directory.clone(), ambient: ambient.clone() }.into_routes();
+        let console = ConsoleParts {
+            directory: directory.clone(),
+            access: ConsoleAccess::local(),
+            ambient: ambient.clone(),
+        }
+        .into_routes();
         let parts = MountedParts { decider, directory };
         others.iter().fold(console, |console, others| console.merge(others(parts.clone())))
     })

@@ -21,6 +21,8 @@ pub(super) struct Frame {
     pub(super) nonce: String,
     /// The operator's name; none on a page before the login.
     pub(super) operator: Option<String>,
+    /// The token of the form that logs out; none if there is no login.
+    pub(super) log_out: Option<String>,
 }
 
 #[derive(Template)]
@@ -36,7 +38,7 @@ struct MessagePage<'a> {
 impl Frame {
     /// The frame of a page for an operator, or of one before the login.
     pub(super) fn new(operator: Option<&Operator>) -> Self {
-        Self { nonce: page::nonce(), operator: operator.map(|it| it.name.clone()) }
+        Self { nonce: page::nonce(), operator: operator.map(|it| it.name.clone()), log_out: None }
     }
 }
 

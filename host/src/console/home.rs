@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 
 use super::frame::Frame;
-use super::visit::{Answer, ConsoleVisit};
+use super::visit::{ConsoleVisit, PageResult};
 use super::words::EntryRow;
 use crate::directory::JournalQuery;
 use crate::service::page::filters;
@@ -20,7 +20,7 @@ struct HomePage {
 }
 
 /// `GET /console`.
-pub(super) fn show(visit: &ConsoleVisit) -> Answer {
+pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let query = JournalQuery { limit: SHOWN, ..JournalQuery::default() };
     let entries = visit.directory().journal(&query).map_err(|error| visit.refuse_unavailable(&error))?;
     let frame = visit.frame();

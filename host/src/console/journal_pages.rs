@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 
 use super::frame::Frame;
 use super::paths::{JOURNAL, path_of_entry, path_of_user, with_query};
-use super::visit::{Answer, ConsoleVisit, Refusal};
+use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::{EntryRow, describe_actor, describe_change, describe_state, format_time};
 use crate::directory::{Entry, EntryId, EntryKind, EntryState, JournalQuery, SnapshotState};
 use crate::model::{ApiError, Metadata};
@@ -45,7 +45,7 @@ struct EntryPage {
 }
 
 /// `GET /console/journal`: entries, the newest first.
-pub(super) fn list(visit: &ConsoleVisit) -> Answer {
+pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
     let user_id = visit.params.get("user");
     let before = visit.params.get("before").map(|id| parse_id(visit, id)).transpose()?;
     let query = JournalQuery {
@@ -77,7 +77,7 @@ pub(super) fn list(visit: &ConsoleVisit) -> Answer {
 }
 
 /// `GET /console/journal/{id}`: one entry.
-pub(super) fn show(visit: &ConsoleVisit) -> Answer {
+pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let entry = find_entry(visit)?;
     visit.audit("show an entry of the journal", entry.id.as_str());
     let frame = visit.frame();
@@ -103,7 +103,7 @@ pub(super) fn show(visit: &ConsoleVisit) -> Answer {
 }
 
 /// Finds the entry that the path names.
-pub(super) fn find_entry(visit: &ConsoleVisit) -> Result<Entry, Refusal> {
+pub(super) fn find_entry(visit: &ConsoleVisit) -> Result<Entry, RefusalPage> {
     let id = parse_id(visit, &visit.id)?;
     match visit.directory().journal_entry(&id) {
         Ok(entry) => Ok(entry),
@@ -112,11 +112,11 @@ pub(super) fn find_entry(visit: &ConsoleVisit) -> Result<Entry, Refusal> {
     }
 }
 
-fn parse_id(visit: &ConsoleVisit, text: &str) -> Result<EntryId, Refusal> {
+fn parse_id(visit: &ConsoleVisit, text: &str) -> Result<EntryId, RefusalPage> {
     text.parse().map_err(|_| refuse_unknown(visit))
 }
 
-fn refuse_unknown(visit: &ConsoleVisit) -> Refusal {
+fn refuse_unknown(visit: &ConsoleVisit) -> RefusalPage {
     visit.refuse(StatusCode::NOT_FOUND, "The journal has no such entry.")
 }
 

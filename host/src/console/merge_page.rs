@@ -7,7 +7,8 @@ use super::frame::Frame;
 use super::merge_form::{LONGEST_REASON, MergeForm, name_rule};
 use super::merge_preview::{Effect, Side};
 use super::paths::{MERGE, path_of_entry, path_of_user, with_query};
-use super::visit::{Answer, ConsoleVisit, Refusal, see_result};
+use super::redirect::see_page;
+use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::UserRow;
 use crate::directory::{Stored, find_users};
 use crate::merge::{MergeAuthor, MergeError, MergePair, MergePlan, MergeScope, Merged, plan_merge};
@@ -63,7 +64,7 @@ struct NotFound {
 }
 
 /// `GET /console/merge`: the form, and the effect of the merge.
-pub(super) fn preview(visit: &ConsoleVisit) -> Answer {
+pub(super) fn preview(visit: &ConsoleVisit) -> PageResult {
     let form = MergeForm::read(&visit.params);
     let page = Page { visit, form: &form };
     let (Some(keep), Some(moved)) = (form.keep, form.moved) else {
@@ -77,7 +78,7 @@ pub(super) fn preview(visit: &ConsoleVisit) -> Answer {
 }
 
 /// `POST /console/merge`: merges the accounts, if nothing has changed since the preview.
-pub(super) fn merge(visit: &ConsoleVisit) -> Answer {
+pub(super) fn merge(visit: &ConsoleVisit) -> PageResult {
     let form = MergeForm::read(&visit.params);
     let page = Page { visit, form: &form };
     let accounts = page.read_again()?;
@@ -104,10 +105,8 @@ pub(super) fn merge(visit: &ConsoleVisit) -> Answer {
         done = merged.is_ok(), "console"
     );
     match merged {
-        Ok(Merged { link: Some(link), .. }) => {
-            Ok(see_result(&format!("{}?done=merged", path_of_entry(&link))))
-        }
-        Ok(Merged { user, link: None }) => Ok(see_result(&path_of_user(&user.user_id))),
+        Ok(Merged { link: Some(link), .. }) => Ok(see_page(&format!("{}?done=merged", path_of_entry(&link)))),
+        Ok(Merged { user, link: None }) => Ok(see_page(&path_of_user(&user.user_id))),
         Err(MergeError::Changed(_)) => {
             let fault = "An account has changed meanwhile, and nothing was merged. Look at it again.";
             page.show_preview(StatusCode::CONFLICT, &page.read_again()?, fault)
@@ -123,7 +122,11 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// Finds both accounts by what was typed: an id, an address, or the beginning of an id.
-    fn find(&self, keep: (&str, &str), moved: (&str, &str)) -> Result<Result<Accounts, NotFound>, Refusal> {
+    fn find(
+        &self,
+        keep: (&str, &str),
+        moved: (&str, &str),
+    ) -> Result<Result<Accounts, NotFound>, RefusalPage> {
         let kept = match self.find_one(keep)? {
             Ok(found) => found,
             Err(not_found) => return Ok(Err(not_found)),
@@ -131,7 +134,7 @@ impl Page<'_> {
         Ok(self.find_one(moved)?.map(|moved| Accounts { kept, moved }))
     }
 
-    fn find_one(&self, (name, typed): (&str, &str)) -> Result<Result<Stored, NotFound>, Refusal> {
+    fn find_one(&self, (name, typed): (&str, &str)) -> Result<Result<Stored, NotFound>, RefusalPage> {
         let fail = |error: ApiError| self.visit.refuse_unavailable(&error);
         let mut users = find_users(self.visit.directory(), typed, MOST).map_err(fail)?;
         self.visit.audit("find users", typed);
@@ -166,7 +169,7 @@ impl Page<'_> {
     }
 
     /// Reads the accounts of a form again, by their whole ids.
-    fn read_again(&self) -> Result<Accounts, Refusal> {
+    fn read_again(&self) -> Result<Accounts, RefusalPage> {
         let read = |id: Option<&str>| match self.visit.directory().get(id.unwrap_or_default()) {
             Ok(stored) => Ok(stored),
             Err(ApiError::NotFound(_)) => {
@@ -185,7 +188,7 @@ impl Page<'_> {
             .map_err(|refusal| refusal.to_string())
     }
 
-    fn show_preview(&self, status: StatusCode, accounts: &Accounts, fault: &str) -> Answer {
+    fn show_preview(&self, status: StatusCode, accounts: &Accounts, fault: &str) -> PageResult {
         let (kept, moved) = (&accounts.kept.user, &accounts.moved.user);
         self.visit.audit("preview a merge", &format!("{} and {}", kept.user_id, moved.user_id));
         let choice = self.form.choice;
@@ -209,7 +212,7 @@ impl Page<'_> {
         self.show(status, Some(preview), fault)
     }
 
-    fn show(&self, status: StatusCode, preview: Option<Preview>, not_found: NotFound) -> Answer {
+    fn show(&self, status: StatusCode, preview: Option<Preview>, not_found: NotFound) -> PageResult {
         let frame = self.visit.frame();
         let nonce = frame.nonce.clone();
         let NotFound { fault, choices } = not_found;

@@ -9,22 +9,29 @@
 //! | `journal_pages`, `undo_page` | the journal, and undoing a link |
 //! | `merge_page`, `merge_form`, `merge_preview` | merging two accounts |
 //! | `visit` | one visit by an operator, and the forms that it may send |
+//! | `access` | the persons who may enter |
+//! | `login` | their login, by OpenID Connect, and their sessions |
 //! | `params` | the parameters of a visit |
 //! | `frame` | the parts that every page has |
 //! | `state` | the parts of the console |
+//! | `redirect` | leading a browser to another page |
 //! | `words` | times, accounts and entries in words |
 //! | `paths` | the addresses of the pages |
 //!
 //! Files use only files further down in this table.
 
+mod access;
 mod frame;
 mod home;
 mod journal_pages;
+#[cfg(feature = "hook")]
+mod login;
 mod merge_form;
 mod merge_page;
 mod merge_preview;
 mod params;
 mod paths;
+mod redirect;
 mod routes;
 mod start;
 mod state;
@@ -34,4 +41,6 @@ mod users_page;
 mod visit;
 mod words;
 
-pub use start::ConsoleParts;
+#[cfg(feature = "hook")]
+pub use login::{ConsoleError, OperatorSettings};
+pub use start::{ConsoleAccess, ConsoleParts};

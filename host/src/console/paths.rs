@@ -10,6 +10,11 @@ pub(super) const USER: &str = "/console/users/{id}";
 pub(super) const JOURNAL: &str = "/console/journal";
 pub(super) const ENTRY: &str = "/console/journal/{id}";
 pub(super) const UNDO: &str = "/console/journal/{id}/undo";
+#[cfg(feature = "hook")]
+pub(super) const LOG_IN: &str = "/console/log-in";
+#[cfg(feature = "hook")]
+pub(super) const CALLBACK: &str = "/console/callback";
+pub(super) const LOG_OUT: &str = "/console/log-out";
 pub(super) const MERGE: &str = "/console/merge";
 
 /// Everything but the unreserved characters of a URL.

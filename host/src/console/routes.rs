@@ -10,20 +10,25 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
+use super::access::Access;
+#[cfg(feature = "hook")]
+use super::login::login_pages;
+#[cfg(feature = "hook")]
+use super::paths::{CALLBACK, LOG_IN, LOG_OUT};
 use super::paths::{ENTRY, HOME, JOURNAL, MERGE, UNDO, USER, USERS};
 use super::state::Console;
-use super::visit::{Answer, ConsoleVisit, respond};
+use super::visit::{ConsoleVisit, PageResult, respond};
 use super::{home, journal_pages, merge_page, undo_page, user_page, users_page};
 
 /// The most bytes of a form.
 const FORM_BYTES: usize = 16 << 10;
 
 /// Renders the response to a visit.
-type Render = fn(&ConsoleVisit) -> Answer;
+type Render = fn(&ConsoleVisit) -> PageResult;
 
 /// Returns the pages.
 pub(super) fn router(console: &Arc<Console>) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route(HOME, show(home::show))
         .route(USERS, show(users_page::show))
         .route(USER, show(user_page::show))
@@ -31,9 +36,17 @@ pub(super) fn router(console: &Arc<Console>) -> Router {
         .route(ENTRY, show(journal_pages::show))
         .route(UNDO, show(undo_page::show_effect).merge(submit(undo_page::undo)))
         .route(MERGE, show(merge_page::preview).merge(submit(merge_page::merge)))
-        .layer(DefaultBodyLimit::max(FORM_BYTES))
-        .layer(middleware::map_response(add_headers))
-        .with_state(console.clone())
+        .with_state(console.clone());
+    let login = match &console.access {
+        Access::Local => Router::new(),
+        #[cfg(feature = "hook")]
+        Access::Operators(login) => Router::new()
+            .route(LOG_IN, get(login_pages::log_in))
+            .route(CALLBACK, get(login_pages::callback))
+            .with_state(login.clone())
+            .merge(Router::new().route(LOG_OUT, submit(login_pages::log_out)).with_state(console.clone())),
+    };
+    pages.merge(login).layer(DefaultBodyLimit::max(FORM_BYTES)).layer(middleware::map_response(add_headers))
 }
 
 fn show(render: Render) -> MethodRouter<Arc<Console>> {

@@ -2,27 +2,70 @@
 
 use std::sync::Arc;
 
+use super::access::Access;
+#[cfg(feature = "hook")]
+use super::login::operator_login::OperatorLogin;
+#[cfg(feature = "hook")]
+use super::login::{ConsoleError, OperatorSettings};
 use super::routes::router;
 use super::state::Console;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::service::forms::FormKey;
 
-/// The parts of the console of a server that only this machine reaches: whoever reaches it is an
-/// operator.
+/// The persons who may enter the console.
+#[derive(Clone)]
+pub struct ConsoleAccess(Access);
+
+impl ConsoleAccess {
+    /// Everybody who reaches the server. For one that listens on this machine only, and refuses requests
+    /// that name another host than its own.
+    #[must_use]
+    pub fn local() -> Self {
+        Self(Access::Local)
+    }
+
+    /// Operators, after a login at their issuer. Asks the issuer for nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If one of the settings cannot be used.
+    #[cfg(feature = "hook")]
+    pub fn of_operators(settings: OperatorSettings, ambient: &Ambient) -> Result<Self, ConsoleError> {
+        Ok(Self(Access::Operators(Arc::new(OperatorLogin::new(settings, ambient)?))))
+    }
+
+    /// Checks that the issuer answers, and that it accepts the application, its secret and its callback.
+    /// Returns the callback; none if operators do not log in.
+    ///
+    /// # Errors
+    ///
+    /// If the issuer does not answer as an issuer does, or refuses the application.
+    #[cfg(feature = "hook")]
+    pub fn check(&self) -> Result<Option<String>, ConsoleError> {
+        match &self.0 {
+            Access::Local => Ok(None),
+            Access::Operators(login) => login.check().map(|callback| Some(callback.into())),
+        }
+    }
+}
+
+/// The parts of the console.
 #[derive(Clone)]
 pub struct ConsoleParts {
     /// The directory of the users.
     pub directory: Arc<dyn Administration>,
+    /// The persons who may enter.
+    pub access: ConsoleAccess,
     /// The console's clock and source of randomness.
     pub ambient: Ambient,
 }
 
 impl ConsoleParts {
-    /// Returns the pages. The server refuses requests that name another host than its own.
+    /// Returns the pages.
     pub fn into_routes(self) -> axum::Router {
-        let Self { directory, ambient } = self;
+        let Self { directory, access: ConsoleAccess(access), ambient } = self;
         let form_key = FormKey::derive(ambient.random().secret().as_bytes());
-        router(&Arc::new(Console { directory, form_key, ambient }))
+        router(&Arc::new(Console { directory, access, form_key, ambient }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::Access;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::service::forms::FormKey;
@@ -9,6 +10,7 @@ use crate::service::forms::FormKey;
 /// The console, shared by all requests.
 pub(super) struct Console {
     pub(super) directory: Arc<dyn Administration>,
+    pub(super) access: Access,
     pub(super) form_key: FormKey,
     pub(super) ambient: Ambient,
 }

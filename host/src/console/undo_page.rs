@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::frame::Frame;
 use super::journal_pages::find_entry;
 use super::paths::path_of_entry;
-use super::visit::{Answer, ConsoleVisit, Refusal, see_result};
+use super::redirect::see_page;
+use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::describe_change;
 use crate::directory::{Entry, Undo, UndoError, Undoing};
 use crate::model::{ApiError, User, mask_addresses};
@@ -41,13 +42,13 @@ struct Side {
 }
 
 /// `GET /console/journal/{id}/undo`: the effect of an undo.
-pub(super) fn show_effect(visit: &ConsoleVisit) -> Answer {
+pub(super) fn show_effect(visit: &ConsoleVisit) -> PageResult {
     let entry = find_entry(visit)?;
     render(visit, &entry, StatusCode::OK)
 }
 
 /// `POST /console/journal/{id}/undo`: undoes a link.
-pub(super) fn undo(visit: &ConsoleVisit) -> Answer {
+pub(super) fn undo(visit: &ConsoleVisit) -> PageResult {
     let entry = find_entry(visit)?;
     if entry.undone.is_none() && visit.params.get("plan") != Some(&*digest(visit, &entry)?) {
         return render(visit, &entry, StatusCode::CONFLICT);
@@ -59,10 +60,10 @@ pub(super) fn undo(visit: &ConsoleVisit) -> Answer {
         done = undone.is_ok(), "console"
     );
     undone?;
-    Ok(see_result(&format!("{}?done=undone", path_of_entry(&entry.id))))
+    Ok(see_page(&format!("{}?done=undone", path_of_entry(&entry.id))))
 }
 
-fn run(visit: &ConsoleVisit, entry: &Entry, dry_run: bool) -> Result<Undoing, Refusal> {
+fn run(visit: &ConsoleVisit, entry: &Entry, dry_run: bool) -> Result<Undoing, RefusalPage> {
     let undo = Undo { id: entry.id.clone(), provenance: visit.provenance(), now: visit.now(), dry_run };
     visit.directory().undo(&undo).map_err(|error| {
         let back = path_of_entry(&entry.id);
@@ -83,7 +84,7 @@ fn run(visit: &ConsoleVisit, entry: &Entry, dry_run: bool) -> Result<Undoing, Re
 
 /// Returns the digest of the link and the version of the account, which the form sends: nothing else
 /// is undone than the operator has seen.
-fn digest(visit: &ConsoleVisit, entry: &Entry) -> Result<String, Refusal> {
+fn digest(visit: &ConsoleVisit, entry: &Entry) -> Result<String, RefusalPage> {
     let version = match visit.directory().get(&entry.primary) {
         Ok(stored) => stored.version,
         // The undo says why there is nothing to undo.
@@ -96,7 +97,7 @@ fn digest(visit: &ConsoleVisit, entry: &Entry) -> Result<String, Refusal> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn render(visit: &ConsoleVisit, entry: &Entry, status: StatusCode) -> Answer {
+fn render(visit: &ConsoleVisit, entry: &Entry, status: StatusCode) -> PageResult {
     // Read before the effect: a change between the two is noticed by the form.
     let plan = digest(visit, entry)?;
     let Undoing { primary, secondary, not_restored, .. } = run(visit, entry, true)?;

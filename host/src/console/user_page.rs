@@ -6,7 +6,7 @@ use ligature_linking_marks::{LINKING, NO_LINK, PRIVILEGED};
 
 use super::frame::Frame;
 use super::paths::{JOURNAL, MERGE, path_of_user, with_query};
-use super::visit::{Answer, ConsoleVisit, Refusal};
+use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::{EntryRow, describe_address, find_contact, find_name, format_time, format_time_or_never};
 use crate::directory::{Entry, EntryKind, JournalQuery, Stored};
 use crate::model::{ApiError, Identity, Metadata, User};
@@ -53,7 +53,7 @@ struct IdentityRow<'a> {
 }
 
 /// `GET /console/users/{id}`.
-pub(super) fn show(visit: &ConsoleVisit) -> Answer {
+pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let Stored { user, .. } = find_user(visit, &visit.id)?;
     let query =
         JournalQuery { user_id: Some(user.user_id.clone()), limit: NEWEST, ..JournalQuery::default() };
@@ -93,7 +93,7 @@ pub(super) fn show(visit: &ConsoleVisit) -> Answer {
 }
 
 /// Finds a user by the whole id. For an identity of another user, the page leads there.
-pub(super) fn find_user(visit: &ConsoleVisit, user_id: &str) -> Result<Stored, Refusal> {
+pub(super) fn find_user(visit: &ConsoleVisit, user_id: &str) -> Result<Stored, RefusalPage> {
     let fail = |error: ApiError| visit.refuse_unavailable(&error);
     match visit.directory().get(user_id) {
         Err(ApiError::NotFound(_)) => {}

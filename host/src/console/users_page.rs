@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 
 use super::frame::Frame;
-use super::visit::{Answer, ConsoleVisit};
+use super::visit::{ConsoleVisit, PageResult};
 use super::words::UserRow;
 use crate::directory::find_users;
 use crate::service::page::filters;
@@ -22,7 +22,7 @@ struct UsersPage<'a> {
 }
 
 /// `GET /console/users`.
-pub(super) fn show(visit: &ConsoleVisit) -> Answer {
+pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let query = visit.params.get("q").unwrap_or_default();
     let mut users = Vec::new();
     if !query.is_empty() {

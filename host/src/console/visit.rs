@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::RequestExt;
 use axum::body::Bytes;
 use axum::extract::{Path, Request};
-use axum::http::header::{HOST, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
 
+#[cfg(feature = "hook")]
+use super::access::Access;
 use super::frame::{Frame, Message, Operator, show_message};
+#[cfg(feature = "hook")]
+use super::login::operator_login::OperatorLogin;
 use super::params::Params;
-use super::paths::HOME;
+use super::paths::{HOME, LOG_OUT};
 use super::state::Console;
 use crate::directory::{Administration, Provenance};
 use crate::model::{ApiError, Timestamp, mask_addresses};
@@ -31,15 +34,15 @@ pub(super) struct ConsoleVisit {
 }
 
 /// A response other than the one that was asked for.
-pub(super) type Refusal = Box<Response>;
+pub(super) type RefusalPage = Box<Response>;
 /// The response to a visit.
-pub(super) type Answer = Result<Response, Refusal>;
+pub(super) type PageResult = Result<Response, RefusalPage>;
 
 /// Responds to a visit. A form is checked first.
 pub(super) async fn respond(
     console: Arc<Console>,
     request: Request,
-    render: fn(&ConsoleVisit) -> Answer,
+    render: fn(&ConsoleVisit) -> PageResult,
 ) -> Response {
     match open(console, request).await {
         Ok(visit) => run_blocking(move || render(&visit).unwrap_or_else(|refusal| *refusal)).await,
@@ -47,8 +50,8 @@ pub(super) async fn respond(
     }
 }
 
-async fn open(console: Arc<Console>, mut request: Request) -> Result<ConsoleVisit, Refusal> {
-    let operator = Operator { name: "local".to_owned(), session: String::new() };
+async fn open(console: Arc<Console>, mut request: Request) -> Result<ConsoleVisit, RefusalPage> {
+    let operator = console.access.identify(&request)?;
     let path = request.uri().path().to_owned();
     let id = request.extract_parts::<Path<String>>().await.map(|Path(id)| id).unwrap_or_default();
     let form = (request.method() == Method::POST).then(|| request.headers().clone());
@@ -70,9 +73,7 @@ async fn open(console: Arc<Console>, mut request: Request) -> Result<ConsoleVisi
 
 impl ConsoleVisit {
     fn accept_form(&self, headers: &HeaderMap) -> Result<(), FormFault> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        // The server has refused other hosts than its own, and each of its ports has one scheme.
-        let origins = [format!("http://{host}"), format!("https://{host}")];
+        let origins = self.console.access.own_origins(headers);
         let is_own = origins.iter().any(|origin| refuse_foreign(headers, origin).is_ok());
         if !is_own {
             return Err(FormFault::Foreign);
@@ -81,7 +82,7 @@ impl ConsoleVisit {
         self.console.form_key.check(form, self.params.get("form").unwrap_or_default())
     }
 
-    fn refuse_form(&self, fault: FormFault) -> Refusal {
+    fn refuse_form(&self, fault: FormFault) -> RefusalPage {
         tracing::warn!(
             target: "audit", operator = %self.masked_name(), ?fault, path = %mask_addresses(&self.path),
             "a form of the console was refused"
@@ -101,7 +102,17 @@ impl ConsoleVisit {
     }
 
     pub(super) fn frame(&self) -> Frame {
-        Frame::new(Some(&self.operator))
+        let log_out = self.console.access.has_login().then(|| self.form_token(LOG_OUT));
+        Frame { log_out, ..Frame::new(Some(&self.operator)) }
+    }
+
+    /// Returns the login of the operators; none if the console has none.
+    #[cfg(feature = "hook")]
+    pub(super) fn login(&self) -> Option<&OperatorLogin> {
+        match &self.console.access {
+            Access::Local => None,
+            Access::Operators(login) => Some(login),
+        }
     }
 
     pub(super) fn directory(&self) -> &dyn Administration {
@@ -123,18 +134,23 @@ impl ConsoleVisit {
     }
 
     /// A page that says why something did not work.
-    pub(super) fn refuse(&self, status: StatusCode, words: &str) -> Refusal {
+    pub(super) fn refuse(&self, status: StatusCode, words: &str) -> RefusalPage {
         self.refuse_with_link(status, words, (HOME, "Back to the console"))
     }
 
     /// The same, with the address and the words of a link.
-    pub(super) fn refuse_with_link(&self, status: StatusCode, words: &str, link: (&str, &str)) -> Refusal {
+    pub(super) fn refuse_with_link(
+        &self,
+        status: StatusCode,
+        words: &str,
+        link: (&str, &str),
+    ) -> RefusalPage {
         let message = Message { title: "This did not work", words, link: Some(link) };
         Box::new(show_message(self.frame(), status, &message))
     }
 
     /// A page that says that the directory does not answer.
-    pub(super) fn refuse_unavailable(&self, error: &ApiError) -> Refusal {
+    pub(super) fn refuse_unavailable(&self, error: &ApiError) -> RefusalPage {
         let why = mask_addresses(&error.to_string()).into_owned();
         tracing::error!(error = %why, "the directory failed");
         let words = format!("The directory failed, and nothing was changed: {why}");
@@ -150,13 +166,5 @@ impl ConsoleVisit {
 
     fn masked_name(&self) -> String {
         mask_addresses(&self.operator.name).into_owned()
-    }
-}
-
-/// Leads the browser to the result of a form, so that the form is not sent again.
-pub(super) fn see_result(path: &str) -> Response {
-    match HeaderValue::from_str(path) {
-        Ok(path) => (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

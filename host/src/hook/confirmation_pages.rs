@@ -353,7 +353,7 @@ impl ConfirmationVisit {
 /// with a second factor if the step is one. Returns the code for the log and the words for the user otherwise.
 fn accept(question: &Question, proved: ProvedLogin) -> Result<Proof, (&'static str, &'static str)> {
     let lacks_factor = question.step == Step::StepUpMfa && !proved.has_second_factor();
-    let ProvedLogin { user_id, email_verified, at, methods } = proved;
+    let ProvedLogin { user_id, email_verified, at, methods, email: _ } = proved;
     if user_id == question.current {
         return Err(("same_account", SAME_ACCOUNT));
     }

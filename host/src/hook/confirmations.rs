@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use tokio::sync::Semaphore;
-use url::{Host, Url};
+use url::Url;
 
 use super::question::{AnswerFault, BrowserTraits, Digest, Question, SealedAnswer, count_prompts};
 use super::secrets::Secrets;
@@ -14,6 +14,7 @@ use crate::auth0::{ClientCredentials, SetupError, TenantAddress};
 use crate::model::{LoginEvent, Step, StepAnswer, User, truncate};
 use crate::oidc::{OidcClient, OidcError};
 use crate::policies::LoadedPolicy;
+use crate::service::public_url::parse_public_url;
 use crate::service::sealing::{Purpose, open, seal};
 
 /// The time in which a question can be answered, in seconds.
@@ -103,7 +104,7 @@ impl Confirmations {
     ///
     /// If one of the settings cannot be used.
     pub fn new(settings: ConfirmationSettings, ambient: &Ambient) -> Result<Self, ConfirmationError> {
-        let public_url = parse_public_url(&settings.public_url)?;
+        let public_url = parse_confirmation_url(&settings.public_url)?;
         let tenant = format!("auth0://{}", settings.tenant).parse().map_err(|error| match error {
             SetupError::Address(why) => ConfirmationError::Domain(why),
             error => error.into(),
@@ -198,28 +199,9 @@ pub(super) fn join_path(public_url: &Url, path: &str) -> Url {
     url
 }
 
-fn parse_public_url(text: &str) -> Result<Url, ConfirmationError> {
+fn parse_confirmation_url(text: &str) -> Result<Url, ConfirmationError> {
     let refuse = ConfirmationError::PublicUrl;
-    let url = Url::parse(text).map_err(|_| refuse("it is not a URL"))?;
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(refuse("it names no host")),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback => {}
-        "http" => return Err(refuse("it is not https, and its host is not this machine")),
-        _ => return Err(refuse("it is not https")),
-    }
-    if url.query().is_some()
-        || url.fragment().is_some()
-        || !url.username().is_empty()
-        || url.password().is_some()
-    {
-        return Err(refuse("it contains more than a host, a port and a path"));
-    }
+    let url = parse_public_url(text).map_err(refuse)?;
     if url.path().trim_end_matches('/').ends_with(ASK) || url.path().contains("/v1/confirm/") {
         return Err(refuse("it ends with the path of a page of this service; give the origin only"));
     }
@@ -228,7 +210,7 @@ fn parse_public_url(text: &str) -> Result<Url, ConfirmationError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASK, join_path, parse_public_url};
+    use super::{ASK, join_path, parse_confirmation_url};
 
     #[test]
     fn browsers_reach_the_page_over_https() {
@@ -238,7 +220,7 @@ mod tests {
             ("http://localhost:4490", "http://localhost:4490/v1/confirm"),
             ("http://[::1]:4490/", "http://[::1]:4490/v1/confirm"),
         ] {
-            assert_eq!(join_path(&parse_public_url(url).unwrap(), ASK).as_str(), page);
+            assert_eq!(join_path(&parse_confirmation_url(url).unwrap(), ASK).as_str(), page);
         }
         for (url, why) in [
             ("hook.example.com", "not a URL"),
@@ -250,7 +232,7 @@ mod tests {
             ("https://hook.example.com/v1/confirm", "give the origin only"),
             ("https://hook.example.com/v1/confirm/callback", "give the origin only"),
         ] {
-            let error = parse_public_url(url).unwrap_err().to_string();
+            let error = parse_confirmation_url(url).unwrap_err().to_string();
             assert!(error.contains(why) && !error.contains("secret"), "{error}");
         }
     }

@@ -28,12 +28,13 @@ const LABELS: [&str; 9] =
 const FORM_BYTES: usize = 4 << 10;
 
 /// Returns all routes.
-pub(super) fn router(hook: &Arc<Hook>) -> Router {
+pub(super) fn router(hook: &Arc<Hook>, more_routes: Router) -> Router {
     let failed = |_: Box<dyn std::any::Any + Send>| RequestRefusal::Failed.into_response();
     action_routes(hook)
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .merge(more_routes.with_state(()))
         .fallback(async || RequestRefusal::NotFound)
         .method_not_allowed_fallback(async || RequestRefusal::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(failed))

@@ -53,6 +53,8 @@ pub struct Opening {
     pub parts: HookParts,
     /// The sources of the policies, in order.
     pub sources: Vec<Source>,
+    /// Further routes of the service.
+    pub more_routes: Option<axum::Router>,
     /// Handles termination signals until the service does.
     pub early_end: EarlyEnd,
 }
@@ -84,7 +86,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 ///
 /// When the service does not start, or stops without being asked to.
 pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening { listener, tls, parts, sources, early_end } = opening;
+    let Opening { listener, tls, parts, sources, more_routes, early_end } = opening;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let where_it_is = Ready { url: format!("{scheme}://{}/", listener.local_addr()?) };
     let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
@@ -101,7 +103,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
         .thread_name("hook")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    let ended = runtime.block_on(listen(&hook, listener, tls, || {
+    let ended = runtime.block_on(listen(&hook, (listener, tls), more_routes.unwrap_or_default(), || {
         early_end.is_over();
         ready(&where_it_is);
     }));
@@ -139,15 +141,15 @@ pub fn describe_unaskable(policies: &[LoadedPolicy]) -> Option<String> {
 
 async fn listen(
     hook: &Arc<Hook>,
-    listener: TcpListener,
-    tls: Option<rustls::ServerConfig>,
+    (listener, tls): (TcpListener, Option<rustls::ServerConfig>),
+    more_routes: axum::Router,
     ready: impl FnOnce(),
 ) -> Result<(), ServeError> {
     // Installed before any request is answered: otherwise a signal sent as soon as the service is
     // ready would kill it.
     let asked_to_end = wait_for_signal();
     let hang_up = reload::reload_on_hang_up(hook.logins.decider.clone());
-    let (handle, app) = (Handle::new(), new_service(router(hook)));
+    let (handle, app) = (Handle::new(), new_service(router(hook, more_routes)));
     let open_files = Arc::new(FileDescriptors::new(&hook.ambient));
     let server = Server::from_listener(Listener::new(listener, &open_files)?);
     let mut servers = tokio::task::JoinSet::new();

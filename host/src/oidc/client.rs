@@ -16,6 +16,7 @@ use url::Url;
 
 use super::OidcError;
 use super::id_token::{Expected, ProvedLogin, read_key_id, verify};
+use super::issuer::{Demands, Issuer};
 use super::tenant_documents::TenantDocuments;
 use crate::ambient::Ambient;
 use crate::auth0::{
@@ -103,9 +104,33 @@ impl OidcClient {
         redirect_uri: Url,
         ambient: &Ambient,
     ) -> Result<Self, SetupError> {
-        let issuer = tenant.issuer()?;
+        Self::at_issuer(Issuer::of_tenant(tenant)?, credentials, redirect_uri, ambient)
+    }
+
+    /// A client of any provider of OpenID Connect, for logins that need not be new. Sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If the issuer is no URL that can be asked, or the machine has no certificates of authorities.
+    pub(crate) fn of_issuer(
+        issuer: &str,
+        credentials: ClientCredentials,
+        redirect_uri: Url,
+        ambient: &Ambient,
+    ) -> Result<Self, OidcError> {
+        let issuer = Issuer::from_url(issuer).map_err(OidcError::Issuer)?;
+        Self::at_issuer(issuer, credentials, redirect_uri, ambient)
+            .map_err(|error| OidcError::Setup(error.to_string()))
+    }
+
+    fn at_issuer(
+        issuer: Issuer,
+        credentials: ClientCredentials,
+        redirect_uri: Url,
+        ambient: &Ambient,
+    ) -> Result<Self, SetupError> {
         Ok(Self {
-            http: TenantHttp::new(tenant, ambient)?,
+            http: TenantHttp::new(&issuer.host, ambient)?,
             documents: TenantDocuments::new(issuer, ambient),
             credentials,
             redirect_uri,
@@ -113,9 +138,9 @@ impl OidcClient {
         })
     }
 
-    /// Returns the tenant's issuer, with a slash at the end.
+    /// Returns the issuer as a URL; the one of a tenant has a slash at the end.
     pub(crate) fn issuer(&self) -> &Url {
-        self.documents.issuer()
+        &self.documents.issuer().url
     }
 
     /// Returns the id of the application.
@@ -142,8 +167,8 @@ impl OidcClient {
         Ok(())
     }
 
-    /// Returns the attempt to log in, and the URL to send the user to. The tenant must ask
-    /// for the credentials again.
+    /// Returns the attempt to log in, and the URL to send the user to. If the login is to prove an
+    /// account, the tenant must ask for the credentials again.
     ///
     /// # Errors
     ///
@@ -163,9 +188,10 @@ impl OidcClient {
             .authorize_url(|| state)
             .add_scopes(["openid", "email"].map(|scope| Scope::new(scope.to_owned())))
             .add_extra_param("nonce", &attempt.nonce)
-            .add_extra_param("prompt", "login")
-            .add_extra_param("max_age", "0")
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if self.demands_new_login() {
+            request = request.add_extra_param("prompt", "login").add_extra_param("max_age", "0");
+        }
         let acr_values = hints.second_factor.then_some(MULTI_FACTOR);
         for (name, value) in
             [("connection", hints.connection), ("login_hint", hints.login_hint), ("acr_values", acr_values)]
@@ -196,13 +222,17 @@ impl OidcClient {
         let token = token.ok_or(OidcError::IdToken("the tenant's answer has none"))?;
         let keys = self.documents.keys(&self.http, &read_key_id(token)?, limit)?;
         let expected = Expected {
-            issuer: self.documents.issuer().as_str(),
+            issuer: &self.documents.issuer().name,
             client_id: self.credentials.client_id(),
             nonce: &attempt.nonce,
-            sent_at: attempt.sent_at,
+            new_since: self.demands_new_login().then_some(attempt.sent_at),
             now: self.ambient.since_epoch().as_secs(),
         };
         verify(token, &keys, &expected)
+    }
+
+    fn demands_new_login(&self) -> bool {
+        self.documents.issuer().demands == Demands::ProofAtTenant
     }
 
     fn limit(&self) -> TimeLimit {
@@ -214,10 +244,11 @@ impl OidcClient {
         let refuse = |_| OidcError::Discovery("an endpoint is not a URL".to_owned());
         let authorization = AuthUrl::new(endpoints.authorization.clone()).map_err(refuse)?;
         let token = TokenUrl::new(endpoints.token.clone()).map_err(refuse)?;
+        let is_in_body = self.documents.issuer().takes_secret_in_body(&endpoints.secret_methods);
+        let secret_in = if is_in_body { AuthType::RequestBody } else { AuthType::BasicAuth };
         Ok(Client::new(ClientId::new(self.credentials.client_id().to_owned()))
             .set_client_secret(ClientSecret::new(self.credentials.client_secret().to_owned()))
-            // Source: Auth0, the default of regular web applications.
-            .set_auth_type(AuthType::RequestBody)
+            .set_auth_type(secret_in)
             .set_auth_uri(authorization)
             .set_token_uri(token)
             .set_redirect_uri(RedirectUrl::from_url(self.redirect_uri.clone())))

@@ -24,9 +24,9 @@ pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
     pub(super) client_id: &'a str,
     pub(super) nonce: &'a str,
-    /// The time at which the user was sent to log in, in seconds since 1970. An older login
-    /// proves nothing.
-    pub(super) sent_at: u64,
+    /// The time at which the user was sent to log in, in seconds since 1970, if an older login proves
+    /// nothing; none if a login may be older.
+    pub(super) new_since: Option<u64>,
     /// The time, in seconds since 1970.
     pub(super) now: u64,
 }
@@ -35,6 +35,8 @@ pub(super) struct Expected<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProvedLogin {
     pub(crate) user_id: String,
+    /// The account's address; none if the token has none.
+    pub(crate) email: Option<String>,
     /// Whether the tenant has verified the account's address.
     pub(crate) email_verified: bool,
     /// The time of the login.
@@ -57,6 +59,8 @@ struct Claims {
     nonce: Option<String>,
     #[serde(default)]
     auth_time: Option<u64>,
+    #[serde(default)]
+    email: Option<String>,
     #[serde(default)]
     email_verified: Value,
     #[serde(default)]
@@ -111,10 +115,14 @@ pub(super) fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Res
     if claims.iat > expected.now.saturating_add(LEEWAY) {
         return refuse("it is not valid yet");
     }
-    let Some(auth_time) = claims.auth_time else { return refuse("it has no auth_time") };
-    if auth_time.saturating_add(LEEWAY) < expected.sent_at {
-        return refuse("the user did not log in again");
-    }
+    let auth_time = match (claims.auth_time, expected.new_since) {
+        (None, Some(_)) => return refuse("it has no auth_time"),
+        (Some(auth_time), Some(sent_at)) if auth_time.saturating_add(LEEWAY) < sent_at => {
+            return refuse("the user did not log in again");
+        }
+        // Not every provider says when a user has logged in.
+        (auth_time, _) => auth_time.unwrap_or(claims.iat),
+    };
     if auth_time > expected.now.saturating_add(LEEWAY) {
         return refuse("its auth_time is in the future");
     }
@@ -126,6 +134,7 @@ pub(super) fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Res
     let is_name = |name: &String| !name.is_empty() && name.len() <= 64;
     Ok(ProvedLogin {
         user_id: claims.sub,
+        email: claims.email,
         // Some providers send a text.
         email_verified: claims.email_verified == Value::Bool(true) || claims.email_verified == "true",
         at,
@@ -221,15 +230,18 @@ mod tests {
         })
     }
 
-    fn verify_at(tenant: &Tenant, token: &str) -> Result<super::ProvedLogin, String> {
-        let expected = Expected {
+    fn expected() -> Expected<'static> {
+        Expected {
             issuer: "https://acme.eu.auth0.com/",
             client_id: "confirm",
             nonce: "n",
-            sent_at: NOW - 30,
+            new_since: Some(NOW - 30),
             now: NOW,
-        };
-        verify(token, &tenant.keys, &expected).map_err(|error| error.to_string())
+        }
+    }
+
+    fn verify_at(tenant: &Tenant, token: &str) -> Result<super::ProvedLogin, String> {
+        verify(token, &tenant.keys, &expected()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -263,6 +275,21 @@ mod tests {
             changed[claim] = value.clone();
             let error = verify_at(&tenant, &tenant.sign(&header(), &changed)).unwrap_err();
             assert!(error.contains(why), "{claim} {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_login_that_need_not_be_new_may_have_no_time() {
+        let tenant = Tenant::new();
+        for (auth_time, at) in [(json!(NOW - 9_000), NOW - 9_000), (Value::Null, NOW)] {
+            let mut changed = claims();
+            changed["auth_time"] = auth_time;
+            let expected = Expected { new_since: None, ..expected() };
+            let proved = verify(&tenant.sign(&header(), &changed), &tenant.keys, &expected).unwrap();
+            assert_eq!(
+                (proved.at.as_millis(), proved.email.as_deref()),
+                (at * 1_000, Some("ada@example.com"))
+            );
         }
     }
 

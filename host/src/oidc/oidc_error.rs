@@ -5,6 +5,12 @@ use crate::auth0::CallError;
 /// The reason why a login proves no account. Texts contain no token and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OidcError {
+    /// The issuer's URL cannot be used.
+    #[error("the issuer's URL cannot be used: {0}; expected one such as https://login.example.com")]
+    Issuer(&'static str),
+    /// The client cannot be made.
+    #[error("{0}")]
+    Setup(String),
     /// The tenant did not answer as a tenant does.
     #[error(transparent)]
     Call(#[from] CallError),

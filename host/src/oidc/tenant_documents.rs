@@ -1,13 +1,14 @@
-//! The tenant's endpoints and public keys, read when they are needed, and kept.
+//! The endpoints and public keys of the tenant, or of another issuer, read when they are needed, and kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
-use url::Url;
+use serde_json::Value;
 
 use super::OidcError;
+use super::issuer::Issuer;
 use crate::ambient::Ambient;
 use crate::auth0::{TenantHttp, TimeLimit};
 use crate::clock::Monotonic;
@@ -28,24 +29,26 @@ pub(super) struct Endpoints {
     pub(super) token: String,
     #[serde(rename = "jwks_uri")]
     keys: String,
+    /// The ways in which the application may send its secret.
+    #[serde(default, rename = "token_endpoint_auth_methods_supported")]
+    pub(super) secret_methods: Vec<Value>,
 }
 
 /// The documents of one tenant.
 #[derive(Debug)]
 pub(super) struct TenantDocuments {
-    issuer: Url,
+    issuer: Issuer,
     ambient: Ambient,
     endpoints: Mutex<Option<Arc<Endpoints>>>,
     keys: Mutex<Option<(Arc<JwkSet>, Monotonic)>>,
 }
 
 impl TenantDocuments {
-    pub(super) fn new(issuer: Url, ambient: &Ambient) -> Self {
+    pub(super) fn new(issuer: Issuer, ambient: &Ambient) -> Self {
         Self { issuer, ambient: ambient.clone(), endpoints: Mutex::default(), keys: Mutex::default() }
     }
 
-    /// Returns the issuer, with a slash at the end.
-    pub(super) fn issuer(&self) -> &Url {
+    pub(super) fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
@@ -55,8 +58,7 @@ impl TenantDocuments {
         if let Some(known) = known {
             return Ok(known);
         }
-        let url = format!("{}.well-known/openid-configuration", self.issuer);
-        let body = http.get(&url, limit)?;
+        let body = http.get(&self.issuer.discovery_url(), limit)?;
         let endpoints = Arc::new(read_endpoints(&body, &self.issuer)?);
         *self.endpoints.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoints.clone());
         Ok(endpoints)
@@ -86,9 +88,9 @@ impl TenantDocuments {
     }
 }
 
-/// Reads a discovery document. All endpoints must be on the tenant's own origin, to which
-/// the connection is verified.
-fn read_endpoints(body: &[u8], issuer: &Url) -> Result<Endpoints, OidcError> {
+/// Reads a discovery document. All endpoints of a tenant must be on its own origin, to which the
+/// connection is verified.
+fn read_endpoints(body: &[u8], issuer: &Issuer) -> Result<Endpoints, OidcError> {
     let refuse = |why: &str| OidcError::Discovery(why.to_owned());
     let endpoints: Endpoints = serde_json::from_slice(body).map_err(|error| {
         OidcError::Discovery(format!(
@@ -97,14 +99,13 @@ fn read_endpoints(body: &[u8], issuer: &Url) -> Result<Endpoints, OidcError> {
             error.column()
         ))
     })?;
-    if endpoints.issuer != issuer.as_str() {
+    if endpoints.issuer != issuer.name {
         return Err(refuse(
-            "its issuer is another one than the domain; name the domain at which users log in",
+            "its issuer is another one than the configured one; name the one at which users log in",
         ));
     }
     for url in [&endpoints.authorization, &endpoints.token, &endpoints.keys] {
-        let is_own = Url::parse(url).is_ok_and(|url| url.origin() == issuer.origin());
-        if !is_own || url.len() > LONGEST_URL {
+        if !issuer.accepts_endpoint(url) || url.len() > LONGEST_URL {
             return Err(refuse("an endpoint is on another host than the issuer"));
         }
     }
@@ -125,13 +126,13 @@ fn read_keys(body: &[u8]) -> Result<JwkSet, OidcError> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use url::Url;
 
     use super::{read_endpoints, read_keys};
+    use crate::oidc::issuer::Issuer;
 
     #[test]
     fn endpoints_are_on_the_tenants_own_origin() {
-        let issuer = Url::parse("https://login.example.com/").unwrap();
+        let issuer = Issuer::of_tenant(&"auth0://login.example.com".parse().unwrap()).unwrap();
         let document = |key: &str, value: &str| {
             let mut document = json!({
                 "issuer": "https://login.example.com/",

@@ -10,6 +10,7 @@
 //! | `decider` | the policies in force, and their replacement |
 //! | `decision_log` | the log lines of a decision |
 //! | `provider_names` | the names of identity providers for people |
+//! | `public_url` | the URL of a service as browsers see it |
 //! | `page` | the nonces, filters and headers of pages |
 //! | `forms` | the tokens of forms, and the check of their origin |
 //! | `sealing` | texts that others carry and cannot read |
@@ -24,6 +25,8 @@ pub(crate) mod listener;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod provider_names;
+#[cfg(feature = "hook")]
+pub(crate) mod public_url;
 pub(crate) mod reload;
 pub(crate) mod repairs;
 #[cfg(any(feature = "hook", feature = "tenant"))]

@@ -18,6 +18,7 @@ mod check_tenant;
 mod confirmation;
 mod confirmation_attacks;
 mod confirmation_mfa;
+mod console;
 mod killed;
 mod load;
 mod recordings;
@@ -47,5 +48,7 @@ fn main() -> std::process::ExitCode {
         ("tenant_directory", tenant_directory::TESTS),
         ("tenant_routes", tenant_routes::TESTS),
     ];
+    let console = [("console", console::tests())];
+    let modules = modules.map(|(module, tests)| (module, tests.to_vec())).into_iter().chain(console);
     named_tests::run(modules).exit_code()
 }
