@@ -57,6 +57,15 @@ impl Access {
         }
     }
 
+    /// Returns whether an operator's session is still open. A look at it is no use of it.
+    pub(super) fn is_open(&self, operator: &Operator) -> bool {
+        match self {
+            Self::Local => operator.session.is_empty(),
+            #[cfg(feature = "hook")]
+            Self::Operators(login) => login.is_open(operator),
+        }
+    }
+
     /// Returns whether operators log in, so that they can log out.
     pub(super) fn has_login(&self) -> bool {
         !matches!(self, Self::Local)

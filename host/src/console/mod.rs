@@ -1,5 +1,5 @@
 //! The operators' console: pages on which operators find users, see why they were linked, merge two
-//! accounts and undo a link.
+//! accounts, undo a link, and settle conflicts.
 //!
 //! | file | contents |
 //! |---|---|
@@ -8,6 +8,10 @@
 //! | `home`, `users_page`, `user_page` | finding a user, and showing one |
 //! | `journal_pages`, `undo_page` | the journal, and undoing a link |
 //! | `merge_page`, `merge_form`, `merge_preview` | merging two accounts |
+//! | `decision_pages`, `chart` | the decisions that were kept, and their numbers by day |
+//! | `conflict_pages`, `separate` | conflicts that wait, and marking accounts as those of different persons |
+//! | `live_pages`, `live_feed`, `feed_cursor` | the live tail of decisions |
+//! | `decision_rows`, `reason_meanings` | decisions and reasons in words |
 //! | `visit` | one visit by an operator, and the forms that it may send |
 //! | `access` | the persons who may enter |
 //! | `login` | their login, by OpenID Connect, and their sessions |
@@ -21,9 +25,16 @@
 //! Files use only files further down in this table.
 
 mod access;
+mod chart;
+mod conflict_pages;
+mod decision_pages;
+mod decision_rows;
+mod feed_cursor;
 mod frame;
 mod home;
 mod journal_pages;
+mod live_feed;
+mod live_pages;
 #[cfg(feature = "hook")]
 mod login;
 mod merge_form;
@@ -31,8 +42,10 @@ mod merge_page;
 mod merge_preview;
 mod params;
 mod paths;
+mod reason_meanings;
 mod redirect;
 mod routes;
+mod separate;
 mod start;
 mod state;
 mod undo_page;
@@ -44,3 +57,6 @@ mod words;
 #[cfg(feature = "hook")]
 pub use login::{ConsoleError, OperatorSettings};
 pub use start::{ConsoleAccess, ConsoleParts};
+
+#[cfg(all(test, feature = "tenant"))]
+mod tests;

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::directory::EntryId;
+use crate::directory::{ConflictKey, DecisionId, EntryId};
 
 pub(super) const HOME: &str = "/console";
 pub(super) const USERS: &str = "/console/users";
@@ -15,6 +15,13 @@ pub(super) const LOG_IN: &str = "/console/log-in";
 #[cfg(feature = "hook")]
 pub(super) const CALLBACK: &str = "/console/callback";
 pub(super) const LOG_OUT: &str = "/console/log-out";
+pub(super) const DECISIONS: &str = "/console/decisions";
+pub(super) const DECISION: &str = "/console/decisions/{id}";
+pub(super) const CONFLICTS: &str = "/console/conflicts";
+pub(super) const SETTLE: &str = "/console/conflicts/{id}/settle";
+pub(super) const LIVE: &str = "/console/live";
+pub(super) const LIVE_SCRIPT: &str = "/console/live.js";
+pub(super) const LIVE_EVENTS: &str = "/console/live/events";
 pub(super) const MERGE: &str = "/console/merge";
 
 /// Everything but the unreserved characters of a URL.
@@ -28,6 +35,16 @@ pub(super) fn path_of_user(user_id: &str) -> String {
 /// Returns the address of an entry of the journal.
 pub(super) fn path_of_entry(id: &EntryId) -> String {
     format!("{JOURNAL}/{id}")
+}
+
+/// Returns the address of a decision's page.
+pub(super) fn path_of_decision(id: &DecisionId) -> String {
+    format!("{DECISIONS}/{id}")
+}
+
+/// Returns the address to which the form of a conflict is sent.
+pub(super) fn settle_path(key: &ConflictKey) -> String {
+    format!("{CONFLICTS}/{key}/settle")
 }
 
 /// Returns an address with these parameters, without those that are missing.

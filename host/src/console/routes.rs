@@ -15,10 +15,16 @@ use super::access::Access;
 use super::login::login_pages;
 #[cfg(feature = "hook")]
 use super::paths::{CALLBACK, LOG_IN, LOG_OUT};
-use super::paths::{ENTRY, HOME, JOURNAL, MERGE, UNDO, USER, USERS};
+use super::paths::{
+    CONFLICTS, DECISION, DECISIONS, ENTRY, HOME, JOURNAL, LIVE, LIVE_EVENTS, LIVE_SCRIPT, MERGE, SETTLE,
+    UNDO, USER, USERS,
+};
 use super::state::Console;
 use super::visit::{ConsoleVisit, PageResult, respond};
-use super::{home, journal_pages, merge_page, undo_page, user_page, users_page};
+use super::{
+    conflict_pages, decision_pages, home, journal_pages, live_pages, merge_page, undo_page, user_page,
+    users_page,
+};
 
 /// The most bytes of a form.
 const FORM_BYTES: usize = 16 << 10;
@@ -35,6 +41,13 @@ pub(super) fn router(console: &Arc<Console>) -> Router {
         .route(JOURNAL, show(journal_pages::list))
         .route(ENTRY, show(journal_pages::show))
         .route(UNDO, show(undo_page::show_effect).merge(submit(undo_page::undo)))
+        .route(DECISIONS, show(decision_pages::list))
+        .route(DECISION, show(decision_pages::show))
+        .route(CONFLICTS, show(conflict_pages::list))
+        .route(SETTLE, submit(conflict_pages::settle))
+        .route(LIVE, show(live_pages::show))
+        .route(LIVE_SCRIPT, show(live_pages::script))
+        .route(LIVE_EVENTS, get(live_pages::events))
         .route(MERGE, show(merge_page::preview).merge(submit(merge_page::merge)))
         .with_state(console.clone());
     let login = match &console.access {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Access;
+use super::live_feed::LiveFeed;
 #[cfg(feature = "hook")]
 use super::login::operator_login::OperatorLogin;
 #[cfg(feature = "hook")]
@@ -66,6 +67,7 @@ impl ConsoleParts {
     pub fn into_routes(self) -> axum::Router {
         let Self { directory, access: ConsoleAccess(access), ambient } = self;
         let form_key = FormKey::derive(ambient.random().secret().as_bytes());
-        router(&Arc::new(Console { directory, access, form_key, ambient }))
+        let feed = LiveFeed::new(&directory);
+        router(&Arc::new(Console { directory, access, form_key, feed, ambient }))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Access;
+use super::live_feed::LiveFeed;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::service::forms::FormKey;
@@ -12,5 +13,6 @@ pub(super) struct Console {
     pub(super) directory: Arc<dyn Administration>,
     pub(super) access: Access,
     pub(super) form_key: FormKey,
+    pub(super) feed: Arc<LiveFeed>,
     pub(super) ambient: Ambient,
 }

@@ -4,11 +4,12 @@ use askama::Template;
 use axum::http::StatusCode;
 use ligature_linking_marks::{LINKING, NO_LINK, PRIVILEGED};
 
+use super::decision_rows::DecisionRow;
 use super::frame::Frame;
-use super::paths::{JOURNAL, MERGE, path_of_user, with_query};
+use super::paths::{DECISIONS, JOURNAL, MERGE, path_of_user, with_query};
 use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::{EntryRow, describe_address, find_contact, find_name, format_time, format_time_or_never};
-use crate::directory::{Entry, EntryKind, JournalQuery, Stored};
+use crate::directory::{DecisionQuery, Entry, EntryKind, JournalQuery, Stored};
 use crate::model::{ApiError, Identity, Metadata, User};
 use crate::service::page::filters;
 
@@ -39,6 +40,8 @@ struct UserPage<'a> {
     roles: &'a [String],
     organizations: &'a [String],
     entries: Vec<EntryRow>,
+    rows: Vec<DecisionRow<'a>>,
+    decisions: String,
     journal: String,
     merge_into: String,
     merge_from: String,
@@ -58,6 +61,10 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let query =
         JournalQuery { user_id: Some(user.user_id.clone()), limit: NEWEST, ..JournalQuery::default() };
     let entries = visit.directory().journal(&query).map_err(|error| visit.refuse_unavailable(&error))?;
+    let query =
+        DecisionQuery { user_id: Some(user.user_id.clone()), limit: SHOWN, ..DecisionQuery::default() };
+    let decisions =
+        visit.directory().find_decisions(&query).map_err(|error| visit.refuse_unavailable(&error))?;
     visit.audit("show a user", &user.user_id);
     let frame = visit.frame();
     let nonce = frame.nonce.clone();
@@ -85,6 +92,8 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         roles: &user.roles[..user.roles.len().min(MOST)],
         organizations: &user.organizations[..user.organizations.len().min(MOST)],
         entries: entries.iter().take(SHOWN).map(EntryRow::new).collect(),
+        rows: decisions.iter().map(DecisionRow::new).collect(),
+        decisions: with_query(DECISIONS, &[("user", id)]),
         journal: with_query(JOURNAL, &[("user", id)]),
         merge_into: with_query(MERGE, &[("keep", id)]),
         merge_from: with_query(MERGE, &[("move", id)]),

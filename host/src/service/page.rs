@@ -56,6 +56,16 @@ pub(crate) fn respond_with_own_forms(
     respond_with_policy(status, page, policy(nonce) + "; form-action 'self'")
 }
 
+/// The same, for a page with scripts of the same origin, which ask the same origin.
+pub(crate) fn respond_with_own_script(
+    status: StatusCode,
+    page: askama::Result<String>,
+    nonce: &str,
+) -> Response {
+    let own = "; form-action 'self'; script-src 'self'; connect-src 'self'";
+    respond_with_policy(status, page, policy(nonce) + own)
+}
+
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"

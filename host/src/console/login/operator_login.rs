@@ -77,6 +77,11 @@ impl OperatorLogin {
         Some(Operator { name, session: id.to_owned() })
     }
 
+    /// Returns whether an operator's session is still open.
+    pub(in crate::console) fn is_open(&self, operator: &Operator) -> bool {
+        self.sessions.is_open(&operator.session)
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.ambient.since_epoch().as_secs()
     }

@@ -61,7 +61,6 @@ impl Sessions {
     }
 
     /// Returns whether a session is open, and does not count this as a use.
-    #[cfg(test)]
     pub(super) fn is_open(&self, id: &str) -> bool {
         let now = self.ambient.monotonic();
         self.lock().get(&hash(id)).is_some_and(|session| session.is_open(now))

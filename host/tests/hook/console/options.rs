@@ -58,7 +58,11 @@ fn every_fault_of_the_console_is_told_in_one_sentence() {
             &CREDENTIALS,
             "a path",
         ),
-        ([&url[..], &["--console-issuer", "login.example.com"], &operator].concat(), &CREDENTIALS, "not a URL"),
+        (
+            [&url[..], &["--console-issuer", "login.example.com"], &operator].concat(),
+            &CREDENTIALS,
+            "not a URL",
+        ),
         (url.to_vec(), &CREDENTIALS, "--console-issuer"),
         (operator.to_vec(), &CREDENTIALS, "--console-url"),
     ];
