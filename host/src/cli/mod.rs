@@ -9,7 +9,7 @@ mod compile_plugin;
 mod component;
 #[cfg(feature = "hook-command")]
 mod confirmation_args;
-#[cfg(feature = "hook")]
+#[cfg(feature = "hook-command")]
 mod console_args;
 mod directory;
 #[cfg(feature = "_sql")]

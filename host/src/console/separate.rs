@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::paths::CONFLICTS;
 use super::visit::{ConsoleVisit, RefusalPage};
-use crate::directory::Stored;
+use crate::directory::{MetadataUpdate, Stored};
 use crate::model::{ApiError, Identity, Metadata, MetadataPatch, User, note_separation};
 
 /// Marks each of these users as separated from the others by an operator: logins do not link them until
@@ -45,7 +45,9 @@ fn mark(visit: &ConsoleVisit, stored: &Stored, from: &[String]) -> Result<(), Re
     let mut change = Metadata::new();
     change.insert(LINKING.to_owned(), linking.unwrap_or(Value::Null));
     let patch = MetadataPatch { app_metadata: Some(change), user_metadata: None };
-    match visit.directory().patch_metadata(&user_id, Some(stored.version), &patch, visit.now()) {
+    let update =
+        MetadataUpdate { user_id: &user_id, version: Some(stored.version), patch: &patch, now: visit.now() };
+    match visit.directory().patch_metadata(&update) {
         Ok(_) => Ok(()),
         Err(ApiError::StateChanged(_) | ApiError::NotFound(_)) => {
             Err(refuse(format!("{user_id} was changed meanwhile. Try again; the conflict still waits.")))
