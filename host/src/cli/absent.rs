@@ -16,7 +16,7 @@ const HAS_DATABASE: bool = cfg!(feature = "_sql");
 const DATABASE: &str = "`cli` and `sqlite` or `postgres`";
 
 /// The commands that do not come with the feature `cli` alone.
-const OPTIONAL: [Feature; 6] = [
+const OPTIONAL: [Feature; 8] = [
     Feature { command: "serve", is_built_in: cfg!(feature = "serve"), features: "`serve`" },
     Feature {
         command: "hook",
@@ -30,6 +30,8 @@ const OPTIONAL: [Feature; 6] = [
     },
     Feature { command: "journal", is_built_in: HAS_DATABASE, features: DATABASE },
     Feature { command: "undo", is_built_in: HAS_DATABASE, features: DATABASE },
+    Feature { command: "decisions", is_built_in: HAS_DATABASE, features: DATABASE },
+    Feature { command: "conflicts", is_built_in: HAS_DATABASE, features: DATABASE },
     Feature { command: "migrate", is_built_in: HAS_DATABASE, features: DATABASE },
 ];
 

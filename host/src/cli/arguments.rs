@@ -13,7 +13,7 @@ use super::{
     bench, compile_plugin, component, inspect, new, policy, record, replay, run, schema, test, version,
 };
 #[cfg(feature = "_sql")]
-use super::{journal, migrate};
+use super::{conflicts, decisions, journal, migrate};
 use crate::ambient::Ambient;
 use crate::sandbox::COMPILE_COMMAND;
 
@@ -53,6 +53,10 @@ enum Command {
     #[cfg(feature = "_sql")]
     Undo(journal::UndoArgs),
     #[cfg(feature = "_sql")]
+    Decisions(decisions::Args),
+    #[cfg(feature = "_sql")]
+    Conflicts(conflicts::Args),
+    #[cfg(feature = "_sql")]
     Migrate(migrate::Args),
     Policy(policy::Args),
     Inspect(inspect::Args),
@@ -83,6 +87,10 @@ impl Cli {
             Command::Journal(args) => args.execute(ambient),
             #[cfg(feature = "_sql")]
             Command::Undo(args) => args.execute(ambient),
+            #[cfg(feature = "_sql")]
+            Command::Decisions(args) => args.execute(ambient),
+            #[cfg(feature = "_sql")]
+            Command::Conflicts(args) => args.execute(ambient),
             #[cfg(feature = "_sql")]
             Command::Migrate(args) => args.execute(ambient),
             Command::Policy(args) => args.execute(ambient),

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 
 use super::confirmation_args::ConfirmationArgs;
 use super::console_args::ConsoleArgs;
+use super::decision_args::DecisionArgs;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::exit::describe_error;
 use super::hook_secrets::read_secrets;
@@ -98,6 +99,8 @@ pub(super) struct Args {
     log_format: log::LogFormat,
     #[command(flatten)]
     recorder: RecorderArgs,
+    #[command(flatten)]
+    decisions: DecisionArgs,
     /// Check secrets, certificate, directory, policies, confirmation, console, recordings and
     /// address, print each fault and each warning, and exit. An address that is in use is a warning: this
     /// service may be running
@@ -158,6 +161,7 @@ impl Args {
             tracing::warn!("{warning}");
         }
         self.log_configuration();
+        let decisions = self.decisions.start(&directory, console.is_some());
         let more_routes = console.map(|access| {
             tracing::info!("operators log in to the console at /console");
             let (directory, ambient) = (directory.clone(), ambient.clone());
@@ -172,6 +176,7 @@ impl Args {
                 OnFailureArg::Deny => OnFailure::Deny,
             },
             recorder,
+            decisions,
             queue: QueueSize { concurrent: self.concurrent_logins, waiting: self.waiting_logins },
             missing_lines: log.missing(),
             ambient: ambient.clone(),

@@ -50,13 +50,14 @@ impl HookRoutesArgs {
         let secrets = Arc::new(secrets);
         let confirmations = self.confirmation.read_confirmations("", ambient)?.map(Arc::new);
         let ambient = ambient.clone();
-        Ok(Some(Box::new(move |MountedParts { decider, directory }| {
+        Ok(Some(Box::new(move |MountedParts { decider, directory, decisions }| {
             let parts = HookParts {
                 secrets: secrets.clone(),
                 confirmations: confirmations.clone(),
                 directory,
                 on_failure,
                 recorder: recorder.clone(),
+                decisions,
                 queue: QUEUE,
                 missing_lines: missing_lines.clone(),
                 ambient: ambient.clone(),

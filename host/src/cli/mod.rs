@@ -9,8 +9,14 @@ mod compile_plugin;
 mod component;
 #[cfg(feature = "hook-command")]
 mod confirmation_args;
+#[cfg(feature = "_sql")]
+mod conflicts;
 #[cfg(feature = "hook-command")]
 mod console_args;
+#[cfg(any(feature = "hook-command", feature = "serve"))]
+mod decision_args;
+#[cfg(feature = "_sql")]
+mod decisions;
 mod directory;
 #[cfg(feature = "_sql")]
 mod directory_args;

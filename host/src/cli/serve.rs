@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::decision_args::DecisionArgs;
 use super::directory::{DIRECTORY, JournalArgs};
 #[cfg(feature = "hook-command")]
 use super::hook_routes::{HookRoutesArgs, TenantParts};
@@ -66,6 +67,8 @@ pub(super) struct Args {
     state: Option<PathBuf>,
     #[command(flatten)]
     recorder: RecorderArgs,
+    #[command(flatten)]
+    decisions: DecisionArgs,
     #[cfg(feature = "hook-command")]
     #[command(flatten)]
     hook: HookRoutesArgs,
@@ -143,6 +146,7 @@ impl Args {
             state: &state,
             more_routes,
             recorder,
+            decisions: self.decisions.retention(has_console),
             ports,
             rotate_key,
             missing_lines,
@@ -215,14 +219,14 @@ impl Args {
 /// listens on this machine only.
 fn add_console(others: Option<MoreRoutes>, ambient: &Ambient) -> MoreRoutes {
     let ambient = ambient.clone();
-    Box::new(move |MountedParts { decider, directory }| {
+    Box::new(move |MountedParts { decider, directory, decisions }| {
         let console = ConsoleParts {
             directory: directory.clone(),
             access: ConsoleAccess::local(),
             ambient: ambient.clone(),
         }
         .into_routes();
-        let parts = MountedParts { decider, directory };
+        let parts = MountedParts { decider, directory, decisions };
         others.iter().fold(console, |console, others| console.merge(others(parts.clone())))
     })
 }

@@ -16,7 +16,7 @@ pub use bench::{Bench, BenchError, BenchLoad, bench_case};
 pub use case::{Case, NamedPolicy, case_schema, read_event};
 pub use changes::Change;
 pub use faulty_directory::{DirectoryFault, FaultyDirectory};
-pub use page::{format_page, group_thousands};
+pub use page::{format_explanation, format_outcome, format_page, group_thousands};
 pub use recorder::RecordedCall;
 pub use report::{Cost, Hint, PluginInfo, PolicySummary, Report};
 pub use run::{DirectoryRun, record_case, run_case, run_case_by_policies, run_case_in_directory};

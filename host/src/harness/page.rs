@@ -7,7 +7,7 @@ use super::changes::Change;
 use super::recorder::RecordedCall;
 use super::report::{Hint, PolicySummary, Report};
 use crate::limits::Limits;
-use crate::model::{Decision, Level, RuleVerdict, Verification, mask_addresses};
+use crate::model::{Decision, Level, Reason, RuleVerdict, Verification, mask_addresses};
 use crate::reading::display_path;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
@@ -131,9 +131,12 @@ fn describe_error(error: &Value) -> String {
     }
 }
 
-fn add_decision(page: &mut Text, report: &Report) {
+/// Formats a decision and its reasons as a part of a page.
+#[must_use]
+pub fn format_outcome(decision: &Decision, reasons: &[Reason]) -> Text {
+    let mut page = Text::default();
     page.head("Decision");
-    page.line(match &report.decision {
+    page.line(match decision {
         Decision::Proceed => line!["  the login continues unchanged"],
         Decision::Linked { primary } => {
             line!["  ", good("linked"), ": the login continues as ", head(primary)]
@@ -143,7 +146,7 @@ fn add_decision(page: &mut Text, report: &Report) {
         }
         Decision::Deny { message } => line!["  ", bad("denied"), ": ", message],
     });
-    for reason in &report.reasons {
+    for reason in reasons {
         let code = &reason.code;
         let code = match reason.level {
             Level::Info => good(format!("· {code}")),
@@ -155,6 +158,11 @@ fn add_decision(page: &mut Text, report: &Report) {
             page.line(line!["    ", dim(reason.subject.join(", "))]);
         }
     }
+    page
+}
+
+fn add_decision(page: &mut Text, report: &Report) {
+    page.append(format_outcome(&report.decision, &report.reasons));
     for refusal in &report.refusals {
         let times = if refusal.times > 1 {
             format!(" ({} times)", group_thousands(refusal.times.into()))
@@ -177,16 +185,27 @@ fn add_policies(page: &mut Text, policies: &[PolicySummary]) {
     }
 }
 
-fn add_explanation(page: &mut Text, report: &Report) {
-    if report.trace.is_empty() && report.counterfactual.is_none() && report.hints.is_empty() {
-        return;
+/// Formats the verdicts of the rules as a part of a page, and the change that would have led to
+/// another decision. Empty if neither is known.
+#[must_use]
+pub fn format_explanation(trace: &[RuleVerdict], counterfactual: Option<&str>) -> Text {
+    let mut page = Text::default();
+    if trace.is_empty() && counterfactual.is_none() {
+        return page;
     }
     page.head("Explanation");
-    let widest = |text: fn(&RuleVerdict) -> &str| {
-        report.trace.iter().map(|it| text(it).chars().count()).max().unwrap_or(0)
-    };
+    add_trace(&mut page, trace);
+    if let Some(counterfactual) = counterfactual {
+        page.line(line!["  ", head("What would change it:"), " ", counterfactual]);
+    }
+    page
+}
+
+fn add_trace(page: &mut Text, trace: &[RuleVerdict]) {
+    let widest =
+        |text: fn(&RuleVerdict) -> &str| trace.iter().map(|it| text(it).chars().count()).max().unwrap_or(0);
     let (rules, verdicts) = (widest(|it| &it.rule), widest(|it| &it.verdict));
-    for RuleVerdict { rule, verdict, evidence } in &report.trace {
+    for RuleVerdict { rule, verdict, evidence } in trace {
         let said = if evidence.is_empty() {
             format!("{rule:<rules$}  {verdict}")
         } else {
@@ -200,6 +219,14 @@ fn add_explanation(page: &mut Text, report: &Report) {
         let evidence = if evidence.is_empty() { String::new() } else { format!("  {evidence}") };
         page.line(line!["  ", said, evidence]);
     }
+}
+
+fn add_explanation(page: &mut Text, report: &Report) {
+    if report.trace.is_empty() && report.counterfactual.is_none() && report.hints.is_empty() {
+        return;
+    }
+    page.head("Explanation");
+    add_trace(page, &report.trace);
     let title = head("What would change it:");
     match &report.counterfactual {
         // The host does not know whether the plugin has looked for changes.

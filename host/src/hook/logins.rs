@@ -20,8 +20,10 @@ use crate::model::{
 };
 use crate::policies::LoadedPolicy;
 use crate::recording::LoginRecorder;
+use crate::service::DecisionRecorder;
 use crate::service::decider::Decider;
 use crate::service::decision_log::log_policy_run;
+use crate::service::decision_recorder::NotedLogin;
 
 /// The most bytes of the ids that a log line names.
 const LONGEST_PAIR: usize = 500;
@@ -36,6 +38,7 @@ pub(super) struct Logins {
     pub(super) confirmations: Option<SharedConfirmations>,
     pub(super) ambient: Ambient,
     pub(super) recorder: LoginRecorder,
+    pub(super) decisions: DecisionRecorder,
     pub(super) hosts: LoginHosts,
 }
 
@@ -127,11 +130,11 @@ impl Logins {
             };
             match asked {
                 Some(AskResult::Redirect(action)) => {
-                    self.note_decision(arrived, &decided);
+                    self.note_decision(&loaded, arrived, &decided);
                     return ActionAnswer::new(action, decided.outcome.reasons);
                 }
                 Some(AskResult::Blocked(user)) => {
-                    self.note_decision(arrived, &decided);
+                    self.note_decision(&loaded, arrived, &decided);
                     return refuse_blocked(&user, decided.outcome.reasons);
                 }
                 None => {
@@ -142,7 +145,7 @@ impl Logins {
                 }
             }
         }
-        self.answer_decision(arrived, decided)
+        self.answer_decision(&loaded, arrived, decided)
     }
 
     fn audit_unaskable(&self, arrived: &Arrived<'_>) {
@@ -206,7 +209,7 @@ impl Logins {
             decided = self.run_policies(&loaded, arrived, Some(&declined), false);
         }
         decided.outcome.reasons.splice(0..0, why);
-        self.answer_decision(arrived, decided)
+        self.answer_decision(&loaded, arrived, decided)
     }
 
     fn read_answer(
@@ -253,7 +256,7 @@ impl Logins {
     ) -> LoginDecision<Guard> {
         let Arrived { event, gate, now, .. } = arrived;
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
-        let request = DecisionRequest { event, now: *now, trace: false, answer };
+        let request = DecisionRequest { event, now: *now, trace: self.decisions.is_on(), answer };
         let gated = GatedDirectory { directory: self.directory.clone(), gate: (*gate).clone() };
         let context = DecisionContext {
             directory: Arc::new(gated),
@@ -270,9 +273,11 @@ impl Logins {
         decided
     }
 
-    /// Logs and counts the decision that is answered. A login may be decided again before that,
+    /// Logs, counts and keeps the decision that is answered. A login may be decided again before that,
     /// and the service adds reasons of its own.
-    fn note_decision(&self, arrived: &Arrived<'_>, decided: &LoginDecision<Guard>) {
+    fn note_decision(&self, loaded: &[LoadedPolicy], arrived: &Arrived<'_>, decided: &LoginDecision<Guard>) {
+        let Arrived { event, now, .. } = arrived;
+        self.decisions.note(&NotedLogin { event, at: *now, policies: loaded, decided });
         let (policy, outcome) = (decided.steps.last().map(|step| step.policy.as_str()), &decided.outcome);
         let kind = outcome.decision.kind();
         self.metrics.decisions.count_decision(kind);
@@ -283,8 +288,13 @@ impl Logins {
     }
 
     /// Turns a decision into an answer. The user is not asked.
-    fn answer_decision(&self, arrived: &Arrived<'_>, decided: LoginDecision<Guard>) -> ActionAnswer {
-        self.note_decision(arrived, &decided);
+    fn answer_decision(
+        &self,
+        loaded: &[LoadedPolicy],
+        arrived: &Arrived<'_>,
+        decided: LoginDecision<Guard>,
+    ) -> ActionAnswer {
+        self.note_decision(loaded, arrived, &decided);
         if let FinalUser::Gone = decided.final_user {
             let user = mask_addresses(arrived.user_id);
             tracing::warn!(target: "audit", %user, code = "USER_NOT_FOUND", "the user of a login is not in the directory");

@@ -12,8 +12,8 @@ use prometheus_client::registry::Registry;
 use super::answer::ActionAnswer;
 use super::queue::Queue;
 use crate::directory::DirectoryState;
-use crate::service::MissingLines;
 use crate::service::metrics::{DecisionCounts, DirectoryGauges, KindLabel};
+use crate::service::{DecisionRecorder, MissingLines};
 
 /// The service's metrics.
 pub(super) struct Metrics {
@@ -37,7 +37,7 @@ struct Response {
 }
 
 impl Metrics {
-    pub(super) fn new(missing_lines: &MissingLines) -> Self {
+    pub(super) fn new(missing_lines: &MissingLines, decisions: &DecisionRecorder) -> Self {
         let mut new = Self {
             registry: Registry::with_prefix("ligature"),
             decisions: DecisionCounts::default(),
@@ -54,6 +54,7 @@ impl Metrics {
         new.directory.register(registry);
         new.decisions.register(registry);
         missing_lines.register(registry);
+        decisions.register(registry);
         registry.register("http_requests", "Requests answered, by route", new.requests.clone());
         registry.register("http_request_seconds", "Duration of responses", new.seconds.clone());
         registry.register("hook_answers", "Answers to the Action, by action", new.answers.clone());

@@ -20,7 +20,7 @@ use crate::ambient::Ambient;
 use crate::decide::OnFailure;
 use crate::directory::Administration;
 use crate::recording::LoginRecorder;
-use crate::service::{Decider, MissingLines};
+use crate::service::{Decider, DecisionRecorder, MissingLines};
 
 /// The parts of the hook.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct HookParts {
     pub on_failure: OnFailure,
     /// The recorder of logins.
     pub recorder: LoginRecorder,
+    /// The recorder of decisions.
+    pub decisions: DecisionRecorder,
     /// The size of the queue.
     pub queue: QueueSize,
     /// The log lines that could not be written.
@@ -54,9 +56,18 @@ impl HookParts {
     }
 
     pub(super) fn into_hook(self, decider: Arc<Decider>) -> Hook {
-        let Self { secrets, confirmations, directory, on_failure, recorder, queue, missing_lines, ambient } =
-            self;
-        let metrics = Arc::new(Metrics::new(&missing_lines));
+        let Self {
+            secrets,
+            confirmations,
+            directory,
+            on_failure,
+            recorder,
+            decisions,
+            queue,
+            missing_lines,
+            ambient,
+        } = self;
+        let metrics = Arc::new(Metrics::new(&missing_lines, &decisions));
         let logins = Logins {
             directory: directory.clone(),
             decider,
@@ -66,6 +77,7 @@ impl HookParts {
             confirmations: confirmations.clone(),
             ambient: ambient.clone(),
             recorder,
+            decisions,
             hosts: LoginHosts::new(directory.tenant_host().map(str::to_owned)),
         };
         Hook {

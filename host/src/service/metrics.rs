@@ -1,7 +1,8 @@
 //! Counts of decisions and of the directory's errors, for Prometheus.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -100,6 +101,47 @@ impl DecisionCounts {
     }
 }
 
+/// The counts of decisions that a service keeps, and of those that it could not keep.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeptCounts {
+    kept: Counter,
+    lost: Family<KindLabel, Counter>,
+    unopened: Counter,
+    /// The lost decisions that the log does not have yet.
+    unlogged: Arc<AtomicU64>,
+}
+
+impl KeptCounts {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("decisions_kept", "Decisions kept for operators", self.kept.clone());
+        registry.register("decisions_lost", "Decisions that could not be kept, by reason", self.lost.clone());
+        registry.register(
+            "conflicts_not_opened",
+            "Conflicts that were not opened, because too many wait for a person",
+            self.unopened.clone(),
+        );
+    }
+
+    pub(crate) fn count_kept(&self, decisions: u64) {
+        self.kept.inc_by(decisions);
+    }
+
+    pub(crate) fn count_unopened(&self, conflicts: u64) {
+        self.unopened.inc_by(conflicts);
+    }
+
+    /// Counts decisions that were not kept.
+    pub(crate) fn count_lost(&self, kind: &'static str, decisions: u64) {
+        self.lost.get_or_create(&KindLabel { kind }).inc_by(decisions);
+        self.unlogged.fetch_add(decisions, Ordering::Relaxed);
+    }
+
+    /// Returns the number of lost decisions that were not logged yet, and takes them as logged.
+    pub(crate) fn take_unlogged(&self) -> u64 {
+        self.unlogged.swap(0, Ordering::Relaxed)
+    }
+}
+
 /// The metrics of the directory, as of the last scrape.
 #[derive(Default)]
 pub(crate) struct DirectoryGauges {
@@ -138,7 +180,7 @@ impl DirectoryGauges {
 }
 
 fn set(counter: &Counter, count: u64) {
-    counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
+    counter.inner().store(count, Ordering::Relaxed);
 }
 
 /// The number of log lines that could not be written.

@@ -9,6 +9,7 @@
 //! | `reload` | watching the files of plugins and policies |
 //! | `decider` | the policies in force, and their replacement |
 //! | `decision_log` | the log lines of a decision |
+//! | `decision_recorder` | keeping decisions in the directory, by a thread of its own |
 //! | `provider_names` | the names of identity providers for people |
 //! | `public_url` | the URL of a service as browsers see it |
 //! | `page` | the nonces, filters and headers of pages |
@@ -19,6 +20,7 @@
 pub(crate) mod blocking;
 pub(crate) mod decider;
 pub(crate) mod decision_log;
+pub(crate) mod decision_recorder;
 mod early_end;
 pub(crate) mod forms;
 pub(crate) mod listener;
@@ -35,5 +37,6 @@ pub(crate) mod suggestion_words;
 pub(crate) mod termination;
 
 pub use decider::Decider;
+pub use decision_recorder::{DecisionKeeping, DecisionRecorder, DecisionRetention};
 pub use early_end::EarlyEnd;
 pub use metrics::MissingLines;

@@ -9,8 +9,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::directory::DirectoryState;
-use crate::service::MissingLines;
 use crate::service::metrics::{DecisionCounts, DirectoryGauges, KindLabel};
+use crate::service::{DecisionKeeping, MissingLines};
 
 /// The tenant's metrics.
 pub(crate) struct Metrics {
@@ -32,7 +32,7 @@ pub(crate) struct Response {
 }
 
 impl Metrics {
-    pub(crate) fn new(missing_lines: &MissingLines) -> Self {
+    pub(crate) fn new(missing_lines: &MissingLines, decisions: Option<&DecisionKeeping>) -> Self {
         let mut new = Self {
             registry: Registry::with_prefix("ligature"),
             requests: Family::default(),
@@ -53,6 +53,9 @@ impl Metrics {
             new.tokens.clone(),
         );
         missing_lines.register(registry);
+        if let Some(decisions) = decisions {
+            decisions.register(registry);
+        }
         registry.register("refused_tokens", "Refused tokens, by reason", new.refused_tokens.clone());
         new
     }

@@ -19,6 +19,7 @@ mod confirmation;
 mod confirmation_attacks;
 mod confirmation_mfa;
 mod console;
+mod decisions;
 mod killed;
 mod load;
 mod recordings;
@@ -40,6 +41,7 @@ fn main() -> std::process::ExitCode {
         ("confirmation", confirmation::TESTS),
         ("confirmation_attacks", confirmation_attacks::TESTS),
         ("confirmation_mfa", confirmation_mfa::TESTS),
+        ("decisions", decisions::TESTS),
         ("killed", killed::TESTS),
         ("load", load::TESTS),
         ("recordings", recordings::TESTS),

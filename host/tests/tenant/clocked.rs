@@ -45,6 +45,7 @@ impl Clocked {
                 state: &state,
                 more_routes: None,
                 recorder: LoginRecorder::off(),
+                decisions: None,
                 ports: Ports { http: 0, https: 0 },
                 rotate_key: false,
                 missing_lines: MissingLines::default(),

@@ -1,5 +1,6 @@
 //! The plugin's decisions at logins, and what the tenant keeps of a login.
 
+mod decisions;
 mod endings;
 mod pages;
 mod plugins;
@@ -21,6 +22,7 @@ use crate::tenants::{Tenant, claims, redeem};
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
     [
+        decisions::TESTS,
         endings::TESTS,
         pages::TESTS,
         plugins::TESTS,

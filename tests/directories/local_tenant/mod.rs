@@ -188,6 +188,7 @@ impl Served {
                 ports: Ports { http: 0, https: 0 },
                 rotate_key: false,
                 recorder: LoginRecorder::off(),
+                decisions: None,
                 missing_lines: MissingLines::default(),
                 early_end: EarlyEnd::listen(),
                 ambient,

@@ -7,6 +7,7 @@ use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::LoadedPolicy;
 use crate::service::decision_log::log_policy_run;
+use crate::service::decision_recorder::NotedLogin;
 use crate::tenant::config::Connection;
 use crate::tenant::logins::context::{LoginRequest, RequestedLogin};
 use crate::tenant::logins::event::{login_event, with_roles};
@@ -119,7 +120,8 @@ impl Logins {
         let loaded = self.decider.policies();
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
         let event = Arc::new(event);
-        let request = DecisionRequest { event: &event, now, trace: false, answer: context.answer };
+        let request =
+            DecisionRequest { event: &event, now, trace: self.decisions.is_on(), answer: context.answer };
         let environment = DecisionContext {
             directory: self.directory.clone(),
             on_failure: self.config.on_failure,
@@ -132,6 +134,7 @@ impl Logins {
             log_policy_run(step, &mask_address(&user), self.config.on_failure);
         }
         self.metrics.decisions.count(&decided);
+        self.decisions.note(&NotedLogin { event: &event, at: now, policies: &loaded, decided: &decided });
         let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
         let policy = decided.steps.last().map(|step| step.policy.clone()).unwrap_or_default();
         tracing::info!(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::recording::LoginRecorder;
+use crate::service::DecisionRecorder;
 use crate::service::decider::Decider;
 use crate::tenant::config::Config;
 use crate::tenant::logins::log_events::Events;
@@ -21,6 +22,7 @@ pub(crate) struct Logins {
     pub(crate) decider: Arc<Decider>,
     pub(crate) events: Events,
     pub(crate) recorder: LoginRecorder,
+    pub(crate) decisions: DecisionRecorder,
 }
 
 /// The dependencies that logins share with the rest of the tenant.
@@ -31,13 +33,14 @@ pub(crate) struct SharedParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ambient: Ambient,
     pub(crate) recorder: LoginRecorder,
+    pub(crate) decisions: DecisionRecorder,
 }
 
 impl Logins {
     /// Creates the state, without log events.
     pub(crate) fn new(decider: Arc<Decider>, shares: SharedParts) -> Self {
-        let SharedParts { config, directory, people, metrics, ambient, recorder } = shares;
+        let SharedParts { config, directory, people, metrics, ambient, recorder, decisions } = shares;
         let events = Events::new(&ambient);
-        Self { config, directory, people, metrics, ambient, decider, events, recorder }
+        Self { config, directory, people, metrics, ambient, decider, events, recorder, decisions }
     }
 }

@@ -15,7 +15,7 @@ use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory};
 use crate::model::ApiError;
 use crate::recording::LoginRecorder;
-use crate::service::Decider;
+use crate::service::{Decider, DecisionKeeping, DecisionRecorder};
 use crate::tenant::config::Config;
 use crate::tenant::dev::reset::{Reset, ResetError};
 use crate::tenant::faults::Faults;
@@ -56,6 +56,8 @@ pub struct MountedParts {
     pub decider: Arc<Decider>,
     /// The directory of the users.
     pub directory: Arc<dyn Administration>,
+    /// The recorder of decisions.
+    pub decisions: DecisionRecorder,
 }
 
 /// Makes further routes.
@@ -73,6 +75,7 @@ pub(super) struct LastingParts {
     pub(super) address: String,
     pub(super) decider: Arc<Decider>,
     pub(super) recorder: LoginRecorder,
+    pub(super) decisions: Option<DecisionKeeping>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) more_routes: Option<MoreRoutes>,
     pub(super) webhooks: Arc<Webhooks>,
@@ -168,6 +171,7 @@ impl Running {
             address,
             decider,
             recorder,
+            decisions,
             metrics,
             more_routes,
             webhooks,
@@ -195,6 +199,10 @@ impl Running {
         let observers: Vec<_> = webhooks.into_iter().collect();
         let directory_without_notices = ObservedDirectory::of(directory.clone(), observers.clone());
         let directory = ObservedDirectory::of(directory, [observers, vec![notices]].concat());
+        let decisions = match decisions {
+            Some(keeping) => DecisionRecorder::start(unobserved.clone(), keeping),
+            None => DecisionRecorder::off(),
+        };
         let shares = SharedParts {
             config: config.clone(),
             directory: directory.clone(),
@@ -202,6 +210,7 @@ impl Running {
             metrics: metrics.clone(),
             ambient: ambient.clone(),
             recorder: recorder.clone(),
+            decisions: decisions.clone(),
         };
         let tenant: Shared = Arc::new(Tenant {
             flows: Flows::new(&config.lifetimes, ambient),
@@ -221,7 +230,8 @@ impl Running {
         let reset = Reset::new(move || current.upgrade().map_or(Ok(()), |current| current.reset()));
         let mut router = routes::router(&tenant).layer(Extension(reset));
         if let Some(mount) = more_routes {
-            let parts = MountedParts { decider: decider.clone(), directory: tenant.directory.clone() };
+            let directory = tenant.directory.clone();
+            let parts = MountedParts { decider: decider.clone(), directory, decisions };
             router = router.merge(mount(parts).with_state(()));
         }
         let at = |scheme| routes::add_state(router.clone(), &tenant, scheme);

@@ -17,7 +17,7 @@ use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_s
 use crate::service::reload;
 use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
-use crate::service::{Decider, EarlyEnd, MissingLines};
+use crate::service::{Decider, DecisionKeeping, DecisionRetention, EarlyEnd, MissingLines};
 use crate::tenant::config::Config;
 use crate::tenant::faults;
 use crate::tenant::metrics::Metrics;
@@ -105,6 +105,8 @@ pub struct Opening<'a> {
     pub more_routes: Option<MoreRoutes>,
     /// The recorder of logins.
     pub recorder: LoginRecorder,
+    /// How long decisions are kept; none to keep none.
+    pub decisions: Option<DecisionRetention>,
     /// The ports to listen on.
     pub ports: Ports,
     /// Whether to generate a new signing key at the start.
@@ -134,6 +136,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         state,
         more_routes,
         recorder,
+        decisions,
         ports,
         rotate_key,
         missing_lines,
@@ -160,6 +163,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let signing = Arc::new(Signing::new(hosts, keys, &config.lifetimes, &ambient));
     let address = config.issuer.clone().unwrap_or_else(|| format_url("http", http_port));
     let webhooks = Arc::new(Webhooks::start(&config.webhooks, address.clone(), state, &ambient)?);
+    let decisions = decisions.map(DecisionKeeping::from);
     let parts = LastingParts {
         webhooks,
         signing,
@@ -168,10 +172,11 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         spent_objections: Arc::new(SpentNames::open(state, "objections", &ambient)?),
         address,
         decider: Arc::new(Decider::new(sources)?),
-        metrics: Arc::new(Metrics::new(&missing_lines)),
+        metrics: Arc::new(Metrics::new(&missing_lines, decisions.as_ref())),
         config,
         directory,
         recorder,
+        decisions,
         more_routes,
         ambient,
     };
