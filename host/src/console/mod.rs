@@ -58,5 +58,6 @@ mod words;
 pub use login::{ConsoleError, OperatorSettings};
 pub use start::{ConsoleAccess, ConsoleParts};
 
-#[cfg(all(test, feature = "tenant"))]
+#[cfg(test)]
+#[cfg(feature = "tenant")]
 mod tests;

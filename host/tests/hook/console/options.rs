@@ -34,12 +34,15 @@ fn without_its_options_there_is_no_console() {
     }
 }
 
+/// The options, the variables of the environment, and the expected words.
+type Case<'a> = (Vec<&'a str>, &'a [(&'a str, &'a str)], &'a str);
+
 fn every_fault_of_the_console_is_told_in_one_sentence() {
     let place = Place::new();
     let url = ["--console-url", "https://hook.example.com"];
     let issuer = ["--console-issuer", "https://login.example.com"];
     let operator = ["--console-operator", "ada@example.com"];
-    let cases: [(Vec<&str>, &[(&str, &str)], &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         ([&url[..], &issuer, &operator].concat(), &[], "set LIGATURE_CONSOLE_CLIENT_ID and"),
         ([&url[..], &issuer].concat(), &CREDENTIALS, "no operator is named"),
         ([&url[..], &issuer, &["--console-operator", "a b"]].concat(), &CREDENTIALS, "contains white space"),
