@@ -206,3 +206,27 @@ fn a_link_whose_entry_cannot_be_read_was_made_nevertheless() {
     let entries = directory.journal(&JournalQuery { limit: 9, ..JournalQuery::default() }).unwrap();
     assert!(merged.link.is_some() && merged.link == plan.name_link(Ok(entries)));
 }
+
+/// Roles stand in several places.
+#[test]
+fn an_owner_does_not_link_an_account_with_power() {
+    for change in [
+        json!({ "roles": ["Admin"] }),
+        json!({ "app_metadata": { "roles": ["viewer", "owner"] } }),
+        json!({ "app_metadata": { "authorization": { "roles": [{ "name": "superuser" }] } } }),
+        json!({ "app_metadata": { "roles": "viewer, administrator" } }),
+    ] {
+        for side in [0, 1] {
+            let directory = users(|kept, moved| {
+                let user = if side == 0 { kept } else { moved };
+                user.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            });
+            let refused = plan(&directory, MergeChoice::default(), MergeScope::Owner);
+            assert!(matches!(refused, Err(MergeRefusal::Privileged(_))), "{change} {side}: {refused:?}");
+            let planned = plan(&directory, MergeChoice::default(), MergeScope::Operator).unwrap();
+            assert!(planned.warnings.iter().any(|it| matches!(it, MergeWarning::Privileged { .. })));
+        }
+    }
+    let harmless = users(|kept, _| kept["roles"] = json!(["administration-reader"]));
+    assert!(plan(&harmless, MergeChoice::default(), MergeScope::Owner).is_ok());
+}

@@ -117,18 +117,6 @@ impl<'a> AccountVisit<'a> {
         self.tenant().people.end_logins(&User { identities, ..User::default() });
     }
 
-    /// Reads the versions of two accounts after a change. `None` if the directory fails: the change
-    /// is made, and is reported without a way to object.
-    pub(super) fn read_versions(&self, accounts: [&str; 2]) -> Option<[u64; 2]> {
-        let read = |id: &str| Ok::<_, ApiError>(self.tenant().directory.get(id)?.version);
-        let versions = read(accounts[0]).and_then(|one| Ok([one, read(accounts[1])?]));
-        versions
-            .inspect_err(|error| {
-                tracing::error!(error = %mask_addresses(&error.to_string()), "a change was told without an objection");
-            })
-            .ok()
-    }
-
     /// Tells both sides of a change, which the user has made: the account that stays, and the one
     /// that goes or becomes a user again. Returns the number of notices.
     pub(super) fn tell(&self, kind: ChangeKind, [kept, moved]: [&User; 2]) -> usize {

@@ -1,4 +1,4 @@
-//! "This was not me": the link in a notice, which undoes a change and ends all logins.
+//! "This was not me": the link in a notice, which undoes an addition and ends all logins.
 //!
 //! It needs no session: whoever reads the mail is the one to ask. A program that scans mails opens
 //! links, so that only the form of the page does anything.
@@ -10,10 +10,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::directory::{
-    Actor, Administration, CheckedLink, EntryId, Evidence, Provenance, Undo, UndoError, UndoRefusalKind,
-    Unlink,
+    Actor, Administration, EntryId, Provenance, Undo, UndoError, UndoRefusalKind, Unlink,
 };
-use crate::model::{ApiError, Identity, LinkRequest, User, mask_addresses};
+use crate::model::{ApiError, Identity, User, mask_addresses};
 use crate::service::page;
 use crate::tenant::account::account_visit::{accept_origin, notices_of, show_unavailable};
 use crate::tenant::http::html;
@@ -78,7 +77,8 @@ fn render(token: &str, objection: &Objection, done: Option<&'static str>) -> Res
 fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError> {
     let (accounts, done) = match &objection.change {
         ContestedChange::Link { link, kept, moved } => part(visit, objection, (link, kept, moved))?,
-        ContestedChange::Separation { accounts, versions } => join(visit, objection, accounts, *versions)?,
+        // Only a login proves that a removed login belongs to the account: an objection never links.
+        ContestedChange::Separation => (read_own(visit, objection)?, ENDED),
     };
     tracing::warn!(
         target: "audit", by = %mask_addresses(&objection.account), done,
@@ -95,8 +95,16 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
     Ok(render("", objection, Some(done)))
 }
 
+const ENDED: &str = "All logins of your account were ended. If you want a login back that was removed, log in and add it: you prove it anew.";
+
 /// The accounts whose logins are to end, and what was done.
 type Done = (Vec<Arc<User>>, &'static str);
+
+/// Returns the account of the objection, if it still exists. If it has become a part of another one,
+/// nothing is done to that one.
+fn read_own(visit: &Visit, objection: &Objection) -> Result<Vec<Arc<User>>, ApiError> {
+    Ok(read_user(visit, &objection.account)?.into_iter().collect())
+}
 
 /// Undoes a link. If it cannot be undone, because an attacker has changed settings meanwhile, its
 /// identities are separated without restoring the data.
@@ -106,31 +114,40 @@ fn part(
     (link, kept, moved): (&EntryId, &str, &[String]),
 ) -> Result<Done, ApiError> {
     let tenant = &visit.tenant;
+    // A user who is blocked must not get an account back that is not.
+    if read_owner(&*tenant.directory, kept)?.is_some_and(|holder| holder.blocked) {
+        let done = "The account is blocked, so that the logins stay together. Ask support. All logins of your account were ended.";
+        return Ok((read_own(visit, objection)?, done));
+    }
     let undo = Undo {
         id: link.clone(),
         provenance: Arc::new(provenance(objection)),
         now: tenant.ambient.now(),
         dry_run: false,
     };
-    let done = match tenant.directory_without_notices.undo(&undo) {
-        Ok(_) => "The addition was undone, and all logins of both accounts were ended.",
-        Err(UndoError::Directory(error)) => return Err(error),
-        Err(UndoError::Refused(refusal)) => match refusal.kind {
-            UndoRefusalKind::AlreadyUndone => {
-                "The addition had been undone already. All logins of both accounts were ended."
+    match tenant.directory_without_notices.undo(&undo) {
+        Ok(undoing) => Ok((
+            vec![undoing.primary, undoing.secondary],
+            "The addition was undone, and all logins of both accounts were ended.",
+        )),
+        Err(UndoError::Directory(error)) => Err(error),
+        Err(UndoError::Refused(refusal)) if refusal.kind == UndoRefusalKind::AlreadyUndone => {
+            let done = "The addition had been undone already. All logins of your account were ended.";
+            Ok((read_own(visit, objection)?, done))
+        }
+        Err(UndoError::Refused(_)) if separate(visit, objection, kept, moved)? => {
+            let mut accounts = Vec::new();
+            for id in [kept].into_iter().chain(moved.iter().map(String::as_str)) {
+                accounts.extend(read_user(visit, id)?);
             }
-            _ if separate(visit, objection, kept, moved)? => {
-                "The logins were separated again, without all their settings. All logins of both accounts were ended."
-            }
-            _ => "The accounts had been separated already. All their logins were ended.",
-        },
-    };
-    let mut accounts = Vec::new();
-    for id in [kept].into_iter().chain(moved.iter().map(String::as_str)) {
-        accounts.extend(read_owner(&*tenant.directory, id)?);
+            let done = "The logins were separated again, without all their settings. All logins of both accounts were ended.";
+            Ok((accounts, done))
+        }
+        Err(UndoError::Refused(_)) => {
+            let done = "The accounts had been separated already. All logins of your account were ended.";
+            Ok((read_own(visit, objection)?, done))
+        }
     }
-    accounts.dedup_by(|one, other| one.user_id == other.user_id);
-    Ok((accounts, done))
 }
 
 /// Makes the moved identities that the account still has separate users. Returns whether there were
@@ -152,44 +169,9 @@ fn separate(visit: &Visit, objection: &Objection, kept: &str, moved: &[String]) 
     Ok(!leaving.is_empty())
 }
 
-/// Links an account again that was separated, if neither of the two has changed since.
-fn join(
-    visit: &Visit,
-    objection: &Objection,
-    accounts: &[String; 2],
-    versions: [u64; 2],
-) -> Result<Done, ApiError> {
-    let tenant = &visit.tenant;
-    let [kept, moved] = accounts.each_ref().map(|id| read_owner(&*tenant.directory, id));
-    let (kept, moved) = (kept?, moved?);
-    let link = CheckedLink {
-        request: LinkRequest {
-            primary: accounts[0].clone(),
-            secondary: accounts[1].clone(),
-            user_metadata: None,
-            app_metadata: None,
-            reasons: Arc::new([]),
-        },
-        primary_version: Some(versions[0]),
-        secondary_version: Some(versions[1]),
-        read: None,
-        provenance: Arc::new(Provenance {
-            evidence: kept.as_deref().map(Evidence::from_request),
-            ..provenance(objection)
-        }),
-        now: tenant.ambient.now(),
-    };
-    let is_open =
-        kept.as_ref().zip(moved.as_ref()).is_some_and(|(kept, moved)| !kept.blocked && !moved.blocked);
-    let answer = if is_open { tenant.directory_without_notices.link(&link).map(|_| true) } else { Ok(false) };
-    let done = match answer {
-        Ok(true) => "The login was put back, and all logins of the account were ended.",
-        Ok(false) | Err(ApiError::StateChanged(_) | ApiError::NotFound(_) | ApiError::AlreadyLinked(_)) => {
-            "An account has changed since, so that the login was not put back. All logins of the account were ended; log in and add the login again."
-        }
-        Err(error) => return Err(error),
-    };
-    Ok((kept.into_iter().chain(moved).collect(), done))
+/// Returns a user with this id of their own.
+fn read_user(visit: &Visit, user_id: &str) -> Result<Option<Arc<User>>, ApiError> {
+    Ok(read_owner(&*visit.tenant.directory, user_id)?.filter(|user| user.user_id == user_id))
 }
 
 fn read_owner(directory: &dyn Administration, user_id: &str) -> Result<Option<Arc<User>>, ApiError> {

@@ -16,7 +16,7 @@ use crate::tenant::account::methods::{Method, digest_identity, list_methods};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::notices::ChangeKind;
+use crate::tenant::notices::{ChangeKind, Contestable};
 
 pub(super) const REMOVE: &str = "/account/remove";
 
@@ -104,11 +104,9 @@ impl AccountVisit<'_> {
     }
 
     /// Tells both sides.
-    fn announce_removal(&self, kept: &str, identity: &Identity) {
-        let user_id = identity.as_user_id();
-        let kind = ChangeKind::Removed(self.read_versions([kept, &user_id]));
+    fn announce_removal(&self, identity: &Identity) {
         let moved = user_from_identity(identity, self.tenant().ambient.now());
-        self.tell(kind, [self.user(), &moved]);
+        self.tell(ChangeKind::Removed(Contestable::Yes), [self.user(), &moved]);
     }
 
     fn render_removal(&self, identity: &Identity, status: StatusCode) -> Response {
@@ -146,9 +144,9 @@ impl AccountVisit<'_> {
             by = self.session.proved.method, "a user has removed a way to log in"
         );
         match answer {
-            Ok(left) => {
+            Ok(_) => {
                 self.end_logins_by([identity]);
-                self.announce_removal(&left.user_id, identity);
+                self.announce_removal(identity);
                 see_result(&self.address("/account?done=removed"))
             }
             Err(ApiError::StateChanged(_) | ApiError::NotFound(_) | ApiError::Invalid(_)) => {

@@ -16,8 +16,8 @@ use crate::tenant::account::methods::{Method, list_methods};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::notices::ChangeKind;
 use crate::tenant::notices::words::format_time;
+use crate::tenant::notices::{ChangeKind, Contestable};
 
 pub(super) const UNDO: &str = "/account/undo";
 
@@ -124,9 +124,7 @@ impl AccountVisit<'_> {
 
     /// Tells both sides.
     fn announce_undo(&self, undoing: &Undoing) {
-        let Undoing { primary, secondary, .. } = undoing;
-        let kind = ChangeKind::Undone(self.read_versions([&primary.user_id, &secondary.user_id]));
-        self.tell(kind, [self.user(), secondary]);
+        self.tell(ChangeKind::Undone(Contestable::Yes), [self.user(), &undoing.secondary]);
     }
 
     /// Returns the digest of the link and the version of the account, which the form sends: nothing

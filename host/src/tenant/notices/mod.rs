@@ -12,6 +12,6 @@ mod notice_sender;
 mod recipients;
 pub(super) mod words;
 
-pub(super) use notice::{AccountChange, ChangeKind, Notices};
+pub(super) use notice::{AccountChange, ChangeKind, Contestable, Notices};
 pub(super) use notice_sender::NoticeSender;
 pub(super) use recipients::Reach;

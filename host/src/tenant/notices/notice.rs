@@ -11,7 +11,7 @@ use crate::tenant::people::People;
 use crate::tenant::people::objections::{ContestedChange, OBJECTION_S, Objection};
 use crate::tenant::people::outbox::{Message, MessageKind};
 
-/// The most recipients of one change.
+/// The most recipients of one side of a change.
 const MOST: usize = 10;
 
 /// The parts that notices need.
@@ -35,15 +35,21 @@ pub(crate) struct AccountChange<'a> {
     pub(crate) reach: Reach,
 }
 
+/// Whether the owners of both sides can object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contestable {
+    Yes,
+    No,
+}
+
 /// The kind of a change.
 pub(crate) enum ChangeKind {
     /// The accounts were linked. Without the entry of the link, nobody can object.
     Added(Option<EntryId>),
-    /// An identity was removed, and the accounts have these versions now. Without them, nobody can
-    /// object.
-    Removed(Option<[u64; 2]>),
-    /// A link was undone, and the accounts have these versions now.
-    Undone(Option<[u64; 2]>),
+    /// An identity was removed.
+    Removed(Contestable),
+    /// A link was undone.
+    Undone(Contestable),
     /// Somebody has objected to a change.
     Contested,
 }
@@ -54,25 +60,18 @@ impl Notices<'_> {
         let now = self.ambient.now();
         let text = self.describe(change, now);
         let mut told: Vec<String> = Vec::new();
-        for user in [change.kept, change.moved] {
-            let objection = contest(change, user);
-            // The link is in one mail only where the account that lost an identity is to decide.
-            let only = match change.kind {
-                ChangeKind::Removed(_) | ChangeKind::Undone(_) => user.email.as_deref(),
-                ChangeKind::Added(_) | ChangeKind::Contested => None,
-            };
-            let mut link = None;
-            for recipient in list_recipients(user, change.reach) {
-                let is_told = told.iter().any(|it| it.eq_ignore_ascii_case(&recipient.to));
-                if is_told || told.len() == MOST {
-                    continue;
+        // Each side has its own limit, and the main address is the first: whoever takes an account
+        // over cannot use up the notices to its owner.
+        for user in [change.moved, change.kept] {
+            let link = contest(change, user).and_then(|objection| self.link_to(&objection));
+            let is_told = |told: &[String], to: &str| told.iter().any(|it| it.eq_ignore_ascii_case(to));
+            let mut recipients = list_recipients(user, change.reach);
+            recipients.retain(|it| !is_told(&told, &it.to));
+            for recipient in recipients.into_iter().take(MOST) {
+                if !is_told(&told, &recipient.to) {
+                    self.mail(&recipient, link.clone(), (text.clone(), now));
+                    told.push(recipient.to);
                 }
-                let has_link = only.is_none_or(|only| only == recipient.to);
-                if has_link && link.is_none() {
-                    link = objection.as_ref().and_then(|objection| self.link_to(objection));
-                }
-                self.mail(&recipient, link.clone().filter(|_| has_link), (text.clone(), now));
-                told.push(recipient.to);
             }
         }
         told.len()
@@ -138,8 +137,7 @@ impl Notices<'_> {
     }
 }
 
-/// Returns the objection of one side. The side that was removed has none: an attacker whose
-/// identity the owner removes must not link it again.
+/// Returns the objection of one side.
 fn contest(change: &AccountChange<'_>, user: &User) -> Option<Objection> {
     let contested = match &change.kind {
         ChangeKind::Added(Some(link)) => ContestedChange::Link {
@@ -147,13 +145,8 @@ fn contest(change: &AccountChange<'_>, user: &User) -> Option<Objection> {
             kept: change.kept.user_id.clone(),
             moved: change.moved.identities.iter().map(Identity::as_user_id).collect(),
         },
-        ChangeKind::Removed(Some(versions)) | ChangeKind::Undone(Some(versions))
-            if user.user_id == change.kept.user_id && user.email.is_some() =>
-        {
-            ContestedChange::Separation {
-                accounts: [change.kept.user_id.clone(), change.moved.user_id.clone()],
-                versions: *versions,
-            }
+        ChangeKind::Removed(Contestable::Yes) | ChangeKind::Undone(Contestable::Yes) => {
+            ContestedChange::Separation
         }
         ChangeKind::Added(None) | ChangeKind::Removed(_) | ChangeKind::Undone(_) | ChangeKind::Contested => {
             return None;

@@ -8,7 +8,7 @@ use crate::directory::{Actor, Provenance};
 use crate::model::{join_lines, mask_addresses};
 use crate::tenant::config::Config;
 use crate::tenant::logins::mailbox_proof;
-use crate::tenant::notices::notice::{AccountChange, ChangeKind, Notices};
+use crate::tenant::notices::notice::{AccountChange, ChangeKind, Contestable, Notices};
 use crate::tenant::notices::recipients::Reach;
 use crate::tenant::observed::{Change, Linked, Observer, Separated};
 use crate::tenant::people::People;
@@ -54,9 +54,13 @@ impl NoticeSender {
             return log_untold(separated.primary);
         };
         self.send(&AccountChange {
-            // Nobody contests it: a mail must not link what an operator, a policy or the proof of a
-            // mailbox has separated.
-            kind: if separated.is_undo { ChangeKind::Undone(None) } else { ChangeKind::Removed(None) },
+            // Nobody contests what an operator, a policy, an application or the proof of a mailbox has
+            // separated.
+            kind: if separated.is_undo {
+                ChangeKind::Undone(Contestable::No)
+            } else {
+                ChangeKind::Removed(Contestable::No)
+            },
             kept,
             moved: &moved.user,
             manner: self.describe_separation(separated.provenance),

@@ -32,7 +32,7 @@ pub(crate) struct Objection {
     pub(crate) change: ContestedChange,
 }
 
-/// A change of accounts, by what is needed to undo it.
+/// A change of accounts, by what is needed to object to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum ContestedChange {
     /// Two accounts were linked.
@@ -44,13 +44,8 @@ pub(crate) enum ContestedChange {
         /// The ids of the identities that moved to it, the main one first.
         moved: Vec<String>,
     },
-    /// Identities have left an account.
-    Separation {
-        /// The ids of the account and of the one that has left it, as they were afterwards.
-        accounts: [String; 2],
-        /// Their versions.
-        versions: [u64; 2],
-    },
+    /// Identities have left an account. An objection ends logins, and links nothing.
+    Separation,
 }
 
 /// An objection as a link carries it.
@@ -135,9 +130,7 @@ mod tests {
     }
 
     fn objection() -> Objection {
-        let accounts = ["auth0|ada".to_owned(), "github|7".to_owned()];
-        let change = ContestedChange::Separation { accounts, versions: [1, 2] };
-        Objection { account: "auth0|ada".to_owned(), change }
+        Objection { account: "auth0|ada".to_owned(), change: ContestedChange::Separation }
     }
 
     #[test]

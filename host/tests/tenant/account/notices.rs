@@ -17,11 +17,14 @@ crate::tests![
     an_objection_works_once_and_for_seven_days,
     a_get_of_an_objection_changes_nothing,
     an_objection_of_another_origin_is_refused,
-    the_removed_side_gets_no_objection,
-    an_objection_puts_a_removed_login_back,
-    an_objection_does_not_put_back_what_has_changed,
+    an_objection_to_a_removal_ends_logins_and_links_nothing,
+    an_objection_to_an_undo_ends_logins_and_links_nothing,
+    each_side_of_a_removal_ends_its_own_logins,
+    a_moved_account_that_left_is_not_brought_back,
+    a_full_account_of_an_attacker_hides_no_notice,
+    a_blocked_user_gets_no_open_account_back,
+    an_old_objection_does_not_touch_the_next_owner,
     an_objection_separates_although_settings_were_changed,
-    an_objection_to_an_undo_links_again,
     every_objection_works_however_many_there_are,
     an_outbox_shows_notices,
     codes_push_out_no_notice,
@@ -63,7 +66,7 @@ fn both_sides_are_told() {
     Person::at(&tenant).logged_in("ada@example.com").with_google();
     let told = newest(&tenant, 9);
     let to: Vec<String> = told.iter().map(|notice| text(&notice["to"])).collect();
-    assert_eq!(to, ["ada@gmail.test", "ada@example.com"]);
+    assert_eq!(to, ["ada@example.com", "ada@gmail.test"]);
     assert_ne!(token(&told[0]), token(&told[1]), "each side has a link of its own");
     for notice in &told {
         let words = notice["text"].to_string();
@@ -187,50 +190,6 @@ fn remove_google(ada: &mut Person) {
     assert_eq!(ada.submit(&page, "/account/remove", &[]).status, 303);
 }
 
-/// An attacker whose identity the owner removes must not link it again.
-fn the_removed_side_gets_no_objection() {
-    let tenant = Tenant::with(&people());
-    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
-    let preview = ada.prove_github("666");
-    ada.confirm(&preview);
-    let target = ada.removal_of("GitHub");
-    let page = ada.page(&target);
-    assert_eq!(ada.submit(&page, "/account/remove", &[]).status, 303);
-    let told = newest(&tenant, 2);
-    let of = |to: &str| told.iter().find(|notice| notice["to"] == to).unwrap_or_else(|| panic!("{told:?}"));
-    assert!(of("ada@github.test").get("link").is_none());
-    assert!(of("ada@example.com").get("link").is_some());
-    for notice in &told {
-        assert!(
-            notice["text"].to_string().contains("was removed from the account a***@example.com"),
-            "{notice}"
-        );
-    }
-}
-
-fn an_objection_puts_a_removed_login_back() {
-    let tenant = Tenant::with(&people());
-    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
-    remove_google(&mut ada);
-    let owner = newest(&tenant, 9).into_iter().find(|notice| notice.get("link").is_some()).expect("a link");
-    let done = object(&mut tenant.browser(), &token(&owner));
-    assert!(done.text().contains("The login was put back"), "{}", done.text());
-    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080"]);
-    assert_eq!(ada.get("/account").status, 302, "all logins have ended");
-}
-
-fn an_objection_does_not_put_back_what_has_changed() {
-    let tenant = Tenant::with(&people());
-    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
-    remove_google(&mut ada);
-    let owner = newest(&tenant, 9).into_iter().find(|notice| notice.get("link").is_some()).expect("a link");
-    patch(&tenant, "google-oauth2|1080", &json!({ "user_metadata": { "theme": "light" } }));
-    let done = object(&mut tenant.browser(), &token(&owner));
-    assert!(done.text().contains("the login was not put back"), "{}", done.text());
-    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
-    assert_eq!(ada.get("/account").status, 302, "all logins have ended nevertheless");
-}
-
 /// An undo is refused where settings have changed since. An attacker could see to that.
 fn an_objection_separates_although_settings_were_changed() {
     let google = user("google-oauth2|1080", "ada@gmail.test", "google-oauth2")
@@ -246,19 +205,6 @@ fn an_objection_separates_although_settings_were_changed() {
     assert!(done.text().contains("without all their settings"), "{}", done.text());
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
     assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080"]);
-}
-
-fn an_objection_to_an_undo_links_again() {
-    let tenant = Tenant::with(&people());
-    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
-    let target = undo_of(&mut ada);
-    let page = ada.page(&target);
-    assert_eq!(ada.submit(&page, "/account/undo", &[]).status, 303);
-    let owner = newest(&tenant, 9).into_iter().find(|notice| notice.get("link").is_some()).expect("a link");
-    assert!(owner["text"].to_string().contains("was undone"), "{owner}");
-    let done = object(&mut tenant.browser(), &token(&owner));
-    assert!(done.text().contains("The login was put back"), "{}", done.text());
-    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
 }
 
 /// A link carries its objection, so that later changes push none out.
@@ -325,4 +271,134 @@ fn codes_push_out_no_notice() {
     let all = tenant.send(&Request::get("/dev/outbox")).json();
     assert_eq!(all[0]["to"], "eve999@example.com", "the newest is first");
     assert_eq!(all.as_array().expect("a list").len(), 1_002);
+}
+
+fn links_of(tenant: &Tenant, to: &str) -> Vec<String> {
+    let told = newest(tenant, 100).into_iter().filter(|notice| notice["to"] == to);
+    told.filter(|notice| notice.get("link").is_some()).map(|notice| token(&notice)).collect()
+}
+
+fn undo_newest(ada: &mut Person) {
+    let target = undo_of(ada);
+    let page = ada.page(&target);
+    assert_eq!(ada.submit(&page, "/account/undo", &[]).status, 303);
+}
+
+fn an_objection_to_a_removal_ends_logins_and_links_nothing() {
+    let tenant = Tenant::with(&people());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    remove_google(&mut ada);
+    let mut mail = tenant.browser();
+    let token = links_of(&tenant, "ada@example.com").remove(0);
+    let page = mail.get(&format!("/account/objection?token={token}")).text();
+    assert!(page.contains("Nothing is added again"), "{page}");
+    let done = object(&mut mail, &token).text();
+    assert!(
+        done.contains("All logins of your account were ended.") && done.contains("/account/add"),
+        "{done}"
+    );
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080"]);
+    assert_eq!(ada.get("/account").status, 302, "all logins have ended");
+}
+
+fn an_objection_to_an_undo_ends_logins_and_links_nothing() {
+    let tenant = Tenant::with(&people());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    undo_newest(&mut ada);
+    object(&mut tenant.browser(), &links_of(&tenant, "ada@example.com").remove(0));
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    assert_eq!(ada.get("/account").status, 302, "all logins have ended");
+}
+
+/// Whoever was removed must not log the owner out.
+fn each_side_of_a_removal_ends_its_own_logins() {
+    let tenant = Tenant::with(&people());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    remove_google(&mut ada);
+    let mut google = Person::at(&tenant);
+    let login = google.get("/account");
+    google.stand_in(&state_of(&login), "google-oauth2", &[("account", "1080")]);
+    assert_eq!(google.get("/account").status, 200);
+    let done = object(&mut tenant.browser(), &links_of(&tenant, "ada@gmail.test").remove(0));
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(google.get("/account").status, 302);
+    assert_eq!(ada.get("/account").status, 200);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+/// The attacker has the victim's session, moves the victim's account into their own, undoes it, and
+/// objects to every change of it.
+fn a_moved_account_that_left_is_not_brought_back() {
+    let tenant = Tenant::with(&(people() + &database_user("bob", "bob@example.com")));
+    let mut session = Person::at(&tenant).logged_in("ada@example.com");
+    let state = session.begin_adding();
+    let preview = session.by_password(&state, "bob@example.com").location();
+    let page = session.page(&format!("{preview}&keep=other"));
+    assert_eq!(session.submit(&page, "/account/link", &[]).status, 303);
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    undo_newest(&mut bob);
+    let links = links_of(&tenant, "bob@example.com");
+    assert_eq!(links.len(), 2);
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    for link in links {
+        assert_eq!(object(&mut tenant.browser(), &link).status, 200);
+        assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+        assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob"]);
+    }
+    assert_eq!(ada.get("/account").status, 200, "the objections of another account do not log her out");
+    let separated = tenant.user("auth0|ada").json();
+    assert!(separated["app_metadata"]["linking"]["unlinked"].is_array(), "the pair cools down: {separated}");
+}
+
+/// The account that takes the victim's account over has more addresses than are told.
+fn a_full_account_of_an_attacker_hides_no_notice() {
+    let tenant = Tenant::with(&(people() + &database_user("bob", "bob@example.com")));
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    for n in 0..11 {
+        let state = bob.begin_adding();
+        let (id, email) = (format!("1{n}"), format!("bob{n}@github.test"));
+        let account = [("user_id", &*id), ("email", &*email), ("email_verified", "true")];
+        let preview = bob.stand_in(&state, "github", &account).location();
+        assert_eq!(bob.confirm(&preview).status, 303);
+    }
+    let before = newest(&tenant, 1_000).len();
+    let mut session = Person::at(&tenant).logged_in("ada@example.com");
+    let state = session.begin_adding();
+    let preview = session.by_password(&state, "bob@example.com").location();
+    let page = session.page(&format!("{preview}&keep=other"));
+    assert_eq!(session.submit(&page, "/account/link", &[]).status, 303);
+    let all = newest(&tenant, 1_000);
+    let told = &all[..all.len() - before];
+    assert!(told.iter().any(|it| it["to"] == "ada@example.com" && it.get("link").is_some()), "{told:?}");
+    assert!(told.iter().any(|it| it["to"] == "bob@example.com"), "{told:?}");
+    assert_eq!(told.len(), 11, "one of Ada, and ten of Bob");
+}
+
+fn a_blocked_user_gets_no_open_account_back() {
+    let tenant = Tenant::with(&people());
+    Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let links = ["ada@example.com", "ada@gmail.test"].map(|to| links_of(&tenant, to).remove(0));
+    patch(&tenant, "auth0|ada", &json!({ "blocked": true }));
+    for link in links {
+        let done = object(&mut tenant.browser(), &link).text();
+        assert!(done.contains("The account is blocked") && done.contains("Ask support."), "{done}");
+        assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
+    }
+}
+
+/// The identity has left the account of the objection, and belongs to somebody else.
+fn an_old_objection_does_not_touch_the_next_owner() {
+    let tenant = Tenant::with(&(people() + &database_user("bob", "bob@example.com")));
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com").with_google();
+    let link = links_of(&tenant, "bob@example.com").remove(0);
+    undo_newest(&mut bob);
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let before = newest(&tenant, 1_000).len();
+    let done = object(&mut tenant.browser(), &link);
+    assert!(done.text().contains("had been undone already"), "{}", done.text());
+    assert_eq!(ada.get("/account").status, 200, "she stays logged in");
+    assert_eq!(newest(&tenant, 1_000).len(), before, "nobody is told of her account");
+    assert_eq!(bob.get("/account").status, 302);
+    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
 }

@@ -86,7 +86,7 @@ fn a_link_by_an_application_is_told_to_both_sides() {
     let tenant = Tenant::with(&ada_and_google("ada@gmail.test"));
     link_by_application(&tenant);
     let told = newest(&tenant, 9);
-    assert_eq!(recipients(&told), ["ada@gmail.test", "ada@example.com"]);
+    assert_eq!(recipients(&told), ["ada@example.com", "ada@gmail.test"]);
     assert_ne!(token(&told[0]), token(&told[1]), "each side has a link of its own");
     for notice in &told {
         assert!(words(notice).contains("It was done by the application “administration”."), "{notice}");
@@ -117,7 +117,7 @@ fn a_removal_by_an_application_is_told_to_both_sides_without_an_objection() {
     link_by_application(&tenant);
     unlink_by_application(&tenant);
     let told = newest(&tenant, 2);
-    assert_eq!(recipients(&told), ["ada@gmail.test", "ada@example.com"]);
+    assert_eq!(recipients(&told), ["ada@example.com", "ada@gmail.test"]);
     for notice in &told {
         assert!(words(notice).contains("was removed from the account a***@example.com"), "{notice}");
         assert!(words(notice).contains("by the application “administration”"), "{notice}");
