@@ -34,6 +34,10 @@ pub(super) enum Access {
 
 impl Access {
     /// Returns the operator who visits. A page leads to the login without one, and a form is refused.
+    #[cfg_attr(
+        not(feature = "hook"),
+        allow(unused_variables, reason = "only operators who log in need the request")
+    )]
     pub(super) fn identify(&self, request: &Request) -> Result<Operator, Box<Response>> {
         match self {
             Self::Local => Ok(Operator { name: "local".to_owned(), session: String::new() }),
