@@ -45,7 +45,7 @@ enum Command {
     #[cfg(feature = "serve")]
     Serve(serve::Args),
     #[cfg(feature = "hook-command")]
-    Hook(hook::Args),
+    Hook(Box<hook::Args>),
     #[cfg(all(feature = "_sql", feature = "transfer"))]
     Users(users::Args),
     #[cfg(feature = "_sql")]

@@ -51,7 +51,7 @@ struct SettleArgs {
     key: ConflictKey,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// What was found out, at most 500 characters
+    /// The finding of the person who settles it, at most 500 characters
     #[arg(long, value_name = "TEXT")]
     note: String,
     /// Print JSON, ids unmasked

@@ -27,7 +27,7 @@ struct MergePage<'a> {
     moved: &'a str,
     user_metadata: &'static str,
     app_metadata: &'static str,
-    /// What is wrong with the form.
+    /// The fault of the form.
     fault: Option<String>,
     choices: Vec<Choice>,
     preview: Option<Preview>,
