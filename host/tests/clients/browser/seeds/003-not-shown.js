@@ -1,7 +1,6 @@
 // The parts of the application that document 003 uses and does not show.
 var login_div = document.getElementById('login');
 var logged_div = document.getElementById('logged');
-logged_div.style.display = 'none';
 
 document.getElementById('btn-login').addEventListener('click', function() {
   lock.show();
