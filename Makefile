@@ -15,6 +15,7 @@ help:
 	@echo 'make demo-spa       start a tenant and a single-page application whose users link accounts'
 	@echo 'make demo-spa-lock  the same with Lock'
 	@echo 'make demo-webapp    the same with a web application'
+	@echo '                    They listen on APP_PORT=3000, TENANT_PORT=4480 and TENANT_TLS_PORT=4481.'
 	@echo 'make test     run every test'
 	@echo 'make features check each cargo feature of the library alone, and test it'
 	@echo 'make fuzz     fuzz the decision for a minute'

@@ -9,6 +9,7 @@ cd "$(dirname "$0")"
 name=${1:-}
 app_port=${APP_PORT:-3000}
 tenant_port=${TENANT_PORT:-4480}
+tenant_tls_port=${TENANT_TLS_PORT:-4481}
 
 fail() {
     echo "demo: $*" >&2
@@ -59,7 +60,7 @@ await() {
     until grep -q ready "$output"; do
         if ! kill -0 "$pid" 2>/dev/null; then
             tail -n 20 "$log" >&2
-            fail "$what has not started, see above"
+            fail "$what has not started, see above. If a port is in use, end the process that listens on it, or set APP_PORT ($app_port now), TENANT_PORT ($tenant_port) or TENANT_TLS_PORT ($tenant_tls_port)"
         fi
         sleep 0.1
     done
@@ -68,7 +69,7 @@ await() {
 sed "s/localhost:3000/localhost:$app_port/g" tenant.toml >"$place/tenant.toml"
 cp policy.json "$place/"
 : >"$place/tenant.out" >"$place/app.out"
-LIGATURE_STATE=$place/state "${ligature[@]}" serve --port "$tenant_port" --tls-port "${TENANT_TLS_PORT:-4481}" \
+LIGATURE_STATE=$place/state "${ligature[@]}" serve --port "$tenant_port" --tls-port "$tenant_tls_port" \
     --config "$place/tenant.toml" --policy "$place/policy.json" >"$place/tenant.out" 2>"$place/tenant.log" &
 tenant=$!
 started+=("$tenant")

@@ -7,7 +7,7 @@ import { nameOf, onClick, once, say, showLoggedOut, showProfile } from '../spa/v
 
 const SCOPE = 'openid profile email read:current_user update:current_user_identities update:current_user_metadata';
 const LEFT = 'You came back without a login to the other account. Nothing was linked.';
-const MAILED = 'A link will be mailed to you. Open it in this browser within ten minutes.';
+const MAILED = 'A link will be mailed to the address that you typed. Open it in this browser within ten minutes.';
 const EXPIRED = 'This step was used before or has expired. Begin again.';
 /** Seconds for which a link that has begun stays valid. */
 const PATIENCE = 600;
@@ -128,7 +128,14 @@ function logOut() {
 
 async function unlink(identity) {
   await new OwnAccount(tenant, current.owner, current.token).unlink(identity);
-  await show();
+  try {
+    await show();
+  } catch (error) {
+    if (!error.isOver) throw error;
+    // The session was that identity's: it belongs to the separate account now.
+    sessionStorage.clear();
+    throw new Refused(`${nameOf(identity)} is a separate account again. You were logged in with it: log in again.`, { isOver: true });
+  }
   say(`${nameOf(identity)} is a separate account again.`);
 }
 
@@ -152,18 +159,18 @@ const linkWithLock = () =>
     return new Auth0Lock(clientId, tenant, { ...more, auth, allowedConnections, languageDictionary: TITLE });
   });
 
-const linkPasswordless = (connection, passwordlessMethod) => () => {
-  // Lock 14.3.0 closes without a word once it has sent the link.
-  if (passwordlessMethod === 'link') say(MAILED);
-  showLock(`${connection}-${passwordlessMethod}`, passwordlessMethod === 'link' ? 'mail' : 'code', () =>
-    new Auth0LockPasswordless(clientId, tenant, {
+const linkPasswordless = (connection, passwordlessMethod) => () =>
+  showLock(`${connection}-${passwordlessMethod}`, passwordlessMethod === 'link' ? 'mail' : 'code', () => {
+    const made = new Auth0LockPasswordless(clientId, tenant, {
       ...options(),
       allowedConnections: [connection],
       passwordlessMethod,
       languageDictionary: TITLE,
-    }),
-  );
-};
+    });
+    // Lock 14.3.0 closes without a word once it has sent the link.
+    if (passwordlessMethod === 'link') made.on('socialOrEmail submit', () => say(MAILED));
+    return made;
+  });
 
 /** Handles a login that Lock has verified: the first one, or the one to link. */
 async function authenticated(result) {

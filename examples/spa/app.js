@@ -103,7 +103,14 @@ const logOut = () => {
 
 async function unlink(identity) {
   await new OwnAccount(tenant, current.owner, current.token).unlink(identity);
-  await show();
+  try {
+    await show();
+  } catch (error) {
+    if (!error.isOver) throw error;
+    // The session was that identity's: it belongs to the separate account now.
+    sessionStorage.clear();
+    throw new Refused(`${nameOf(identity)} is a separate account again. You were logged in with it: log in again.`, { isOver: true });
+  }
   say(`${nameOf(identity)} is a separate account again.`);
 }
 

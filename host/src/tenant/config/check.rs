@@ -68,6 +68,7 @@ pub(super) fn check_organizations(organizations: &[ConfiguredOrganization]) -> R
 /// Checks that a user fits its connection.
 pub(super) fn check_user(seed: &SeedUser, connections: &[Connection]) -> Result<(), String> {
     let id = &seed.user.user_id;
+    seed.check().map_err(|why| format!("user `{id}`: {why}"))?;
     let connection = connections.iter().find(|it| it.name == seed.connection);
     let Some(connection) = connection else {
         return Err(format!("user `{id}`: there is no connection `{}`", seed.connection));

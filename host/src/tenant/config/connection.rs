@@ -4,6 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Metadata, Timestamp, User};
+use crate::reading::find_nearest;
 use crate::service::provider_names::provider_display_name;
 use crate::tenant::config::strategies::{ENTERPRISE, is_strategy};
 
@@ -159,7 +160,75 @@ pub(in crate::tenant) fn derive_id_with_prefix(prefix: &str, name: &str) -> Stri
     prefix.chars().chain(id).collect()
 }
 
+/// The attributes of a user that have no field of their own in [`User`], and are kept as they are.
+///
+/// Source: Auth0, "User profile structure"; OpenID Connect Core 1.0, 5.1.
+const ATTRIBUTES: [&str; 22] = [
+    "address",
+    "birthdate",
+    "family_name",
+    "gender",
+    "given_name",
+    "last_ip",
+    "last_password_reset",
+    "locale",
+    "mfa_factors",
+    "middle_name",
+    "multifactor",
+    "multifactor_last_modified",
+    "name",
+    "nickname",
+    "phone_number",
+    "phone_verified",
+    "picture",
+    "preferred_username",
+    "profile",
+    "username",
+    "website",
+    "zoneinfo",
+];
+
+/// The attributes that a field holds.
+const FIELDS: [&str; 15] = [
+    "app_metadata",
+    "blocked",
+    "connection",
+    "created_at",
+    "email",
+    "email_verified",
+    "identities",
+    "last_login",
+    "logins_count",
+    "organizations",
+    "password",
+    "roles",
+    "updated_at",
+    "user_id",
+    "user_metadata",
+];
+
+/// The keys that belong before the first table. TOML makes a key behind `[[users]]` one of the user.
+const KEYS_OF_THE_FILE: [&str; 7] =
+    ["custom_domains", "hosts", "issuer", "legacy", "legacy_id_tokens", "on_failure", "signing_key"];
+
 impl SeedUser {
+    /// Checks the names of the attributes; the error names the nearest known one.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let unknown = self.user.rest.keys().find(|key| !ATTRIBUTES.contains(&key.as_str()));
+        let Some(key) = unknown else { return Ok(()) };
+        if KEYS_OF_THE_FILE.contains(&key.as_str()) {
+            return Err(format!(
+                "`{key}` is a key of the whole file: put it before the first table, such as [lifetimes]"
+            ));
+        }
+        let advice = match find_nearest(key, FIELDS.into_iter().chain(ATTRIBUTES)) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "attributes of your own belong in user_metadata or app_metadata".to_owned(),
+        };
+        let shown: String = key.chars().take(100).collect();
+        Err(format!("unknown key `{shown}`; {advice}"))
+    }
+
     /// Returns the user to create.
     pub(in crate::tenant) fn to_user(&self, connection: &Connection, now: Timestamp) -> User {
         let mut user = self.user.clone().with_own_identity(&connection.name);

@@ -399,4 +399,47 @@ mod tests {
             "user `auth0|1`: there is no connection `db`"
         );
     }
+
+    #[test]
+    fn a_misspelt_key_of_a_user_is_named() {
+        let user = "[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\"\n";
+        assert_eq!(
+            refusal(&format!("{user}emial = \"ada@example.com\"")),
+            "user `auth0|1`: unknown key `emial`; did you mean `email`?"
+        );
+        assert_eq!(
+            refusal(&format!("{user}pasword = \"hunter2hunter2\"")),
+            "user `auth0|1`: unknown key `pasword`; did you mean `password`?"
+        );
+        assert_eq!(
+            refusal(&format!("{user}favourite_colour = \"blue\"")),
+            "user `auth0|1`: unknown key `favourite_colour`; attributes of your own belong in user_metadata or app_metadata"
+        );
+    }
+
+    #[test]
+    fn a_key_of_the_whole_file_behind_the_users_is_named() {
+        let user = "[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\"\n";
+        for key in
+            ["issuer = \"https://tenant.test/\"", "signing_key = \"key.pem\"", "legacy = true", "hosts = []"]
+        {
+            let name = key.split(' ').next().unwrap();
+            assert_eq!(
+                refusal(&format!("{user}{key}")),
+                format!(
+                    "user `auth0|1`: `{name}` is a key of the whole file: put it before the first table, such as [lifetimes]"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn every_attribute_that_a_user_of_the_api_has_is_accepted() {
+        let text = "[[connections]]\nname = \"db\"\nstrategy = \"auth0\"\n[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\"\n\
+                    email = \"a@example.com\"\nemail_verified = true\npassword = \"correct horse\"\nusername = \"a\"\nname = \"A\"\n\
+                    nickname = \"a\"\ngiven_name = \"A\"\nfamily_name = \"B\"\npicture = \"https://example.com/a.png\"\n\
+                    phone_number = \"+15550100\"\nphone_verified = true\nblocked = false\nroles = []\norganizations = []\n\
+                    locale = \"en\"\nlast_ip = \"127.0.0.1\"\nmfa_factors = []\nmultifactor = []\nuser_metadata = {}\napp_metadata = {}";
+        assert!(Config::parse(text).is_ok(), "{:?}", Config::parse(text).err());
+    }
 }

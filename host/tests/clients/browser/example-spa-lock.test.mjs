@@ -59,7 +59,7 @@ async function askForLink(page, address) {
   const answered = page.waitForResponse(/\/passwordless\/start$/);
   await start(page, 'Email with a link', 'email', address);
   await answered;
-  await says(page, 'A link will be mailed to you. Open it in this browser within ten minutes.');
+  await says(page, 'A link will be mailed to the address that you typed. Open it in this browser within ten minutes.');
 }
 
 async function enterCode(lock, code) {
@@ -166,6 +166,28 @@ test('a mailed link that is opened in another browser links nothing', visit(asyn
   await other.close();
   assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
 }, MAILED));
+
+test('a link is announced only once an address is typed', visit(async ({ page }) => {
+  await arrive(page, await person());
+  await button(page, 'Email with a link').click();
+  await widget(page);
+  assert.equal(await page.locator('#message').isVisible(), false);
+}));
+
+test('a person who unlinks the login of the session is told why they have to log in again', visit(async ({ page, visitor }) => {
+  const ada = await person();
+  const google = stranger();
+  await arrive(page, ada);
+  await provider(page, 'Google');
+  await enter(page, google);
+  await says(page, 'The accounts are linked.');
+  // The tenant's session is now the one of the Google login.
+  await page.reload();
+  await button(page, 'Unlink Google').click();
+  await says(page, 'Google is a separate account again. You were logged in with it: log in again.');
+  await button(page, 'Log in').waitFor();
+  assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
+}, REFUSED));
 
 test('the same account again is not linked', visit(async ({ page }) => {
   const ada = await person();

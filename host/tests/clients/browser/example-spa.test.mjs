@@ -63,6 +63,19 @@ test('a second account is linked on the same page, and a reload does not repeat 
   assert.equal(await page.locator('#message').isVisible(), false);
 }));
 
+test('a person who unlinks the login of the session is told why they have to log in again', visit(async ({ page, visitor }) => {
+  const ada = await person();
+  await arrive(page, ada);
+  await through(await popup(page, visitor), 'Google', stranger());
+  await says(page, 'The accounts are linked.');
+  // The tenant's session is now the one of the Google login.
+  await page.reload();
+  await button(page, 'Unlink Google').click();
+  await says(page, 'Google is a separate account again. You were logged in with it: log in again.');
+  await button(page, 'Log in').waitFor();
+  assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
+}, REFUSED));
+
 test('a window that is closed links nothing, and the next one works', visit(async ({ page, visitor }) => {
   const ada = await person();
   await arrive(page, ada);
