@@ -220,6 +220,11 @@ fn two_users_are_merged_by_hand_after_a_look_at_what_would_be() {
         let error = place.bad(&[&["users", "merge", "auth0|12", "auth0|12"], more].concat(), 2);
         assert!(error.contains("both are the same user, auth0|12; name two users"), "{error}");
     }
+    let error = place.bad(&["users", "merge", "auth0|12", "ada@example.com", "--dry-run"], 1);
+    assert!(
+        error.contains("an id is needed: `ligature users find 'ada@example.com'` shows the ids"),
+        "{error}"
+    );
     let undone = place.json(&["undo", id, "--json"]);
     assert_eq!(undone["secondary"]["user_id"], "google-oauth2|2");
     assert_eq!(place.json(&["users", "show", "google"])["app_metadata"]["plan"], "pro");

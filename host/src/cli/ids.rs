@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::anyhow;
+use ligature_contact_syntax::is_email_address;
 
 use super::Exit;
 use crate::directory::{Administration, EntryId, Stored};
@@ -73,6 +74,11 @@ pub(super) fn find_user(directory: &dyn Administration, id: &str) -> Result<Stor
     };
     match (found.pop(), found.len()) {
         (Some(one), 0) => directory.get(&one).map_err(Exit::from),
+        // An address is not masked in the command, because a masked one finds nobody.
+        (None, _) if is_email_address(id) => Err(Exit::failed(anyhow!(
+            "{} is an address, and an id is needed: `ligature users find '{id}'` shows the ids",
+            mask_addresses(id)
+        ))),
         (None, _) => Err(Exit::failed(anyhow!("there is no user {}", mask_addresses(id)))),
         (Some(last), _) => {
             found.push(last);

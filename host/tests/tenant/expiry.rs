@@ -13,6 +13,7 @@ crate::tests![
     an_authorization_code,
     a_jobs_status,
     a_link_of_a_mail,
+    a_link_that_logs_in,
     a_link_with_token,
     a_locked_login,
     a_login_page,
@@ -321,6 +322,21 @@ fn a_link_of_a_mail() {
     assert_eq!(tenant.browser().get(&link).status, 200);
     tenant.advance_ms(1);
     assert_eq!(tenant.browser().get(&link).status, 400);
+}
+
+/// A client with several callbacks: the link itself does not name one.
+fn a_link_that_logs_in() {
+    let tenant = tenant();
+    let start = json!({ "client_id": "web", "client_secret": "the secret of the web application",
+        "connection": "email", "email": "ada@example.com", "send": "link",
+        "authParams": { "redirect_uri": CALLBACK, "response_type": "code", "state": "s" } });
+    assert_eq!(tenant.send(&Request::post("/passwordless/start").json(&start)).status, 200);
+    let link = text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["link"]);
+    tenant.advance_ms(100_000);
+    let late = tenant.browser().get(&link);
+    assert_eq!(late.status, 400);
+    assert!(late.text().contains("This link has expired"), "{}", late.text());
+    assert!(!late.text().contains("redirect_uri"), "{}", late.text());
 }
 
 fn a_jobs_status() {

@@ -22,7 +22,8 @@ use crate::terminal::{Json, Text};
 /// cannot be merged: unblock it first.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: ligature users merge 'auth0|1' 'google-oauth2|2' --dry-run --directory sqlite:users.db"
+    after_help = "Example: ligature users merge 'auth0|1' 'google-oauth2|2' --dry-run --directory sqlite:users.db\n         \
+                  ligature users merge 'auth0|1' 'google-oauth2|2' --reason 'ticket 7' --directory sqlite:users.db"
 )]
 pub(super) struct MergeArgs {
     /// The id of the user that stays, or its beginning
@@ -33,7 +34,7 @@ pub(super) struct MergeArgs {
     moved: String,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// The reason, for the journal. Required, unless nothing is changed
+    /// The reason, for the journal. Required without --dry-run
     #[arg(long, value_name = "TEXT", value_parser = parse_reason, required_unless_present = "dry_run")]
     reason: Option<String>,
     /// The `user_metadata` that the user that stays takes over
@@ -152,6 +153,7 @@ impl MergeArgs {
         whole.append(text);
         if self.dry_run {
             whole.line("nothing was changed (--dry-run)");
+            whole.line("to merge them: the same command with --reason TEXT instead of --dry-run");
         }
         whole
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::http::StatusCode;
+use axum::http::header::ALLOW;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{ApiError, mask_addresses};
 use crate::service::blocking::run_blocking;
 use crate::tenant::dev::refusal::{is_from_another_site, refuse};
+use crate::tenant::http::html;
 use crate::tenant::http::visit::Visit;
 
 /// The function that resets the tenant.
@@ -33,6 +35,17 @@ impl Reset {
     pub(crate) fn new(reset: impl Fn() -> Result<(), ResetError> + Send + Sync + 'static) -> Self {
         Self(Arc::new(reset))
     }
+}
+
+/// Explains to a browser how the tenant is reset.
+pub(crate) async fn explain(visit: Visit<()>) -> Response {
+    let words = format!("Only POST resets the tenant: curl -X POST {}dev/reset", visit.issuer);
+    let answer = if html::wants_page(&visit.headers) {
+        html::error_page(StatusCode::METHOD_NOT_ALLOWED, &words)
+    } else {
+        refuse(StatusCode::METHOD_NOT_ALLOWED, &words)
+    };
+    ([(ALLOW, "POST")], answer).into_response()
 }
 
 /// Resets the tenant. Answers 204 once the new users are there.

@@ -11,7 +11,7 @@ use crate::tenant::embedded::legacy;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
-use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
+use crate::tenant::http::oauth_error::{LINK_EXPIRED, NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
@@ -184,6 +184,10 @@ fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {
         }
         _ => AuthorizationParams::from_params(params),
     };
+    // A mailed link has no redirect_uri of its own. Its parameters end with its code.
+    if kept.is_none() && carried.redirect_uri.is_none() {
+        return Err(OAuthError::invalid_request(LINK_EXPIRED));
+    }
     carried.connection = Some(connection.name.clone());
     let authorization = match Authorization::parse(visit, &carried) {
         Ok(authorization) => authorization,

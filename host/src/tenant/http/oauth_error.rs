@@ -14,13 +14,18 @@ use crate::tenant::people::attempts;
 /// Refuses an address that the policy could not compare.
 pub(crate) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@example.com";
 
-/// Refuses a mailed link that was used or has expired.
-pub(crate) const USED: &str =
+/// Refuses a mailed link that logs in, and that has expired.
+pub(crate) const LINK_EXPIRED: &str =
     "This link has expired, or was used already. Go back to the application and request a new one.";
 
+/// Refuses a link that verifies an address.
+pub(crate) const VERIFICATION_USED: &str = "This link has expired, or was used already. If you have used it, your address is verified. Otherwise, go back to the application and request a new one.";
+
+/// Refuses a link that sets a password.
+pub(crate) const RESET_USED: &str = "This link has expired, or was used already. If you have used it, log in with your new password. Otherwise, go back to the application and request a new one.";
+
 /// Tells that a reset succeeded.
-pub(crate) const PASSWORD_CHANGED: &str =
-    "Your password is changed. Go back to the application and log in with it.";
+pub(crate) const PASSWORD_CHANGED: &str = "Your password is changed. Go back to the application, or to the page that asked you to log in, and log in with it.";
 
 /// A refusal, as OAuth 2.0 has it.
 ///

@@ -20,6 +20,25 @@ const INTRODUCTION: &str = "\
 behaves differently.
 ";
 
+const FURTHER: &str = "\
+Pages for people and for tests, which Auth0 does not have: `/` (start page), `/account` (ways to log in), `/console`
+(operators, off by default), `/dev/outbox` (codes and links that would be sent), `/dev/reset` and `/dev/faults`.
+[tenant.md](tenant.md) describes them.
+";
+
+const OTHERS: &str = "\
+## The endpoints of the Management API that the tenant does not have
+
+| here | the answer |
+|---|---|
+| an empty list | 200 with no elements, so that clients that list everything continue |
+| off | 200, with settings that say that the feature is switched off |
+| no settings | 200 with an empty object |
+| 403 | 403 `feature_not_enabled` |
+| 404 | 404: there is no such resource |
+| no | 501 or, for another method of a path that the tenant has, 405 |
+";
+
 /// A method and a path without the names of its parameters, such as `GET` and `/api/v2/users/{}`.
 type Endpoint = (String, String);
 
@@ -94,12 +113,15 @@ fn list_routes() -> Vec<(&'static str, Vec<&'static str>)> {
 fn render_page() -> String {
     let known = describe_endpoints();
     let auth0 = read_auth0();
-    let mut rows = String::new();
-    let mut served = 0;
+    let (mut served, mut others, mut count) = (String::new(), String::new(), 0);
     for [method, path, name] in &auth0 {
         let answer = find_answer(&known, &new_endpoint(method, path));
-        served += usize::from(answer == "yes");
-        rows += &format!("| `{method}` | `{path}` | `{name}` | {answer} |\n");
+        if answer == "yes" {
+            count += 1;
+            served += &format!("| `{method}` | `{path}` | `{name}` | yes |\n");
+        } else {
+            others += &format!("| `{method}` | `{path}` | `{name}` | {answer} |\n");
+        }
     }
     let own: String = known
         .iter()
@@ -115,10 +137,11 @@ fn render_page() -> String {
         .map(|(path, methods)| format!("| `{path}` | {} |\n", methods.join(", ")))
         .collect();
     format!(
-        "{INTRODUCTION}\n## The Management API\n\nThe tenant has {served} of {} endpoints. “no” is answered with 501 or, for another \
-         method of a path that the tenant has, with 405.\n\n| method | path | Auth0's name | here |\n|---|---|---|---|\n{rows}\n\
-         Further endpoints, which that list does not have:\n\n{own}\n## The Authentication API, and the login pages\n\n\
-         | path | methods |\n|---|---|\n{routes}",
+        "{INTRODUCTION}\n## The Management API\n\nThe tenant has {count} of {} endpoints:\n\n\
+         | method | path | Auth0's name | here |\n|---|---|---|---|\n{served}\n\
+         Further endpoints, which Auth0's list does not have:\n\n{own}\n\
+         ## The Authentication API, and the login pages\n\n| path | methods |\n|---|---|\n{routes}\n{FURTHER}\n{OTHERS}\n\
+         | method | path | Auth0's name | here |\n|---|---|---|---|\n{others}",
         auth0.len()
     )
 }

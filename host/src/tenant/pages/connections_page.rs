@@ -9,6 +9,7 @@ use crate::tenant::config::{Config, Connection};
 use crate::tenant::flows::errand::Errand;
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
+use crate::tenant::http::params::Params;
 use crate::tenant::pages::page_view::{FormFault, View, page_path};
 
 #[derive(Template)]
@@ -177,7 +178,7 @@ impl<'a> Database<'a> {
             username,
             error: of_login.or(of_sign_up.filter(|_| sign_up.is_none())),
             focus,
-            forgot: page_path("forgot", params.get("state").unwrap_or_default(), Some(&connection.name)),
+            forgot: forgot_path(connection, params.get("state").unwrap_or_default(), username),
             sign_up,
         }
     }
@@ -185,6 +186,17 @@ impl<'a> Database<'a> {
     fn has_error(&self) -> bool {
         self.error.is_some() || self.sign_up.as_ref().is_some_and(|it| it.error.is_some())
     }
+}
+
+/// The path of the page that sends a reset link, with the address if one was typed.
+fn forgot_path(connection: &Connection, state: &str, username: &str) -> String {
+    let mut params = Params::default();
+    params.set("state", state);
+    params.set("connection", &connection.name);
+    if ligature_contact_syntax::is_email_address(username) {
+        params.set("email", username);
+    }
+    format!("/u/forgot?{}", params.to_query())
 }
 
 /// Describes the user who has logged in. The page shows of the second account only the

@@ -67,7 +67,11 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
             let nonce = page::nonce();
             let way = session.as_ref().map_or("", |session| {
                 let connection = tenant.config.connection(&session.proved.connection);
-                connection.map_or(session.proved.connection.as_str(), |it| it.label())
+                match connection {
+                    Some(it) if it.is_database() && it.label() == it.name => "Password",
+                    Some(it) => it.label(),
+                    None => session.proved.connection.as_str(),
+                }
             });
             let page =
                 LoggedInPage { nonce: &nonce, who: user.as_ref().map(|user| ShownUser::new(user, way)) };

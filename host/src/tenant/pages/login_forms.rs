@@ -10,7 +10,7 @@ use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::http::html;
-use crate::tenant::http::html::see_other;
+use crate::tenant::http::html::{see_other, see_result};
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
@@ -90,7 +90,10 @@ impl LoginForm<'_> {
             _ => String::new(),
         };
         if !suggestion.candidates.contains(&candidate) {
-            let words = "This login belongs to another account than the one to be linked. Log in to that account, for example with its password, or choose “Not now”.";
+            let account = suggestion.email.as_deref().map_or(String::new(), |email| format!(" {email}"));
+            let words = format!(
+                "That was a different account. Log in to the existing account{account}, for example with its password, or choose “Not now”."
+            );
             return self.show_refusal(&OAuthError::access_denied(words));
         }
         let proof = Proof {
@@ -207,16 +210,18 @@ pub(crate) async fn log_in_with_stand_in(visit: Visit) -> Response {
 pub(crate) async fn send_code(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::SendCode, |form| {
         let sent = form.connection(Connection::is_passwordless).and_then(|connection| {
-            let address = form.params().require("address")?;
-            passwordless::send_code(&form.tenant().people, &form.tenant().ambient, connection, address)
+            let address = &compact_address(connection, form.params().require("address")?);
+            passwordless::send_code(&form.tenant().people, &form.tenant().ambient, connection, address)?;
+            Ok((connection, address.clone()))
         });
-        if let Err(error) = sent {
-            return form.show_error(&error);
-        }
+        let (connection, address) = match sent {
+            Ok(sent) => sent,
+            Err(error) => return form.show_error(&error),
+        };
         let mut params = Params::default();
-        for name in ["state", "connection", "address"] {
-            params.set(name, form.params().get(name).unwrap_or_default());
-        }
+        params.set("state", form.state());
+        params.set("connection", &connection.name);
+        params.set("address", &address);
         see_other(&format!("{}u/code?{}", form.issuer(), params.to_query()))
     })
     .await
@@ -242,7 +247,15 @@ pub(crate) async fn send_reset_link(visit: Visit) -> Response {
             Ok(connection)
         });
         match sent {
-            Ok(connection) => form.render_link_sent(connection),
+            // A page of its own, so that a browser that goes back to it sends no form again.
+            Ok(connection) => {
+                let mut params = Params::default();
+                params.set("state", form.state());
+                params.set("connection", &connection.name);
+                params.set("email", form.params().get("email").unwrap_or_default());
+                params.set("sent", "true");
+                see_result(&format!("{}u/forgot?{}", form.issuer(), params.to_query()))
+            }
             Err(error) => form.show_error(&error),
         }
     })
@@ -265,6 +278,11 @@ pub(crate) async fn skip_linking(visit: Visit) -> Response {
         }
     })
     .await
+}
+
+/// The address as it is sent to. People type phone numbers with blanks.
+fn compact_address(connection: &Connection, typed: &str) -> String {
+    if connection.strategy == "sms" { typed.split_whitespace().collect() } else { typed.to_owned() }
 }
 
 /// Reads an account of a stand-in provider: one of the configuration, or a typed one.

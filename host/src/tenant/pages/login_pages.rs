@@ -85,7 +85,7 @@ impl LoginForm<'_> {
     /// Renders the page, with the typed values and the error of the form that was sent.
     pub(crate) fn render(&self, error: Option<&OAuthError>) -> Response {
         let status = error.map_or(StatusCode::OK, |error| error.status);
-        let error = error.map(|error| describe(&error.description));
+        let error = error.map(|error| describe(error, self.page));
         let error = error.as_deref();
         let only = self.pending.linking.as_ref().and_then(LinkingStep::only_connection);
         let connection = only.or(self.params().get("connection"));
@@ -107,26 +107,16 @@ impl LoginForm<'_> {
             (Page::Code, Some(it)) if it.is_passwordless() => {
                 view.render_code_page(it, self.params().get("address").is_some())
             }
-            (Page::Forgot, Some(it)) if it.is_database() => view.render_forgot_password(it, None),
+            (Page::Forgot, Some(it)) if it.is_database() => {
+                let is_sent = error.is_none() && self.params().get("sent").is_some();
+                view.render_forgot_password(it, self.params().get("email").filter(|_| is_sent))
+            }
             _ => {
                 let fault = error.map(|words| FormFault { words, is_of_sign_up: self.page == Page::SignUp });
                 connections_page::render(&self.tenant().config, &view, fault)
             }
         };
         page::respond(status, page, &nonce)
-    }
-
-    /// Renders the page after a reset link was requested. It is the same whether or not
-    /// the user exists.
-    pub(crate) fn render_link_sent(&self, connection: &Connection) -> Response {
-        let nonce = page::nonce();
-        let view =
-            View { pending: &self.pending, params: self.params(), nonce: &nonce, linking: None, error: None };
-        page::respond(
-            StatusCode::OK,
-            view.render_forgot_password(connection, self.params().get("email")),
-            &nonce,
-        )
     }
 }
 
@@ -200,6 +190,8 @@ impl View<'_> {
         .render()
     }
 
+    /// Renders the page that sends a reset link. Once it is requested, the page is the same whether
+    /// or not the user exists.
     fn render_forgot_password(
         &self,
         connection: &Connection,
@@ -225,11 +217,16 @@ fn offer_account(account: &Account) -> OfferedAccount<'_> {
 /// The message of a sign-up that failed. It does not reveal whether the account exists.
 const TAKEN: &str = "No account was created. If you have one already, log in, or choose “Forgot password?”.";
 
+/// The message after too many wrong passwords. A new password allows logins again.
+const TOO_MANY_PASSWORDS: &str = "There were too many wrong passwords. Try again in ten minutes, or set a new one with “Forgot password?”.";
+
 /// The description of an error for people, without the parameter that programs read.
-fn describe(description: &str) -> String {
+fn describe(error: &OAuthError, page: Page) -> String {
+    let description = error.description.as_str();
     let words = match description.split_once(": ") {
         Some(("email" | "phone_number" | "username", words)) => words,
         _ if description == "Invalid sign up" => TAKEN,
+        _ if error.error == "too_many_attempts" && page == Page::Login => TOO_MANY_PASSWORDS,
         _ => description,
     };
     let mut letters = words.chars();

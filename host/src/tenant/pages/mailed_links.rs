@@ -11,7 +11,7 @@ use crate::service::page::filters;
 use crate::tenant::embedded::database;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
+use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
 use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
@@ -37,7 +37,7 @@ pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
 /// Sets a new password by a mailed link. It verifies the address too, because only its
 /// owner has the mail.
 pub(crate) fn reset_password(tenant: &Tenant, ticket: &str, password: &str) -> Response {
-    let used = || html::error_page(StatusCode::BAD_REQUEST, USED);
+    let used = || html::error_page(StatusCode::BAD_REQUEST, RESET_USED);
     if tenant.people.resets.get(ticket).is_none() {
         return used();
     }
@@ -92,7 +92,7 @@ pub(crate) fn verify_email(tenant: &Tenant, ticket: &str) -> Response {
         Ok(is_verified)
     });
     match verified {
-        None => html::error_page(StatusCode::BAD_REQUEST, USED),
+        None => html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED),
         Some(Ok(true)) => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
         Some(Ok(false)) => {
             html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now.")

@@ -23,6 +23,8 @@ struct Start<'a> {
     name: &'a str,
     issuer: &'a str,
     domain: &'a str,
+    /// The domain for clients that use https only, if this page has another.
+    https_domain: Option<String>,
     /// Whether the operators' console is served.
     has_console: bool,
     clients: Vec<LogIn<'a>>,
@@ -77,6 +79,7 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
             name: &tenant.config.name,
             issuer: issuer.as_str(),
             domain: issuer.domain(),
+            https_domain: tenant.signing.hosts.https_domain().filter(|_| !issuer.is_https()),
             has_console: tenant.config.console.enabled,
             clients: list_clients(&tenant.config),
             example: find_example(&tenant.config, &*tenant.directory),

@@ -14,7 +14,7 @@ use crate::tenant::flows::tickets::{PasswordTicket, ResultPage, VerificationTick
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
+use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::logins::mailbox_proof;
@@ -48,8 +48,8 @@ struct VerificationPage<'a> {
     email: &'a str,
 }
 
-fn show_used() -> Response {
-    html::error_page(StatusCode::BAD_REQUEST, USED)
+fn show_used(words: &str) -> Response {
+    html::error_page(StatusCode::BAD_REQUEST, words)
 }
 
 /// `GET /u/email-verification`: a page with a button that verifies an address. A link
@@ -64,7 +64,7 @@ pub(crate) async fn show_verification(visit: Visit) -> Response {
                 Some(known) if known.until <= visit.tenant.ambient.now() => None,
                 Some(known) => Some(known.email),
             };
-            let Some(email) = email else { return show_used() };
+            let Some(email) = email else { return show_used(VERIFICATION_USED) };
             let nonce = page::nonce();
             page::respond(
                 StatusCode::OK,
@@ -95,7 +95,7 @@ pub(crate) async fn verify_email(visit: Visit) -> Response {
 fn redeem_verification(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
     let VerificationTicket { user_id, email, then, until, .. } = ticket;
     if *until <= tenant.ambient.now() {
-        return Ok(show_used());
+        return Ok(show_used(VERIFICATION_USED));
     }
     if !mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())? {
         return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now."));
@@ -117,7 +117,7 @@ pub(crate) async fn show_reset(visit: Visit) -> Response {
                 None => visit.tenant.people.resets.get(ticket).is_some(),
                 Some(known) => known.until > visit.tenant.ambient.now(),
             };
-            if is_valid { mailed_links::reset_page(ticket, None) } else { show_used() }
+            if is_valid { mailed_links::reset_page(ticket, None) } else { show_used(RESET_USED) }
         })
         .await
 }
@@ -131,7 +131,7 @@ pub(crate) async fn reset_password(visit: Visit) -> Response {
             let password = visit.params.get("password").unwrap_or_default();
             match tenant.flows.tickets.passwords.get(ticket) {
                 None => mailed_links::reset_password(tenant, ticket, password),
-                Some(known) if known.until <= visit.tenant.ambient.now() => show_used(),
+                Some(known) if known.until <= visit.tenant.ambient.now() => show_used(RESET_USED),
                 Some(_) => redeem_password_ticket(tenant, ticket, password),
             }
         })
@@ -155,7 +155,7 @@ fn redeem_password_ticket(tenant: &Tenant, ticket: &str, password: &str) -> Resp
     });
     match set {
         Some(Ok(Some(response))) => response,
-        Some(Ok(None)) | None => show_used(),
+        Some(Ok(None)) | None => show_used(RESET_USED),
         Some(Err(error)) => unavailable(error).into_response(),
     }
 }

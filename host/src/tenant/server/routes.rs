@@ -64,7 +64,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .route("/", get(start_page::show))
         .route("/dev/outbox", get(outbox_page::show))
-        .route("/dev/reset", post(reset::reset))
+        .route("/dev/reset", post(reset::reset).get(reset::explain))
         .route("/dev/faults", get(fault_list::list).put(fault_list::replace).delete(fault_list::remove))
         .merge(account_router)
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))

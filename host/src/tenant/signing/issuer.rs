@@ -118,6 +118,11 @@ impl Hosts {
         is_own.then(|| Issuer::new(scheme, &host, self.fixed.as_ref()))
     }
 
+    /// Returns the domain of this machine for clients that use https.
+    pub(crate) fn https_domain(&self) -> Option<String> {
+        self.https.map(|port| format!("localhost:{port}"))
+    }
+
     /// Returns whether a host name is a custom domain.
     pub(crate) fn is_custom(&self, host: &str) -> bool {
         self.custom.iter().any(|it| *it == host)

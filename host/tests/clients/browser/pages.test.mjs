@@ -264,7 +264,7 @@ test('whose account it is, too, proves it and has one account from then on', vis
   await page.getByText('There are several accounts with the address grace@example.com.').waitFor();
   // A proof of an account that was not in question is none.
   await logIn(page);
-  await page.getByRole('alert').getByText('This login belongs to another account').waitFor();
+  await page.getByRole('alert').getByText('That was a different account').waitFor();
   await logIn(page, { username: 'grace@example.com' });
   assert.equal((await who(page)).sub, 'auth0|grace');
 

@@ -144,7 +144,14 @@ fn another_origin_does_not_reset() {
         assert_eq!(response.header("access-control-allow-origin"), None);
         assert_eq!(tenant.user("auth0|ada").json()["name"], "Another", "{name}: {value}");
     }
-    assert_eq!(tenant.send(&Request::get("/dev/reset")).status, 405);
+    for (accept, kind) in [("text/html", "text/html; charset=utf-8"), ("*/*", "application/json")] {
+        let explained = tenant.send(&Request::get("/dev/reset").header("accept", accept));
+        assert_eq!((explained.status, explained.header("allow")), (405, Some("POST")));
+        assert_eq!(explained.header("content-type"), Some(kind));
+        let command = format!("curl -X POST {}dev/reset", tenant.http());
+        assert!(explained.text().contains(&command), "{}", explained.text());
+    }
+    assert_eq!(tenant.user("auth0|ada").json()["name"], "Another");
     let response = tenant.send(&Request::post("/dev/reset").header("origin", own));
     assert_eq!(response.status, 204, "{}", response.text());
     assert_ne!(tenant.user("auth0|ada").json()["name"], "Another");

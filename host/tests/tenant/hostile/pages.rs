@@ -75,6 +75,7 @@ fn what_is_said_on_pages() {
     assert_harmless("a sign-up", &browser.submit("/u/sign-up", &new));
     let forgotten = [("state", state.as_str()), ("connection", DATABASE), ("email", SCRIPT)];
     let page = browser.submit("/u/forgot", &forgotten);
+    let page = browser.get(&page.location());
     assert_harmless("a forgotten password", &page);
     assert_guarded("a forgotten password", &page);
     for (name, target) in [

@@ -17,6 +17,12 @@ crate::tests![
     an_account_typed_wrong_is_asked_for_again,
     a_question_says_who_is_logged_in,
     every_page_leads_back,
+    every_page_has_a_title_of_its_own,
+    a_phone_number_may_have_blanks,
+    a_mailed_link_that_is_requested_leads_to_a_page_of_its_own,
+    the_page_of_a_forgotten_password_takes_the_typed_address_over,
+    too_many_wrong_passwords_lead_to_a_new_one,
+    another_account_than_the_suggested_one_is_named,
     every_field_says_what_it_is,
 ];
 
@@ -148,7 +154,7 @@ fn a_forgotten_password_is_replaced() {
     let page = login.browser.get(link.trim_start_matches("href=\"")).text();
     assert!(form(&page, "/u/forgot", DATABASE).contains("autocomplete=\"email\""), "{page}");
     let page = login.submit("forgot", &[("connection", DATABASE), ("email", "Ada@Example.com")]);
-    assert_eq!(page.status, 200, "{}", page.text());
+    assert_eq!(page.status, 303, "{}", page.text());
     let link = crate::tenants::text(&sent(&tenant, "ada@example.com")[0]["link"]);
     let ticket = link.split_once("ticket=").expect("a ticket").1;
     let new = [("ticket", ticket), ("password", "another battery horse")];
@@ -162,11 +168,12 @@ fn a_forgotten_password_says_the_same_to_strangers() {
     let tenant = tenant();
     let mut login = Login::at(&tenant);
     let mut answer = |email: &str| {
-        let page = login.submit("forgot", &[("connection", DATABASE), ("email", email)]);
+        let sent = login.submit("forgot", &[("connection", DATABASE), ("email", email)]);
+        let page = login.browser.get(&sent.location());
         let text = page.text();
         let nonce = within(&text, "nonce=\"", "\">").to_owned();
         assert!(text.contains("If there is an account"), "{text}");
-        (page.status, text.replace(&nonce, "").replace(email, ""))
+        (sent.status, page.status, text.replace(&nonce, "").replace(email, ""))
     };
     assert_eq!(answer("ada@example.com"), answer("nobody@example.com"));
     assert_eq!((sent(&tenant, "ada@example.com").len(), sent(&tenant, "nobody@example.com").len()), (1, 0));
@@ -277,7 +284,7 @@ fn every_page_leads_back() {
         login.submit("code/start", &[("connection", "sms"), ("address", "x")]),
         login.submit("code", &[("connection", "sms"), to, ("code", "x")]),
         login.submit("stand-in", &[("connection", "google-oauth2"), ("user_id", "1 2")]),
-        login.submit("forgot", &[("connection", DATABASE), ("email", "ada@example.com")]),
+        login.get("forgot", &[("connection", DATABASE), ("email", "ada@example.com"), ("sent", "true")]),
         login.submit("forgot", &[("connection", DATABASE)]),
     ];
     for (n, page) in pages.iter().enumerate() {
@@ -286,6 +293,73 @@ fn every_page_leads_back() {
         assert!(page.contains(&link), "{n}: {page}");
     }
     assert!(login.get("login", &[]).text().contains("Continue with Google"));
+}
+
+fn every_page_has_a_title_of_its_own() {
+    let mut login = Login::at(&tenant());
+    for (page, title) in [
+        (login.get("login", &[]), "Log in to A web application"),
+        (login.get("code", &[("connection", "email")]), "Log in with a code"),
+        (login.get("stand-in", &[("connection", "google-oauth2")]), "Google"),
+        (login.get("forgot", &[("connection", DATABASE)]), "Forgot password"),
+    ] {
+        assert!(page.text().contains(&format!("<title>{title}</title>")), "{title}: {}", page.text());
+    }
+}
+
+fn a_phone_number_may_have_blanks() {
+    let mut login = Login::at(&tenant());
+    let asked = login.get("code", &[("connection", "sms")]).text();
+    assert!(asked.contains("such as +1 555 0100"), "before an error: {asked}");
+    let sent = login.submit("code/start", &[("connection", "sms"), ("address", " +1 555 0133 ")]);
+    let page = login.browser.get(&sent.location()).text();
+    assert!(page.contains("Code sent to +15550133"), "{page}");
+    assert!(page.contains("No message was sent"), "{page}");
+}
+
+/// The browser's back button sends no form again.
+fn a_mailed_link_that_is_requested_leads_to_a_page_of_its_own() {
+    let mut login = Login::at(&tenant());
+    let sent = login.submit("forgot", &[("connection", DATABASE), ("email", "nobody@example.com")]);
+    assert_eq!(sent.status, 303);
+    let page = login.browser.get(&sent.location());
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text().contains("If there is an account with the address nobody@example.com"),
+        "{}",
+        page.text()
+    );
+}
+
+fn the_page_of_a_forgotten_password_takes_the_typed_address_over() {
+    let mut login = Login::at(&tenant());
+    let wrong = [("connection", DATABASE), ("username", "nobody@example.com"), ("password", "wrong")];
+    let page = login.submit("login", &wrong).text();
+    let link = within(&page, "/u/forgot?", "\"").replace("&#38;", "&");
+    let page = login.browser.get(&link).text();
+    assert!(form(&page, "/u/forgot", DATABASE).contains("value=\"nobody@example.com\""), "{page}");
+    assert!(!page.contains("we sent it a link"), "nothing was sent: {page}");
+}
+
+fn too_many_wrong_passwords_lead_to_a_new_one() {
+    let tenant = Tenant::with(&database_user("ada", "ada@example.com"));
+    let mut login = Login::at(&tenant);
+    let wrong = [("connection", DATABASE), ("username", "ada@example.com"), ("password", "wrong")];
+    let last = (0..12).map(|_| login.submit("login", &wrong)).find(|page| page.status == 429);
+    let page = last.expect("too many").text();
+    assert!(page.contains("or set a new one with “Forgot password?”"), "{page}");
+}
+
+fn another_account_than_the_suggested_one_is_named() {
+    let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
+    let people = [database_user("ada", "ada@example.com"), database_user("bob", "bob@example.com")];
+    let tenant = Tenant::started(&people.concat(), &["--policy", policy.name()]);
+    let mut browser = tenant.browser();
+    let state = crate::http::state_of(&by_google(&mut browser, "1080", &[]));
+    let fields = [("state", state.as_str()), ("connection", DATABASE), ("username", "bob@example.com")];
+    let page = browser.submit("/u/login", &[&fields[..], &[("password", PASSWORD)]].concat()).text();
+    let words = "That was a different account. Log in to the existing account ada@example.com";
+    assert!(page.contains(words), "{page}");
 }
 
 /// Checks the labels and `autocomplete` values that screen readers, browsers and password managers

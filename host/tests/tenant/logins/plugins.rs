@@ -134,7 +134,7 @@ fn a_suggestion_is_not_proved_by_another_account() {
     let (mut browser, state) = asked(&tenant, "suggest");
     let page = prove(&mut browser, &state, "eve@example.com");
     assert_eq!(page.status, 403);
-    assert!(page.text().contains("another account"), "{}", page.text());
+    assert!(page.text().contains("a different account"), "{}", page.text());
     // Not even by the same account once more.
     let again = [("state", state.as_str()), ("connection", "google-oauth2"), ("account", "1080")];
     assert_eq!(browser.submit("/u/stand-in", &again).status, 403);

@@ -64,6 +64,8 @@ fn a_start_page_says_what_is_here() {
         "<a href=\"/dev/log-in?client_id=web&#38;login_hint=ada%40example.com\">log in as auth0|ada</a>",
         "Continue with Google",
         "Ada Lovelace (ada@example.com, verified)",
+        "to begin again, end the tenant, delete the file of its users",
+        "and server SDKs, which use https only, <code>localhost:",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
