@@ -3,9 +3,10 @@
 
 use ligature_link_policy::Policy;
 
+use crate::address_claim::{AddressClaim, Trust};
 use crate::bindings::{Identity, LoginEvent, User, Verification};
 use crate::linking_state::LinkingState;
-use crate::trust::{Trust, trust};
+use crate::trust::assess_trust;
 
 /// An account, its marks, and the claims of its identities.
 pub(crate) struct Account<'a> {
@@ -16,43 +17,18 @@ pub(crate) struct Account<'a> {
     claims: Vec<AddressClaim<'a>>,
 }
 
-/// The claim of one identity about an address.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AddressClaim<'a> {
-    /// The connection's name.
-    pub(crate) connection: &'a str,
-    /// The connection's strategy, which is the identity's provider.
-    pub(crate) strategy: &'a str,
-    /// The id at the provider.
-    pub(crate) subject: &'a str,
-    /// The address: the account's for the root identity, its own for a linked
-    /// one.
-    pub(crate) address: &'a str,
-    /// Whether the provider calls the identity's own address verified.
-    pub(crate) is_verified: bool,
-    /// Whether the policy takes the connection's word on the address.
-    pub(crate) trust: Trust,
-}
-
-impl AddressClaim<'_> {
-    /// Returns whether the claim is about this address, regardless of case.
-    pub(crate) fn is_of(&self, address: &str) -> bool {
-        self.address.eq_ignore_ascii_case(address)
-    }
-}
-
 impl<'a> Account<'a> {
     /// An account that a look-up has found.
     pub(crate) fn from_user(user: &'a User, policy: &Policy) -> Self {
         let (root, linked) = match user.identities.split_first() {
-            Some((root, linked)) => (claim(root), linked),
-            None => (NO_CLAIM, &[][..]),
+            Some((root, linked)) => (AddressClaim::from_identity(root), linked),
+            None => (AddressClaim::NONE, &[][..]),
         };
         let mut claims = Vec::with_capacity(user.identities.len() + 1);
         claims.push(AddressClaim { address: user.email.as_deref().unwrap_or_default(), ..root });
-        claims.extend(linked.iter().map(claim));
+        claims.extend(linked.iter().map(AddressClaim::from_identity));
         for claim in &mut claims {
-            claim.trust = trust(policy, claim);
+            claim.trust = assess_trust(policy, claim);
         }
         Self { user, state: LinkingState::parse(user.app_metadata.as_deref()), claims }
     }
@@ -71,7 +47,7 @@ impl<'a> Account<'a> {
             }
         }
         if !is_known {
-            let unknown = AddressClaim { connection, strategy, ..NO_CLAIM };
+            let unknown = AddressClaim { connection, strategy, ..AddressClaim::NONE };
             account.claims.push(unknown);
         }
         account
@@ -87,7 +63,7 @@ impl<'a> Account<'a> {
 
     /// The claim that the account's own address rests on.
     pub(crate) fn root(&self) -> &AddressClaim<'a> {
-        self.claims.first().unwrap_or(&NO_CLAIM)
+        self.claims.first().unwrap_or(&AddressClaim::NONE)
     }
 
     /// The claims of all other identities that lead into the account.
@@ -140,28 +116,6 @@ impl<'a> Account<'a> {
     /// Returns whether the root identity is in one of the tenant's own databases.
     pub(crate) fn is_in_own_database(&self) -> bool {
         self.claims.iter().any(|claim| claim.strategy == "auth0")
-    }
-}
-
-/// The claim of an unknown identity.
-const NO_CLAIM: AddressClaim<'static> = AddressClaim {
-    connection: "",
-    strategy: "",
-    subject: "",
-    address: "",
-    is_verified: false,
-    trust: Trust::Untrusted,
-};
-
-/// The claim of an identity about its own address.
-fn claim(identity: &Identity) -> AddressClaim<'_> {
-    AddressClaim {
-        connection: &identity.connection,
-        strategy: &identity.provider,
-        subject: &identity.user_id,
-        address: identity.email.as_deref().unwrap_or_default(),
-        is_verified: identity.email_verified == Verification::Verified,
-        trust: Trust::Untrusted,
     }
 }
 

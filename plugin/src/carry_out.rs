@@ -10,9 +10,9 @@ use crate::bindings::{
 };
 use crate::counterfactual;
 use crate::decide::{BeforeLookUp, Input, Login, PlannedDecision, PlannedOutcome};
+use crate::error_words::error_words;
 use crate::linking_state::LinkingState;
 use crate::reason::ReasonCode;
-use crate::rules::error_words;
 
 /// The host's functions that the plugin calls.
 pub trait Host {

@@ -6,31 +6,17 @@
 //! that decided before. Settings are changed in their document, which is read
 //! and checked again, so that a suggested setting is valid.
 
+mod change;
 mod facts;
 mod options;
 mod world;
 
 use crate::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome};
 use crate::reason::truncate;
+use change::Change;
 use facts::FACTS;
 use options::OPTIONS;
 use world::World;
-
-/// One thing that could be otherwise.
-enum Change {
-    /// A change of the login or an account: the words after "If", and the change.
-    Fact(&'static str, fn(&mut World)),
-    /// A change of a key of the settings: its new value, if there is one to try.
-    Setting(fn(&World, &Input) -> Option<NewValue>),
-}
-
-/// A new value of a key of the settings.
-struct NewValue {
-    key: &'static str,
-    json: String,
-    /// The precondition of the value, for the person who pastes it.
-    only_if: Option<String>,
-}
 
 /// The most things that are changed together.
 const TOGETHER: usize = 3;
@@ -70,8 +56,8 @@ pub fn explain(input: &Input, plan: &PlannedOutcome) -> Option<String> {
     }
     let found = search(&start, input, plan, tries.min(TRIES));
     let mut text = String::new();
-    for told in select_suggestions(&found) {
-        let sentence = write_sentence(&told.world, outcome_words(told.nearness));
+    for suggestion in select_suggestions(&found) {
+        let sentence = write_sentence(&suggestion.world, outcome_words(suggestion.nearness));
         if text.len() + 1 + sentence.len() <= TEXT {
             if !text.is_empty() {
                 text.push(' ');
@@ -90,7 +76,7 @@ fn towards_look_up(start: World, input: &Input) -> Option<World> {
         let passed = world.rules_before_look_up(input).passed();
         let changes = OPTIONS.iter().chain(FACTS);
         world = changes
-            .filter_map(|change| world.apply(change, input))
+            .filter_map(|change| change.apply(&world, input))
             .find(|changed| changed.rules_before_look_up(input).passed() > passed)?;
         if world.rules_before_look_up(input).needs_look_up() {
             return Some(world);
@@ -101,7 +87,7 @@ fn towards_look_up(start: World, input: &Input) -> Option<World> {
 
 /// Finds a change that keeps two linked accounts apart.
 fn explain_link(start: &World, input: &Input) -> Option<String> {
-    facts::AWAY.iter().filter_map(|change| start.apply(change, input)).find_map(|world| {
+    facts::AWAY.iter().filter_map(|change| change.apply(start, input)).find_map(|world| {
         let nearness = rank_decision(&world.decide(input).decision);
         (nearness < LINKED).then(|| write_sentence(&world, outcome_words(nearness)))
     })
@@ -141,7 +127,7 @@ fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize)
                     return found;
                 }
                 tries -= 1;
-                let Some(world) = world.apply(change, input) else { continue };
+                let Some(world) = change.apply(world, input) else { continue };
                 let plan = world.decide(input);
                 let (nearness, codes) = (rank_decision(&plan.decision), collect_codes(&plan));
                 seen.push(steps.clone());
@@ -170,8 +156,8 @@ fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize)
 /// fewer: the safest change of settings and the smallest of facts; both together
 /// only where neither is enough.
 fn select_suggestions(found: &[ChangeSet]) -> Vec<&ChangeSet> {
-    let mut told: Vec<&ChangeSet> = Vec::new();
-    let gives_up = |told: &[&ChangeSet]| told.iter().any(|it| !it.world.given_up.is_empty());
+    let mut selected: Vec<&ChangeSet> = Vec::new();
+    let gives_up = |selected: &[&ChangeSet]| selected.iter().any(|it| !it.world.given_up.is_empty());
     for nearness in (0..=LINKED).rev() {
         let smallest = |is_kind: &dyn Fn(&World) -> bool| {
             let of_kind = found.iter().filter(|it| it.nearness == nearness && is_kind(&it.world));
@@ -180,14 +166,14 @@ fn select_suggestions(found: &[ChangeSet]) -> Vec<&ChangeSet> {
         let settings = smallest(&|world| world.facts.is_empty());
         let facts = smallest(&|world| world.changed.is_empty());
         let mixed = smallest(&|_| true).filter(|_| settings.is_none() && facts.is_none());
-        let most = told.iter().map(|it| it.steps.len()).min().unwrap_or(usize::MAX);
+        let most = selected.iter().map(|it| it.steps.len()).min().unwrap_or(usize::MAX);
         // To ask gives less up than to link.
-        let is_safer = |it: &ChangeSet| it.world.given_up.is_empty() && gives_up(&told);
+        let is_safer = |it: &ChangeSet| it.world.given_up.is_empty() && gives_up(&selected);
         let better = [settings, facts, mixed].into_iter().flatten();
         let better: Vec<&ChangeSet> = better.filter(|it| it.steps.len() < most || is_safer(it)).collect();
-        told.extend(better);
+        selected.extend(better);
     }
-    told
+    selected
 }
 
 fn collect_codes(plan: &PlannedOutcome) -> Vec<(String, Vec<String>)> {
@@ -216,7 +202,7 @@ fn write_sentence(world: &World, so: &str) -> String {
     if text.len() > TEXT { truncate(text) } else { text.replace(char::is_control, "�") }
 }
 
-/// The nearness of a link: see `nearness`.
+/// The rank of a link, the highest.
 const LINKED: u8 = 3;
 
 /// Ranks a decision by how near it is to a link.

@@ -2,7 +2,7 @@
 //!
 //! The host writes compact text with unique keys in the order of their bytes.
 //! Two such objects are merged in one pass, with no tree and no index. A text
-//! of another form is [`UnexpectedForm`]; [`canonical`] rewrites it.
+//! of another form is [`UnexpectedForm`]; [`to_canonical`] rewrites it.
 
 mod scan;
 
@@ -11,12 +11,8 @@ use std::cmp::Ordering;
 
 use ligature_link_policy::members;
 
-pub(crate) use scan::{any_escape_or, are_equal};
+pub(crate) use scan::{UnexpectedForm, any_escape_or, are_equal};
 use scan::{count_plain, load_word, mark_quotes, next_character, order_of_eight, skip_value, unescape};
-
-/// An error: the text is not in the form that the host writes.
-#[derive(Debug)]
-pub(crate) struct UnexpectedForm;
 
 /// A place in a JSON text. Numbers and words are not checked: they are only
 /// copied.

@@ -6,6 +6,7 @@
 //! `component` know that the plugin is a WebAssembly component.
 
 mod account;
+mod address_claim;
 pub mod bindings;
 pub mod carry_out;
 #[cfg(target_family = "wasm")]
@@ -13,6 +14,7 @@ mod component;
 pub mod counterfactual;
 pub mod decide;
 pub mod email;
+mod error_words;
 mod json;
 pub mod linking_state;
 pub mod metadata;

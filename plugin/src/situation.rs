@@ -6,13 +6,13 @@ use std::cmp::Reverse;
 
 use ligature_link_policy::{Caution, OnMultiple, Policy, Primary};
 
-use crate::account::{Account, AddressClaim};
+use crate::account::Account;
+use crate::address_claim::{AddressClaim, Trust};
 use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};
 use crate::email::{self, Match};
 use crate::linking_state::PartedBy;
 use crate::metadata::Merged;
 use crate::reason::ReasonCode;
-use crate::trust::Trust;
 
 /// The input of a decision.
 #[derive(Debug, Clone, Copy)]

@@ -3,24 +3,11 @@
 
 use ligature_link_policy::{Policy, TrustedConnection, is_enterprise};
 
-use crate::account::AddressClaim;
+use crate::address_claim::{AddressClaim, Trust};
 use crate::email;
 
-/// The trust in a connection for an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    Trusted,
-    Untrusted,
-    /// The connection is listed without the domains that an enterprise connection needs.
-    WithoutDomains,
-    /// Only the tenant says that all its addresses are verified.
-    ByTenantOnly,
-    /// The connection is trusted, but for other domains.
-    DomainNotOwned,
-}
-
-/// The trust in the connection of a claim, for the claim's address.
-pub(crate) fn trust(policy: &Policy, claim: &AddressClaim) -> Trust {
+/// Returns the trust in the connection of a claim, for the claim's address.
+pub(crate) fn assess_trust(policy: &Policy, claim: &AddressClaim) -> Trust {
     let (connection, strategy) = (claim.connection, claim.strategy);
     if policy.verified_by_tenant.iter().any(|it| it == connection || it == strategy) {
         return Trust::ByTenantOnly;
@@ -69,7 +56,7 @@ pub(crate) enum Group<'a> {
     Others,
 }
 
-/// The group of a claim's connection.
+/// Returns the group of a claim's connection.
 pub(crate) fn find_group<'a>(policy: &'a Policy, claim: &AddressClaim<'a>) -> Group<'a> {
     let groups = &policy.connection_groups;
     let holding = |wanted: &str| groups.iter().find(|(_, names)| names.iter().any(|name| name == wanted));

@@ -1,7 +1,7 @@
 //! Changes of the login and the accounts.
 
-use super::Change::{self, Fact};
-use super::World;
+use super::change::Change::{self, Fact};
+use super::world::World;
 use crate::bindings::{AuthenticationMethod, User, Verification};
 
 /// Facts that could bring a login nearer to a link.

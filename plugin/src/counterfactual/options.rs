@@ -12,13 +12,13 @@ use ligature_link_policy::members::overlay_members;
 use ligature_link_policy::{LookUp, Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
 use serde_json::value::RawValue;
 
-use super::Change::{self, Setting};
-use super::{NewValue, World};
-use crate::account::AddressClaim;
+use super::change::Change::{self, Setting};
+use super::world::{NewValue, World};
+use crate::address_claim::{AddressClaim, Trust};
 use crate::decide::Input;
 use crate::email;
 use crate::situation::Situation;
-use crate::trust::{Group, Trust, find_group};
+use crate::trust::{Group, find_group};
 
 pub(super) const OPTIONS: &[Change] = &[
     Setting(|w, _| (w.policy.mode != Mode::Auto).then(|| constant("mode", "\"auto\""))),
@@ -126,7 +126,7 @@ fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
     let json = serde_json::to_string(&blocked).ok()?;
     let through = match let_in.iter().any(|it| it == "*") {
         true => "every connection".to_owned(),
-        false => to_json_list(&let_in),
+        false => list_names(&let_in),
     };
     let domain = email::domain_of(own).to_ascii_lowercase();
     let only_if = format!("every address at {domain} may be linked if it comes through {through}");
@@ -134,12 +134,12 @@ fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
 }
 
 /// Names in a sentence: the first of them, and how many more there are.
-fn to_json_list(names: &[String]) -> String {
+fn list_names(names: &[String]) -> String {
     const MOST_NAMED: usize = 5;
-    let told: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    let named: Vec<String> = names.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(MOST_NAMED) {
-        0 => told.join(", "),
-        more => format!("{} and {more} more", told.join(", ")),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }
 
@@ -242,13 +242,13 @@ fn one_group(world: &World, input: &Input) -> Option<NewValue> {
     if !joining.is_empty() && !others.is_empty() {
         let others = match others.iter().any(|it| it == "*") {
             true => "every connection that is in no other group".to_owned(),
-            false => to_json_list(&others),
+            false => list_names(&others),
         };
-        only_if.push(format!("{} may link with {others}, too", to_json_list(&joining)));
+        only_if.push(format!("{} may link with {others}, too", list_names(&joining)));
     }
     if !leaving.is_empty() {
         let link = if leaving.len() == 1 { "links" } else { "link" };
-        let leaving = to_json_list(&leaving);
+        let leaving = list_names(&leaving);
         only_if.push(format!("it is right that {leaving} then {link} to no connection outside the group"));
     }
     let only_if = (!only_if.is_empty()).then(|| only_if.join(" and "));

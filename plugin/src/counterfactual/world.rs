@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use ligature_link_policy::{Policy, members};
 
-use super::{Change, NewValue};
 use crate::bindings::{LoginEvent, Timestamp, User};
 use crate::decide::{BeforeLookUp, Input, PlannedOutcome, decide};
 use crate::json;
@@ -27,6 +26,14 @@ pub(super) struct World {
     pub(super) only_if: Vec<String>,
     /// The protections that the changed settings remove.
     pub(super) given_up: Vec<String>,
+}
+
+/// A new value of a key of the settings.
+pub(super) struct NewValue {
+    pub(super) key: &'static str,
+    pub(super) json: String,
+    /// The precondition of the value, for the person who pastes it.
+    pub(super) only_if: Option<String>,
 }
 
 impl World {
@@ -57,21 +64,8 @@ impl World {
         }
     }
 
-    /// Applies one more change. None where it changes nothing, or makes the settings
-    /// invalid.
-    pub(super) fn apply(&self, change: &Change, input: &Input) -> Option<Self> {
-        match change {
-            Change::Fact(words, apply) => {
-                let mut world = self.clone();
-                apply(&mut world);
-                world.facts.push(words);
-                (world.event != self.event || world.found != self.found).then_some(world)
-            }
-            Change::Setting(value) => value(self, input).and_then(|it| self.apply_setting(it)),
-        }
-    }
-
-    fn apply_setting(&self, NewValue { key, json, only_if }: NewValue) -> Option<Self> {
+    /// Changes a key of the settings. None if that changes nothing, or makes the settings invalid.
+    pub(super) fn apply_setting(&self, NewValue { key, json, only_if }: NewValue) -> Option<Self> {
         let mut members = self.members.clone()?;
         if members.insert(key.to_owned(), json.clone()).is_some_and(|before| before == json) {
             return None;

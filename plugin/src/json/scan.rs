@@ -5,7 +5,9 @@
 
 use std::cmp::Ordering;
 
-use super::UnexpectedForm;
+/// An error: the text is not in the form that the host writes.
+#[derive(Debug)]
+pub(crate) struct UnexpectedForm;
 
 /// The first eight bytes in which two texts differ.
 pub(super) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {

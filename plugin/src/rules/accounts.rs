@@ -2,13 +2,14 @@
 
 use ligature_link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 
-use super::{EarlierRuling, RuleResult, ask, no_op, passes, passes_with};
-use crate::account::{Account, AddressClaim};
+use super::ruling::{EarlierRuling, RuleResult, ask, no_op, passes, passes_with};
+use crate::account::Account;
+use crate::address_claim::{AddressClaim, Trust};
 use crate::bindings::{Step, User};
 use crate::metadata::{self, Sides};
 use crate::reason::ReasonCode;
 use crate::situation::Situation;
-use crate::trust::{Group, Trust, find_group};
+use crate::trust::{Group, find_group};
 
 /// Stops a link between accounts of different organizations or connection groups.
 pub(super) fn organization(s: &Situation, _: &EarlierRuling) -> RuleResult {

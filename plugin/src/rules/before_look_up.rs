@@ -3,13 +3,13 @@
 use ligature_link_policy::{LookUp, Mode, Policy};
 use ligature_linking_marks::checked;
 
-use super::{RuleResult, no_op, passes};
-use crate::account::{Account, AddressClaim};
+use super::ruling::{RuleResult, no_op, passes};
+use crate::account::Account;
+use crate::address_claim::{AddressClaim, Trust};
 use crate::bindings::{Reason, Verification};
 use crate::email::{self, AddressForm};
 use crate::reason::ReasonCode;
 use crate::situation::{LoginContext, find_address_fault};
-use crate::trust::Trust;
 
 /// Stops a login that the policy or a mark excludes from linking.
 pub(super) fn excluded(login: &LoginContext) -> RuleResult {

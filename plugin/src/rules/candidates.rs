@@ -6,12 +6,11 @@ use ligature_link_policy::{BlockedCandidate, Caution, EmailCompare, NoOpOrSugges
 use super::before_look_up::{
     blocked_domain, describe_tenant_verification, excluded_connection, foreign_domain, shorten,
 };
-use super::{
-    EarlierRuling, RuleResult, RulingKind, ask, error_words, no_op, passes, passes_with, rule, strictly,
-};
+use super::ruling::{EarlierRuling, RuleResult, RulingKind, ask, no_op, passes, passes_with, rule, strictly};
 use crate::account::Account;
 use crate::bindings::{ApiError, Reason, Step, Verification};
 use crate::email::Match;
+use crate::error_words::error_words;
 use crate::reason::ReasonCode;
 use crate::situation::Situation;
 use crate::trust::{Group, find_group, is_per_connection};

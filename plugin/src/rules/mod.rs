@@ -9,16 +9,12 @@ mod accounts;
 mod before_look_up;
 mod candidates;
 mod mode;
+mod ruling;
 
-use std::borrow::Cow;
-
-use ligature_link_policy::Strictness;
-
-use crate::account::Account;
-use crate::bindings::{ApiError, Reason, Step};
 use crate::situation::{LoginContext, Situation};
 
 pub(crate) use accounts::sides;
+pub(crate) use ruling::{EarlierRuling, RuleResult, Ruling, RulingKind};
 
 /// A rule that is weighed on the login alone. No account is looked up for a login
 /// that one of these stops.
@@ -33,40 +29,6 @@ pub(crate) struct RuleAfter {
     /// Whether it can replace what was decided.
     pub(crate) overrules: bool,
     pub(crate) weigh: fn(&Situation, &EarlierRuling) -> RuleResult,
-}
-
-/// The state of the decision when a rule is weighed: none yet, or the stop of an
-/// earlier rule.
-pub(crate) type EarlierRuling = Option<Ruling>;
-
-/// The result of a rule.
-pub(crate) enum RuleResult {
-    /// The rule does not apply to this login.
-    NotApplicable,
-    /// The rule lets the decision continue. The evidence is written only for a trace.
-    Passes(Cow<'static, str>),
-    /// The rule lets the decision continue, with reasons to report.
-    Notes(Vec<Reason>),
-    /// The rule decides, unless an earlier rule has decided.
-    Decides(Ruling),
-    /// The rule replaces the decision of an earlier rule.
-    Overrules(Ruling),
-}
-
-/// A decision and its reason.
-#[derive(Debug, Clone)]
-pub(crate) struct Ruling {
-    pub(crate) kind: RulingKind,
-    pub(crate) reason: Reason,
-}
-
-/// The kind of a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RulingKind {
-    Proceed,
-    Ask(Step, Vec<String>),
-    Deny(&'static str),
-    Link,
 }
 
 /// The rules that are evaluated before the look-up, in order.
@@ -136,59 +98,4 @@ const fn after(name: &'static str, weigh: fn(&Situation, &EarlierRuling) -> Rule
 
 const fn overruling(name: &'static str, weigh: fn(&Situation, &EarlierRuling) -> RuleResult) -> RuleAfter {
     RuleAfter { name, overrules: true, weigh }
-}
-
-fn rule(kind: RulingKind, reason: Reason) -> RuleResult {
-    RuleResult::Decides(Ruling { kind, reason })
-}
-
-fn no_op(reason: Reason) -> RuleResult {
-    rule(RulingKind::Proceed, reason)
-}
-
-fn passes(evidence: &'static str) -> RuleResult {
-    RuleResult::Passes(Cow::Borrowed(evidence))
-}
-
-fn passes_with(s: &Situation, evidence: impl FnOnce() -> String) -> RuleResult {
-    RuleResult::Passes(if s.input.event.trace { Cow::Owned(evidence()) } else { Cow::Borrowed("") })
-}
-
-/// Asks, unless the user has proved this candidate already, with a second
-/// factor if that is the step.
-fn ask(s: &Situation, step: Step, candidates: &[&str], reason: Reason) -> RuleResult {
-    if let Some(proof) = s.input.proof {
-        let is_enough = step != Step::StepUpMfa || proof.methods.iter().any(|method| method == "mfa");
-        if is_enough && candidates.iter().any(|id| *id == proof.candidate) {
-            return passes_with(s, || format!("the user has proved {}", proof.candidate));
-        }
-    }
-    rule(RulingKind::Ask(step, candidates.iter().map(|&id| id.to_owned()).collect()), reason)
-}
-
-/// Denies, asks or allows, as the policy says.
-fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason) -> RuleResult {
-    match how {
-        Strictness::Deny => no_op(reason),
-        Strictness::Suggest => ask(s, Step::ReauthenticateCandidate, &[candidate.id()], reason),
-        Strictness::Allow => passes("the policy allows it"),
-    }
-}
-
-/// Describes an error of the host, in words that fit into a sentence.
-pub(crate) fn error_words(error: &ApiError) -> String {
-    match error {
-        ApiError::Refused(why) => format!("the host refused, {why}"),
-        ApiError::BudgetSpent(which) => format!("the login's budget is spent, {which}"),
-        ApiError::NotFound(what) => format!("{what} is not there"),
-        ApiError::AlreadyLinked(what) => format!("already linked, {what}"),
-        ApiError::StateChanged(what) => format!("something changed meanwhile, {what}"),
-        ApiError::RateLimited(Some(seconds)) => format!("the directory asks to wait {seconds} s"),
-        ApiError::RateLimited(None) => "the directory asks to wait".to_owned(),
-        ApiError::TimedOut => "the directory did not answer in time".to_owned(),
-        ApiError::Unavailable(how) => format!("the directory is unavailable, {how}"),
-        ApiError::TooMany(limit) => format!("more than {limit} accounts"),
-        ApiError::Invalid(what) => format!("the request makes no sense, {what}"),
-        ApiError::Other(what) => what.clone(),
-    }
 }

@@ -3,7 +3,7 @@
 use ligature_link_policy::Mode;
 
 use super::accounts::secondaries;
-use super::{EarlierRuling, RuleResult, Ruling, RulingKind, ask, passes, passes_with, rule};
+use super::ruling::{EarlierRuling, RuleResult, Ruling, RulingKind, ask, passes, passes_with, rule};
 use crate::account::Account;
 use crate::bindings::{Level, Step};
 use crate::reason::ReasonCode;

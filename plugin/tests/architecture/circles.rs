@@ -1,4 +1,4 @@
-//! No modules of the host name each other in a circle.
+//! No modules of a crate name each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,6 +21,23 @@ fn no_files_of_a_room_name_each_other_in_a_circle() {
     });
     assert_eq!(circles(&graph.collect()), Vec::<String>::new());
     assert!(sources.names.len() > 300, "there are few files: {}", sources.names.len());
+}
+
+/// The crates of the built-in policy, and the library for policies in Rust.
+const PLUGIN_CRATES: [&str; 5] = ["contact-syntax", "ligature-policy", "linking-marks", "policy", "."];
+
+#[test]
+fn no_files_of_a_plugin_crate_name_each_other_in_a_circle() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut modules = 0;
+    for name in PLUGIN_CRATES {
+        let sources = Sources::read(&root.join(name).join("src"));
+        modules += sources.names.len();
+        found.extend(circles(&sources.names).into_iter().map(|circle| format!("{name}: {circle}")));
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert!(modules > 40, "there are few files: {modules}");
 }
 
 #[test]

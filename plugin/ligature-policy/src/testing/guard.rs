@@ -1,5 +1,5 @@
 //! The guard of the host for tests: the rules of the host's guard
-//! (`host/src/guard.rs` in Ligature's workspace), in the same order and words.
+//! (`host/src/guard` in Ligature's workspace), in the same order and words.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,11 @@ use serde_json::json;
 
 use super::calls::Call;
 use super::contract::check_request;
+use super::decided::{Decided, Refusal};
 use super::directory::{Directory, Stored, is_same};
+use super::patch;
+use super::setup::Setup;
 use super::words::{NAME, join_lines};
-use super::{Decided, Host, patch};
 use crate::{ApiError, LinkRequest, LogLevel, LoginEvent, Outcome, Reason, Timestamp, User, Verification};
 
 /// The host's defaults.
@@ -22,21 +24,10 @@ const GET: &str = "users.get";
 const RAW: &str = "raw.user";
 const LINK: &str = "accounts.link";
 
-/// A call of the policy that the guard refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The host call.
-    pub call: String,
-    /// The reason of the refusal.
-    pub why: String,
-    /// The number of such calls.
-    pub times: u32,
-}
-
 /// One login's way to the directory.
 #[derive(Debug)]
 pub(super) struct Guard {
-    host: Host,
+    setup: Setup,
     login: LoginEvent,
     /// The user that the login is as: its own, and the primary after a link.
     user_id: String,
@@ -50,12 +41,12 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(mut host: Host, login: &LoginEvent) -> Self {
-        if !host.directory.has(&login.user.user_id) {
-            host.directory.put(login.user.clone());
+    pub(super) fn new(mut setup: Setup, login: &LoginEvent) -> Self {
+        if !setup.directory.has(&login.user.user_id) {
+            setup.directory.put(login.user.clone());
         }
         Self {
-            host,
+            setup,
             user_id: login.user.user_id.clone(),
             login: login.clone(),
             look_ups_left: LOOK_UPS,
@@ -69,8 +60,8 @@ impl Guard {
     }
 
     pub(super) fn decided(self, outcome: Outcome) -> Decided {
-        let Self { host, linked, refusals, log, .. } = self;
-        Decided { outcome, linked, users: host.directory.into_users(), refusals, log }
+        let Self { setup, linked, refusals, log, .. } = self;
+        Decided { outcome, linked, users: setup.directory.into_users(), refusals, log }
     }
 
     pub(super) fn linked(&self) -> Option<&str> {
@@ -142,16 +133,16 @@ impl Guard {
     /// Triggers the faults of this call.
     fn apply_faults(&mut self, call: Call) -> Result<(), ApiError> {
         let mut answer = Ok(());
-        for fault in self.host.faults.iter().filter(|fault| fault.call == call) {
-            fault.put.iter().for_each(|user| self.host.directory.put(user.clone()));
-            fault.removed.iter().for_each(|id| self.host.directory.remove(id));
+        for fault in self.setup.faults.iter().filter(|fault| fault.call == call) {
+            fault.put.iter().for_each(|user| self.setup.directory.put(user.clone()));
+            fault.removed.iter().for_each(|id| self.setup.directory.remove(id));
             answer = fault.error.clone().map_or(answer, Err);
         }
         answer
     }
 
     fn directory(&self) -> &Directory {
-        &self.host.directory
+        &self.setup.directory
     }
 
     fn own_address(&self) -> Option<&str> {
@@ -304,7 +295,7 @@ impl crate::Host for Guard {
             return Err(self.race_lost(request, Some(why)));
         }
         answer?;
-        self.host.directory.link(request);
+        self.setup.directory.link(request);
         // The login continues as the primary. The copies that it saw of both are outdated.
         self.seen.remove(&request.primary);
         self.linked = Some(request.primary.clone());
@@ -314,7 +305,7 @@ impl crate::Host for Guard {
 
     fn raw_event(&mut self) -> String {
         let connection = &self.login.connection;
-        self.host.raw_event.clone().unwrap_or_else(|| {
+        self.setup.raw_event.clone().unwrap_or_else(|| {
             json!({ "connection": { "name": connection.name, "strategy": connection.strategy } }).to_string()
         })
     }
@@ -325,7 +316,7 @@ impl crate::Host for Guard {
         let Some(user) = self.seen.get(id).map(|seen| &seen.user).or(own) else {
             return self.violation(RAW, "the user is neither this login's nor one that it has looked up");
         };
-        Ok(self.host.raw_users.get(id).cloned().unwrap_or_else(|| raw_user(user)))
+        Ok(self.setup.raw_users.get(id).cloned().unwrap_or_else(|| raw_user(user)))
     }
 
     fn log(&mut self, level: LogLevel, message: &str) {
@@ -333,7 +324,7 @@ impl crate::Host for Guard {
     }
 
     fn now(&mut self) -> Timestamp {
-        self.host.now
+        self.setup.now
     }
 }
 
