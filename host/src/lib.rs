@@ -8,6 +8,7 @@
 //! | [`auth0`] | the client of Auth0's Management API |
 //! | [`directory`] | the stores of users, and their journal |
 //! | [`transfer`] | import and export of users |
+//! | [`backfill`] | previewing which accounts with one address would be linked |
 //! | [`guard`] | the limits of a plugin: which look-ups and links it may make |
 //! | [`sandbox`] | running plugins, isolated |
 //! | [`decide`] | the decision on one login, by policies in order |
@@ -31,6 +32,7 @@
 //! | `auth0` | [`auth0`] |
 //! | `sqlite`, `postgres` | directories in a database |
 //! | `transfer` | [`transfer`] |
+//! | `backfill` | [`backfill`] |
 //! | `tenant` | [`tenant`] |
 //! | `cli` | [`cli`] and the program `ligature` |
 //! | `serve` | the command `ligature serve` |
@@ -45,6 +47,7 @@
 #![cfg_attr(
     not(all(
         feature = "auth0",
+        feature = "backfill",
         feature = "hook-command",
         feature = "serve",
         feature = "sqlite",
@@ -60,6 +63,8 @@
 pub mod ambient;
 #[cfg(feature = "auth0")]
 pub mod auth0;
+#[cfg(feature = "backfill")]
+pub mod backfill;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;

@@ -16,7 +16,7 @@ const HAS_DATABASE: bool = cfg!(feature = "_sql");
 const DATABASE: &str = "`cli` and `sqlite` or `postgres`";
 
 /// The commands that do not come with the feature `cli` alone.
-const OPTIONAL: [Feature; 8] = [
+const OPTIONAL: [Feature; 9] = [
     Feature { command: "serve", is_built_in: cfg!(feature = "serve"), features: "`serve`" },
     Feature {
         command: "hook",
@@ -27,6 +27,11 @@ const OPTIONAL: [Feature; 8] = [
         command: "users",
         is_built_in: HAS_DATABASE && cfg!(feature = "transfer"),
         features: "`cli`, `transfer`, and `sqlite` or `postgres`",
+    },
+    Feature {
+        command: "backfill",
+        is_built_in: cfg!(feature = "backfill"),
+        features: "`cli` and `backfill`",
     },
     Feature { command: "journal", is_built_in: HAS_DATABASE, features: DATABASE },
     Feature { command: "undo", is_built_in: HAS_DATABASE, features: DATABASE },

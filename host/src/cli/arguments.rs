@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "backfill")]
+use super::backfill;
 use super::exit::CommandResult;
 #[cfg(feature = "hook-command")]
 use super::hook;
@@ -48,6 +50,8 @@ enum Command {
     Hook(Box<hook::Args>),
     #[cfg(all(feature = "_sql", feature = "transfer"))]
     Users(users::Args),
+    #[cfg(feature = "backfill")]
+    Backfill(backfill::Args),
     #[cfg(feature = "_sql")]
     Journal(journal::Args),
     #[cfg(feature = "_sql")]
@@ -83,6 +87,8 @@ impl Cli {
             Command::Hook(args) => args.execute(ambient),
             #[cfg(all(feature = "_sql", feature = "transfer"))]
             Command::Users(args) => args.execute(ambient),
+            #[cfg(feature = "backfill")]
+            Command::Backfill(args) => args.execute(ambient),
             #[cfg(feature = "_sql")]
             Command::Journal(args) => args.execute(ambient),
             #[cfg(feature = "_sql")]

@@ -3,6 +3,8 @@
 
 mod absent;
 mod arguments;
+#[cfg(feature = "backfill")]
+mod backfill;
 mod bench;
 mod case_files;
 mod compile_plugin;

@@ -14,6 +14,8 @@ use crate::model::Timestamp;
 use crate::policies::{LoadedPolicy, PoliciesFile, PolicyDocument, Source, SourceError};
 use crate::reading::{display_path, read_text};
 use crate::recording::Recording;
+#[cfg(feature = "backfill")]
+use crate::sandbox::Allocator;
 use crate::sandbox::{Cancel, Options, Plugin};
 
 /// The option for several policies.
@@ -74,6 +76,20 @@ impl PolicySet {
         Self::load_with(args, several, Limits::default(), ambient)
     }
 
+    /// Loads the policies that the options name, for a command that decides many logins, with so many
+    /// threads.
+    #[cfg(feature = "backfill")]
+    pub(super) fn load_for_many(
+        args: &PluginArgs,
+        several: &PoliciesArgs,
+        threads: u32,
+        ambient: &Ambient,
+    ) -> Result<Self, Exit> {
+        let options =
+            Options { allocator: Allocator::Pool, concurrent_logins: threads, ..Options::default() };
+        Self::load_in(args, several, options, ambient)
+    }
+
     /// Loads the policies that the options name. The limits are those of the options, or else
     /// `limits`.
     pub(super) fn load_with(
@@ -82,7 +98,15 @@ impl PolicySet {
         limits: Limits,
         ambient: &Ambient,
     ) -> Result<Self, Exit> {
-        let options = Options { limits, ..options_for_few_logins() };
+        Self::load_in(args, several, Options { limits, ..options_for_few_logins() }, ambient)
+    }
+
+    fn load_in(
+        args: &PluginArgs,
+        several: &PoliciesArgs,
+        options: Options,
+        ambient: &Ambient,
+    ) -> Result<Self, Exit> {
         let Some(file) = &several.policies else {
             let sandbox = args.start(options, ambient)?;
             return Ok(Self::Plugin(Arc::new(args.load(&sandbox)?)));

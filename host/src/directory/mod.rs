@@ -13,6 +13,7 @@
 //! | `users`, `credentials`, `sign_up`, `assumed_connection`, `import`, `link`, `unlink`, `undo`, `undo_refusal`, `set_blocked` | the work within one transaction |
 //! | `kept_decisions` | keeping decisions, and the conflicts that wait for a person |
 //! | `link_journal`, `repair` | changes that take several requests to a tenant |
+//! | `content_version` | the version of a user by its content |
 //! | `journal`, `entry_state`, `journal_query`, `journal_entries` | the entries that make links reversible, and queries for them |
 //! | `decision`, `conflict`, `decision_query` | kept decisions, conflicts, and queries for them |
 //! | `records`, `decision_records`, `store`, `tx_result` | what a storage must implement: single records, in transactions |
@@ -24,6 +25,7 @@ mod assumed_connection;
 #[cfg(feature = "auth0")]
 mod auth0;
 mod conflict;
+mod content_version;
 mod credential;
 mod credentials;
 mod decision;
@@ -75,6 +77,7 @@ pub(crate) use assumed_connection::connection_in_id;
 #[cfg(feature = "auth0")]
 pub use auth0::Auth0Directory;
 pub use conflict::{CONFLICT_NOTE, Conflict, ConflictKey, ConflictQuery, Settled};
+pub(crate) use content_version::compute_content_version;
 pub use credential::Credential;
 pub use decision::{DecisionCount, DecisionId, KeptBatch, KeptDecision, LeftOutPart};
 pub use decision_query::DecisionQuery;

@@ -23,6 +23,8 @@ mod read_error;
 mod rejects;
 mod stream;
 mod user;
+#[cfg(feature = "backfill")]
+mod user_texts;
 mod users_file;
 
 #[cfg(feature = "_sql")]
@@ -31,4 +33,6 @@ pub use export::{ExportError, ExportSummary, Format, export};
 pub use import::{Import, ImportError, Summary, import};
 pub use read_error::ReadError;
 pub use rejects::Rejects;
+#[cfg(feature = "backfill")]
+pub use user_texts::{UserText, parse_user, read_user_texts};
 pub use users_file::UsersFile;

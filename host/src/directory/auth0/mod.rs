@@ -14,13 +14,12 @@
 //! | `reading` | look-ups |
 //! | `setup` | checking the configuration before any login |
 //! | `auth0_directory` | the tenant with its journal, and opening them |
-//! | `content_version`, `user_patch` | the version of a user, and the request that changes one |
+//! | `user_patch` | the request that changes a user |
 
 mod access;
 mod administration;
 mod auth0_directory;
 mod blocking;
-mod content_version;
 mod decisions;
 mod linking;
 mod logins;

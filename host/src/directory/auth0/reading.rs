@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Auth0Directory;
-use super::content_version::compute_version;
 use crate::auth0::TimeLimit;
+use crate::directory::content_version::compute_content_version;
 use crate::directory::journal::{Entry, EntryId, EntryKind};
 use crate::directory::link::PairReading;
 use crate::directory::records::{TxError, TxResult};
@@ -41,7 +41,7 @@ impl Auth0Directory {
     ) -> Result<User, ApiError> {
         match (self.find_user(user_id, limit)?, version) {
             (Some(user), None) => Ok(user),
-            (Some(user), Some(version)) if compute_version(&user)? == version => Ok(user),
+            (Some(user), Some(version)) if compute_content_version(&user)? == version => Ok(user),
             (Some(_), Some(_)) => Err(ApiError::StateChanged(format!("{user_id} was changed"))),
             (None, Some(_)) => Err(ApiError::StateChanged(format!("{user_id} is gone"))),
             (None, None) => Err(ApiError::NotFound(user_id.to_owned())),
@@ -128,7 +128,7 @@ impl Auth0Directory {
 
 /// Returns a user with its version.
 pub(super) fn store(user: User) -> Result<Stored, ApiError> {
-    let version = compute_version(&user)?;
+    let version = compute_content_version(&user)?;
     Ok(Stored { user: Arc::new(user), version })
 }
 

@@ -9,7 +9,7 @@ use crate::model::{ApiError, User};
 const VOLATILE: [&str; 4] = ["last_ip", "last_login", "logins_count", "updated_at"];
 
 /// Returns a hash of the user's content, without the fields that a login changes.
-pub(super) fn compute_version(user: &User) -> Result<u64, ApiError> {
+pub(crate) fn compute_content_version(user: &User) -> Result<u64, ApiError> {
     let unreadable = |error: serde_json::Error| ApiError::Other(format!("{}: {error}", user.user_id));
     let mut content = serde_json::to_value(user).map_err(unreadable)?;
     if let Some(fields) = content.as_object_mut() {
@@ -53,10 +53,10 @@ fn add_text(hash: &mut Sha256, kind: u8, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::compute_version;
+    use super::compute_content_version;
 
     fn version(json: &str) -> u64 {
-        compute_version(&serde_json::from_str(json).unwrap()).unwrap()
+        compute_content_version(&serde_json::from_str(json).unwrap()).unwrap()
     }
 
     #[test]

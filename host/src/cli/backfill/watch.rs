@@ -1,0 +1,138 @@
+//! The progress of a backfill: a bar on a terminal, and a line every few seconds elsewhere.
+
+use std::io::{self, IsTerminal, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::ambient::Ambient;
+use crate::backfill::{Phase, Progress};
+use crate::cli::print_error;
+use crate::clock::Monotonic;
+use crate::harness::group_thousands;
+use crate::terminal::Text;
+
+/// The time between two lines.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// The progress of a backfill on standard error. Copies are one progress.
+#[derive(Clone)]
+pub(super) struct Watch {
+    bar: ProgressBar,
+    lines: Option<Arc<Lines>>,
+}
+
+/// The lines where there is no terminal.
+struct Lines {
+    ambient: Ambient,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    total: Option<u64>,
+    done: u64,
+    last: Monotonic,
+}
+
+impl Watch {
+    pub(super) fn new(ambient: &Ambient) -> Self {
+        let lines = (!io::stderr().is_terminal()).then(|| {
+            let state =
+                State { phase: Phase::ReadAddresses, total: None, done: 0, last: ambient.monotonic() };
+            Arc::new(Lines { ambient: ambient.clone(), state: Mutex::new(state) })
+        });
+        Self { bar: ProgressBar::no_length(), lines }
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Watch {
+    fn begin(&self, phase: Phase, total: Option<u64>) {
+        let amount = if is_in_bytes(phase) {
+            "{bytes} of {total_bytes}, {bytes_per_sec}"
+        } else {
+            "{human_pos} of {human_len}, {per_sec}"
+        };
+        let template = format!("{}  {{bar:30}} {{percent:>3}} %  {amount}, {{eta}} left", describe(phase));
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            self.bar.set_style(style);
+        }
+        self.bar.reset();
+        match total {
+            Some(total) => self.bar.set_length(total),
+            None => self.bar.unset_length(),
+        }
+        if let Some(lines) = &self.lines {
+            let mut state = lines.state.lock().unwrap_or_else(PoisonError::into_inner);
+            *state = State { phase, total, done: 0, last: lines.ambient.monotonic() };
+        }
+    }
+
+    fn advance(&self, by: u64) {
+        self.bar.inc(by);
+        if let Some(lines) = &self.lines {
+            lines.advance(by);
+        }
+    }
+
+    fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read> {
+        Box::new(CountedReader { reader, watch: self.clone() })
+    }
+}
+
+struct CountedReader {
+    reader: Box<dyn Read>,
+    watch: Watch,
+}
+
+impl Read for CountedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.watch.advance(read as u64);
+        Ok(read)
+    }
+}
+
+impl Lines {
+    fn advance(&self, by: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.done += by;
+        if self.ambient.elapsed(state.last) < BETWEEN_LINES {
+            return;
+        }
+        state.last = self.ambient.monotonic();
+        let (phase, done) = (describe(state.phase), state.done);
+        let unit = |number: u64| {
+            if is_in_bytes(state.phase) {
+                format!("{} MB", group_thousands(number / 1_000_000))
+            } else {
+                group_thousands(number)
+            }
+        };
+        let line = match state.total {
+            Some(total) if total > 0 => {
+                format!("{phase}: {} of {} ({} %)", unit(done), unit(total), done * 100 / total)
+            }
+            _ => format!("{phase}: {}", unit(done)),
+        };
+        print_error(&Text::from_line(line));
+    }
+}
+
+fn is_in_bytes(phase: Phase) -> bool {
+    phase != Phase::Decide
+}
+
+fn describe(phase: Phase) -> &'static str {
+    match phase {
+        Phase::ReadAddresses => "reading addresses",
+        Phase::CopyGroups => "copying groups",
+        Phase::Decide => "deciding",
+    }
+}
