@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ligature_host::ambient::Ambient;
 use ligature_host::decide::{OnFailure, decide_by_plugin};
-use ligature_host::directory::{Administration, OpenMode, SqlDirectory, arrive};
+use ligature_host::directory::{Administration, CountedLogin, OpenMode, SqlDirectory, arrive};
 use ligature_host::model::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, PluginInput, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
@@ -155,7 +155,9 @@ impl<'a> Login<'a> {
             Decision::Linked { primary } => primary,
             _ => &event.user.user_id,
         };
-        directory.count_login(user_id, self.now, None).expect("it is counted");
+        let identity = event.identity().map(|it| (it.provider.as_str(), it.user_id.as_str()));
+        let login = CountedLogin { user_id, identity, at: self.now, ip: None };
+        directory.count_login(&login).expect("it is counted");
         run.outcome.decision
     }
 }

@@ -4,16 +4,17 @@ use std::path::Path;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Credential, EntryKind, JournalQuery, OpenMode, SealKey, SqlDirectory, Undo,
+    Administration, CountedLogin, Credential, EntryKind, JournalQuery, OpenMode, SealKey, SqlDirectory, Undo,
 };
 use ligature_host::model::ApiError;
 use ligature_host::transfer::{DumpCounts, DumpFile, export_dump};
 
-use super::users::{ada, at, by, google, link, user};
+use super::users::{ada, at, by, counted, google, link, user};
 use super::{Implementation, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_whole_directory_moves_there_and_back", a_whole_directory_moves_there_and_back),
+    ("a_dump_without_last_logins_is_read", a_dump_without_last_logins_is_read),
     ("a_whole_directory_moves_into_an_empty_one_only", a_whole_directory_moves_into_an_empty_one_only),
 ];
 
@@ -55,7 +56,9 @@ fn filled(folder: &Path) -> SqlDirectory {
     directory.create(user(r#"{"user_id": "waad|3"}"#)).expect("it is made");
     ligature_host::directory::Directory::link(&directory, &link("auth0|1", "google-oauth2|115"))
         .expect("a link");
-    directory.count_login("auth0|1", at(150), None).expect("it is counted");
+    let login =
+        CountedLogin { identity: Some(("google-oauth2", "115")), ..counted("auth0|1", at(150), None) };
+    directory.count_login(&login).expect("it is counted");
     directory
 }
 
@@ -75,7 +78,9 @@ fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
     let here = filled(folder.path());
     let there = empty(implementation, folder.path());
     let counts = move_directory(&here, &there, &folder.path().join("there.ndjson"));
-    assert_eq!(counts, DumpCounts { users: 2, credentials: 1, entries: 1 });
+    assert_eq!(counts, DumpCounts { users: 2, uses: 1, credentials: 1, entries: 1 });
+    let uses = |of: &SqlDirectory| of.last_uses(&users(of)[0].identities).expect("uses");
+    assert_eq!((uses(&here), uses(&there)), (vec![None, Some(at(150))], vec![None, Some(at(150))]));
     assert_eq!(users(&there), users(&here));
     assert_eq!(there.credential("auth0", "ada"), here.credential("auth0", "ada"));
 
@@ -99,6 +104,24 @@ fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
     assert!(again.undo(&undo).is_err());
 }
 
+/// Versions before 7 of the schema knew no last login of an identity.
+fn a_dump_without_last_logins_is_read(implementation: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = filled(folder.path());
+    let mut whole = Vec::new();
+    export_dump(&here, &mut whole).expect("it is written");
+    let whole = String::from_utf8(whole).expect("text");
+    let lines = whole.lines().filter(|line| !line.starts_with("{\"use\":"));
+    let old = lines.collect::<Vec<_>>().join("\n").replace("\"uses\":1,", "");
+    assert!(old.len() < whole.len() - 50 && !old.contains("uses"), "{old}");
+    let file = folder.path().join("old.ndjson");
+    std::fs::write(&file, old).expect("a file");
+    let there = empty(implementation, folder.path());
+    DumpFile::open(&file).expect("a dump").restore(&there).expect("it is restored");
+    assert_eq!(users(&there), users(&here));
+    assert_eq!(there.last_uses(&users(&there)[0].identities), Ok(vec![None, None]));
+}
+
 fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementation) {
     let folder = tempfile::tempdir().expect("a folder");
     let here = filled(folder.path());
@@ -116,7 +139,8 @@ fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementatio
     let costly = whole.replace("$2b$04$", "$2b$31$");
     let broken = [
         (lines[..lines.len() - 1].join("\n"), "the file breaks off"),
-        ([&lines[..1], &lines[2..]].concat().join("\n"), "lines are missing"),
+        ([&lines[..2], &lines[3..]].concat().join("\n"), "lines are missing"),
+        ([&lines[..1], &lines[2..]].concat().join("\n"), "no user has the identity google-oauth2|115"),
         ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 appears twice"),
         (whole.replace("\"kind\":\"link\"", "\"kind\":\"theft\""), "cannot be read"),
         (costly, "too expensive"),

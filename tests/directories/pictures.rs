@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier};
 use ligature_host::directory::{Administration, JournalQuery, Undo, arrive};
 use ligature_host::model::LoginEvent;
 
-use super::users::{at, by, link, user};
+use super::users::{at, by, counted, link, user};
 use super::{Implementation, Test};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -86,7 +86,7 @@ fn a_picture_shows_every_login_that_was_counted(implementation: &Implementation)
     let directory = &opened.directory;
     directory.create(user(r#"{"user_id": "auth0|1"}"#)).expect("it is made");
     for count in 1..50 {
-        directory.count_login("auth0|1", at(count), None).expect("it is counted");
+        directory.count_login(&counted("auth0|1", at(count), None)).expect("it is counted");
         let mut seen = None;
         directory
             .each_user(&mut |stored| {

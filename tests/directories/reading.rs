@@ -13,7 +13,7 @@ use ligature_host::directory::{Administration, JournalQuery, Location, OpenMode,
 use ligature_host::model::ApiError;
 
 use super::storage::VERSION_1;
-use super::users::{ada, google};
+use super::users::{ada, at, counted, google};
 use super::{Implementation, Test};
 
 /// The tests that run on SQLite and PostgreSQL.
@@ -126,7 +126,7 @@ fn an_older_schema_is_not_changed_by_reading(implementation: &Implementation) {
     let before = place.tables();
     for how in [OpenMode::ReadOnly, OpenMode::DryRun] {
         let why = place.refusal(how);
-        assert!(why.contains("its schema is of version 1, this program's of 6"), "{why}");
+        assert!(why.contains("its schema is of version 1, this program's of 7"), "{why}");
         assert!(why.contains("`ligature migrate`"), "{why}");
     }
     assert_eq!(place.tables(), before);
@@ -138,7 +138,7 @@ fn a_migration_is_told_before_it_happens(implementation: &Implementation) {
     let (opened, told) = place.open_told(OpenMode::Existing);
     opened.expect("it is migrated").get("auth0|1").unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("is about to be brought from version 1 to 6"), "{told:?}");
+    assert!(told[0].contains("is about to be brought from version 1 to 7"), "{told:?}");
     let way_back = if place.url.is_some() { "pg_dump" } else { "users.db.v1-backup" };
     assert!(told[0].contains(way_back), "{told:?}");
     let (_, told) = place.open_told(OpenMode::Existing);
@@ -194,7 +194,7 @@ fn what_is_opened_to_read_takes_no_changes(implementation: &Implementation) {
     let directory = place.open(OpenMode::ReadOnly).unwrap();
     let error = directory.create(google()).unwrap_err();
     assert!(matches!(error, ApiError::Unavailable(_)), "{error:?}");
-    assert!(directory.count_login("auth0|1", super::users::at(1), None).is_err());
+    assert!(directory.count_login(&counted("auth0|1", at(1), None)).is_err());
     assert_eq!(directory.count(), Ok(1));
     let dry = place.open(OpenMode::DryRun).unwrap();
     dry.create(google()).unwrap();

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::conformance::credentials::credential;
-use super::users::{InFewWords, at, by, link, metadata, unlink, user, without_mark};
+use super::users::{InFewWords, at, by, counted, link, metadata, unlink, user, without_mark};
 use super::{Implementation, Test};
 
 pub(crate) const TESTS: &[Test] = &[("does_what_the_memory_does", does_what_the_memory_does)];
@@ -129,6 +129,10 @@ impl Pair {
         }
         let users = self.subject.all();
         prop_assert_eq!(&users, &self.model.all(), "{:?}", step);
+        let uses = |of: &Arc<dyn Administration>| {
+            users.iter().map(|user| of.last_uses(&user.identities)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(uses(&self.subject), uses(&self.model), "{:?}", step);
         self.check_identities(&before, &users, step)?;
         self.check_credentials(&users)?;
         self.check_undo(&before, step, n)
@@ -246,7 +250,7 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
             let new = Credential { password, ..credential(IDS[*user].1, &address, username) };
             told(directory.set_credential(&new))
         }
-        Step::Count(user) => told(directory.count_login(&id(*user), at(n), ip(n))),
+        Step::Count(user) => told(directory.count_login(&counted(&id(*user), at(n), ip(n)))),
         Step::Link { primary, secondary, writes, stale } => {
             let mut request = link(&id(*primary), &id(*secondary));
             request.now = at(n);

@@ -1,10 +1,11 @@
 //! Short constructors for users and for operations on them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ligature_host::directory::{
-    Administration, CheckedLink, Entry, EntryId, EntryKind, JournalQuery, Provenance, Undo, UndoError,
-    Undoing, Unlink,
+    Administration, CheckedLink, CountedLogin, Entry, EntryId, EntryKind, JournalQuery, Provenance, Undo,
+    UndoError, Undoing, Unlink,
 };
 use ligature_host::model::{ApiError, IdentityKey, Level, LinkRequest, Metadata, Reason, Timestamp, User};
 
@@ -21,6 +22,11 @@ pub(crate) fn metadata(json: &str) -> Metadata {
 /// A point in time.
 pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_795_000_000_000 + seconds * 1000).expect("a time")
+}
+
+/// A login of a user by its own identity.
+pub(crate) fn counted(user_id: &str, at: Timestamp, ip: Option<IpAddr>) -> CountedLogin<'_> {
+    CountedLogin { user_id, identity: user_id.split_once('|'), at, ip }
 }
 
 /// Ada's database account: the primary.

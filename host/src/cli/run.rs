@@ -8,7 +8,7 @@ use super::login_args::{ArrivedLogin, LoginArgs, LoginFile};
 use super::policy_set::PolicySet;
 use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
-use crate::directory::OpenMode;
+use crate::directory::{CountedLogin, OpenMode};
 use crate::harness::{Case, DirectoryRun, Report, format_page, run_case_by_policies, run_case_in_directory};
 use crate::model::{ApiError, Decision, mask_addresses};
 use crate::policies::{LoadedPolicy, PolicyDocument};
@@ -114,7 +114,9 @@ impl Args {
         let is_linked = matches!(report.decision, Decision::Linked { .. });
         let other = user_id.as_ref().filter(|user_id| !is_linked && **user_id != event_user_id);
         report.user_id = other.map(|user_id| mask_addresses(user_id).into_owned());
-        let counted = match user_id.map(|user_id| directory.count_login(&user_id, now, ip)) {
+        let identity = case.event.identity().map(|it| (it.provider.as_str(), it.user_id.as_str()));
+        let count = |user_id: &str| directory.count_login(&CountedLogin { user_id, identity, at: now, ip });
+        let counted = match user_id.as_deref().map(count) {
             // Another login has linked the user since, and has counted that login.
             None | Some(Ok(()) | Err(ApiError::NotFound(_))) => Ok(()),
             Some(Err(error)) => Err(error.into()),

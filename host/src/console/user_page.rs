@@ -10,7 +10,7 @@ use super::paths::{DECISIONS, JOURNAL, MERGE, path_of_user, with_query};
 use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::{EntryRow, describe_address, find_contact, find_name, format_time, format_time_or_never};
 use crate::directory::{DecisionQuery, Entry, EntryKind, JournalQuery, Stored};
-use crate::model::{ApiError, Identity, Metadata, User};
+use crate::model::{ApiError, Identity, Metadata, Timestamp, User};
 use crate::service::page::filters;
 
 /// The number of entries that are searched for the times of links.
@@ -53,6 +53,7 @@ struct IdentityRow<'a> {
     contact: Option<&'a str>,
     is_main: bool,
     added: Option<String>,
+    last_login: Option<String>,
 }
 
 /// `GET /console/users/{id}`.
@@ -65,6 +66,8 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         DecisionQuery { user_id: Some(user.user_id.clone()), limit: SHOWN, ..DecisionQuery::default() };
     let decisions =
         visit.directory().find_decisions(&query).map_err(|error| visit.refuse_unavailable(&error))?;
+    let shown = &user.identities[..user.identities.len().min(MOST)];
+    let uses = visit.directory().last_uses(shown).map_err(|error| visit.refuse_unavailable(&error))?;
     visit.audit("show a user", &user.user_id);
     let frame = visit.frame();
     let nonce = frame.nonce.clone();
@@ -79,11 +82,10 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         last_login: format_time_or_never(user.last_login),
         logins: user.logins_count.unwrap_or_default(),
         factors: user.mfa_factors(),
-        identities: user
-            .identities
+        identities: shown
             .iter()
-            .take(MOST)
-            .map(|it| IdentityRow::new(&user, it, &entries))
+            .zip(uses)
+            .map(|(identity, last_login)| IdentityRow::new(&user, identity, last_login, &entries))
             .collect(),
         more_identities: user.identities.len().saturating_sub(MOST),
         marks: list_marks(&user),
@@ -120,7 +122,7 @@ pub(super) fn find_user(visit: &ConsoleVisit, user_id: &str) -> Result<Stored, R
 }
 
 impl<'a> IdentityRow<'a> {
-    fn new(user: &'a User, identity: &'a Identity, entries: &[Entry]) -> Self {
+    fn new(user: &'a User, identity: &'a Identity, last_login: Option<Timestamp>, entries: &[Entry]) -> Self {
         let id = identity.as_user_id();
         let is_main = user.identities.first().is_some_and(|main| main.key() == identity.key());
         let is_link = |entry: &&Entry| {
@@ -134,6 +136,7 @@ impl<'a> IdentityRow<'a> {
             connection: &identity.connection,
             contact: find_contact(user, identity),
             added: if is_main { user.created_at } else { link }.map(format_time),
+            last_login: last_login.map(format_time),
             is_main,
             id,
         }

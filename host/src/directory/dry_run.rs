@@ -191,7 +191,7 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(self.copy_user(&user.user_id, stored.version)? && self.front.set_logins(user)?)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: &LoginTally) -> TxResult<bool> {
         let Some(stored) = self.user(user_id)? else { return Ok(false) };
         Ok(self.copy_user(user_id, stored.version)? && self.front.count_logins(user_id, logins)?)
     }

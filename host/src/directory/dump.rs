@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use super::counted_login::IdentityUse;
 use super::credential::{self, Credential};
 use super::journal_row::JournalRow;
-use super::records::{Records, TxResult};
+use super::records::{OwnedIdentity, Records, TxResult};
 use super::sql::SqlDirectory;
 use super::store::{Durability, Store};
 use super::users::{first_version, for_each, validate};
@@ -19,6 +20,8 @@ const PAGE: usize = 1_000;
 pub enum DumpRecord {
     /// A user with its identities and its count of logins.
     User(Box<User>),
+    /// The last login of an identity.
+    Use(IdentityUse),
     /// A credential.
     Credential(Credential),
     /// An entry of the journal.
@@ -27,7 +30,7 @@ pub enum DumpRecord {
 
 impl SqlDirectory {
     /// Calls `each` with every record of one consistent snapshot, until it returns false:
-    /// first the users, then the credentials, then the journal.
+    /// first the users, then the last logins of identities, the credentials and the journal.
     ///
     /// # Errors
     ///
@@ -39,6 +42,13 @@ impl SqlDirectory {
                 goes_on = each(DumpRecord::User(Box::new(User::clone(&stored.user))));
                 goes_on
             })?;
+            let mut after = (String::new(), String::new());
+            while goes_on {
+                let page = records.identities_behind((&after.0, &after.1), PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = (last.user_id.clone(), last.provider.clone());
+                goes_on = page.into_iter().filter_map(to_use).all(&mut *each);
+            }
             let mut after = (String::new(), String::new());
             while goes_on {
                 let page = records.credentials_behind((&after.0, &after.1), PAGE)?;
@@ -86,6 +96,11 @@ impl SqlDirectory {
     }
 }
 
+/// Returns the last login of an identity, if one was counted.
+fn to_use(OwnedIdentity { provider, user_id, owner }: OwnedIdentity) -> Option<DumpRecord> {
+    owner.last_login.map(|at| DumpRecord::Use(IdentityUse { provider, user_id, at }))
+}
+
 /// Restores one record.
 fn restore_record(records: &mut dyn Records, held: DumpRecord) -> TxResult<()> {
     let twice = |what: String| Err(ApiError::Invalid(format!("{what} appears twice")).into());
@@ -101,6 +116,14 @@ fn restore_record(records: &mut dyn Records, held: DumpRecord) -> TxResult<()> {
                     return twice(identity.as_user_id());
                 }
             }
+        }
+        DumpRecord::Use(identity_use) => {
+            let IdentityUse { provider, user_id, .. } = &identity_use;
+            let Some(owner) = records.owner(provider, user_id)? else {
+                let why = format!("no user has the identity {provider}|{user_id}");
+                return Err(ApiError::Invalid(why).into());
+            };
+            records.set_use(&identity_use, &owner.user_id)?;
         }
         DumpRecord::Credential(credential) => {
             let credential = credential::validate(&credential)?;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::conflict::{Conflict, ConflictKey};
+use super::counted_login::IdentityUse;
 use super::credential::Credential;
 use super::credentials::remove_all;
 use super::decision::{DecisionId, KeptDecision};
@@ -191,8 +192,11 @@ impl State {
     fn put(&mut self, stored: Stored) {
         let user_id = stored.user.user_id.clone();
         for identity in &stored.user.identities {
-            let owner = Owner { user_id: user_id.clone(), connection: identity.connection.clone() };
-            self.set_identity(identity.as_user_id(), Some(owner));
+            let id = identity.as_user_id();
+            let last_login = self.identities.get(&id).and_then(|known| known.last_login);
+            let connection = identity.connection.clone();
+            let owner = Owner { user_id: user_id.clone(), connection, last_login };
+            self.set_identity(id, Some(owner));
         }
         self.set_user(&user_id, Some(stored));
     }
@@ -343,12 +347,20 @@ impl Records for State {
         Ok(true)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: &LoginTally) -> TxResult<bool> {
         let Some(stored) = self.users.get(user_id) else { return Ok(false) };
         let mut user = User::clone(&stored.user);
         logins.add_to(&mut user);
         let version = stored.version;
         self.set_user(user_id, Some(Stored { user: Arc::new(user), version }));
+        let counted = user_id;
+        for IdentityUse { provider, user_id, at } in &logins.uses {
+            let id = format!("{provider}|{user_id}");
+            let known = self.identities.get(&id).filter(|owner| owner.user_id == counted);
+            if let Some(owner) = known.cloned() {
+                self.set_identity(id, Some(Owner { last_login: Some(*at), ..owner }));
+            }
+        }
         Ok(true)
     }
 
@@ -360,7 +372,8 @@ impl Records for State {
         let id = identity.as_user_id();
         let is_free = !self.identities.contains_key(&id);
         if is_free {
-            let owner = Owner { user_id: owner.to_owned(), connection: identity.connection.clone() };
+            let connection = identity.connection.clone();
+            let owner = Owner { user_id: owner.to_owned(), connection, last_login: None };
             self.set_identity(id, Some(owner));
         }
         Ok(is_free)
@@ -368,12 +381,12 @@ impl Records for State {
 
     fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> TxResult<bool> {
         let id = identity.as_user_id();
-        let is_there = self.identities.get(&id).is_some_and(|owner| owner.user_id == from);
-        if is_there {
-            let owner = Owner { user_id: to.to_owned(), connection: identity.connection.clone() };
-            self.set_identity(id, Some(owner));
-        }
-        Ok(is_there)
+        let Some(owner) = self.identities.get(&id).filter(|owner| owner.user_id == from).cloned() else {
+            return Ok(false);
+        };
+        let connection = identity.connection.clone();
+        self.set_identity(id, Some(Owner { user_id: to.to_owned(), connection, ..owner }));
+        Ok(true)
     }
 
     fn remove_identity(&mut self, identity: &Identity, owner: &str) -> TxResult<bool> {

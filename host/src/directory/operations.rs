@@ -1,9 +1,9 @@
 //! The operations of a directory.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counted_login::CountedLogin;
 use super::credential::Credential;
 use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
@@ -19,7 +19,7 @@ use super::stored::Stored;
 use super::undo::{Undo, UndoError, Undoing};
 use super::unlink::Unlink;
 use crate::ambient::Ambient;
-use crate::model::{ApiError, IdentityKey, Timestamp, User};
+use crate::model::{ApiError, Identity, IdentityKey, Timestamp, User};
 
 /// The operations that a login needs, with Auth0's semantics.
 ///
@@ -188,10 +188,14 @@ pub trait Administration: Directory + KeptDecisions {
     /// [`LEFT_OUT`](super::LEFT_OUT) to its name: how many of them were left out.
     fn import_progress(&self, import: &str) -> Result<u64, ApiError>;
 
-    /// Counts a login of a user, and records its IP address as `last_ip` if it is known.
-    /// The version stays the same. The count may be lost if the machine stops at the
-    /// same moment.
-    fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError>;
+    /// Counts a login of a user, and records its IP address as `last_ip` and its time as the last
+    /// use of its identity, as far as they are known. The version stays the same. The count may be
+    /// lost if the machine stops at the same moment.
+    fn count_login(&self, login: &CountedLogin<'_>) -> Result<(), ApiError>;
+
+    /// Returns the time of the last login of each of these identities, if one was counted. A link, an
+    /// unlink and an undo do not change it.
+    fn last_uses(&self, identities: &[Identity]) -> Result<Vec<Option<Timestamp>>, ApiError>;
 
     /// Makes a linked identity a separate user, which starts the pair's cool-down.
     /// Changes nothing if the user does not have the identity. Returns the user as it is

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::counted_login::{CountedLogin, IdentityUse};
 use super::credential::Credential;
 use super::decision_records::DecisionRecords;
 use super::entry_state::EntryState;
@@ -52,26 +53,61 @@ pub(super) enum Matching {
 pub(super) struct Owner {
     pub(super) user_id: String,
     pub(super) connection: String,
+    /// The time of the identity's last login, if one was counted.
+    pub(super) last_login: Option<Timestamp>,
 }
 
-/// Logins to be counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An identity with its owner.
+#[cfg(feature = "_sql")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnedIdentity {
+    pub(super) provider: String,
+    pub(super) user_id: String,
+    pub(super) owner: Owner,
+}
+
+/// Logins of a user to be counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LoginTally {
     pub(super) count: u64,
     /// The time of the last one.
     pub(super) last: Timestamp,
     /// The IP address of the last one, if it is known.
     pub(super) ip: Option<IpAddr>,
+    /// The last logins of the identities that were used. Those that the user does not have are left
+    /// out.
+    pub(super) uses: Vec<IdentityUse>,
 }
 
 impl LoginTally {
+    /// Adds logins that were counted later, regardless of the clock.
+    pub(super) fn add_later(&mut self, later: Self) {
+        self.count = self.count.saturating_add(later.count);
+        self.last = later.last;
+        self.ip = later.ip.or(self.ip);
+        self.uses.retain(|known| !later.uses.iter().any(|it| it.is_of(&known.provider, &known.user_id)));
+        self.uses.extend(later.uses);
+    }
+
     /// Adds the logins to a user.
-    pub(super) fn add_to(self, user: &mut User) {
+    pub(super) fn add_to(&self, user: &mut User) {
         user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(self.count));
         user.last_login = Some(self.last);
         if let Some(ip) = self.ip {
             user.rest.insert(LAST_IP.to_owned(), ip.to_string().into());
         }
+    }
+}
+
+impl From<&CountedLogin<'_>> for LoginTally {
+    fn from(login: &CountedLogin<'_>) -> Self {
+        let of_identity = |(provider, user_id): (&str, &str)| IdentityUse {
+            provider: provider.to_owned(),
+            user_id: user_id.to_owned(),
+            at: login.at,
+        };
+        let uses = login.identity.map(of_identity).into_iter().collect();
+        Self { count: 1, last: login.at, ip: login.ip, uses }
     }
 }
 
@@ -124,7 +160,7 @@ pub(super) trait Records: DecisionRecords {
     /// user.
     fn set_logins(&mut self, user: &User) -> TxResult<bool>;
     /// Counts logins. Returns false if there is no such user.
-    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool>;
+    fn count_logins(&mut self, user_id: &str, logins: &LoginTally) -> TxResult<bool>;
 
     /// Returns the owner of an identity.
     fn owner(&mut self, provider: &str, user_id: &str) -> TxResult<Option<Owner>>;
@@ -194,6 +230,16 @@ pub(super) trait Records: DecisionRecords {
     /// Returns the credentials whose id and connection follow these.
     #[cfg(feature = "_sql")]
     fn credentials_behind(&mut self, _: (&str, &str), _: usize) -> TxResult<Vec<Credential>> {
+        Err(no_database())
+    }
+    /// Returns the identities whose id and provider follow these.
+    #[cfg(feature = "_sql")]
+    fn identities_behind(&mut self, _: (&str, &str), _: usize) -> TxResult<Vec<OwnedIdentity>> {
+        Err(no_database())
+    }
+    /// Sets the last login of an identity of a user. Returns false if the user does not have it.
+    #[cfg(feature = "_sql")]
+    fn set_use(&mut self, _: &IdentityUse, _: &str) -> TxResult<bool> {
         Err(no_database())
     }
     /// Returns the stored entries whose ids follow this one.

@@ -40,7 +40,7 @@ pub(super) trait Store: Send + Sync {
 
     /// Counts a login. A storage may write the count a moment later, as long as every
     /// reader of this process sees it at once.
-    fn count_login(&self, user_id: &str, login: LoginTally) -> Result<(), ApiError> {
+    fn count_login(&self, user_id: &str, login: &LoginTally) -> Result<(), ApiError> {
         self.write(Durability::Process, |records| {
             if records.count_logins(user_id, login)? { Ok(()) } else { Err(not_found(user_id)) }
         })

@@ -1,9 +1,9 @@
 //! The operations of a directory, each as one transaction of a store.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counted_login::CountedLogin;
 use super::credential::{self, Credential};
 use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
@@ -12,7 +12,7 @@ use super::link::CheckedLink;
 use super::link_journal::LinkJournal;
 use super::metadata_update::MetadataUpdate;
 use super::operations::{Administration, Directory};
-use super::records::{LoginTally, Matching};
+use super::records::Matching;
 use super::repair::{Repair, RepairOutcome};
 use super::set_blocked::SetBlocked;
 use super::state::DirectoryState;
@@ -24,7 +24,7 @@ use super::{
     assumed_connection, credentials, import, journal_entries, link, set_blocked, sign_up, undo, unlink, users,
 };
 use crate::ambient::Ambient;
-use crate::model::{ApiError, IdentityKey, Timestamp, User};
+use crate::model::{ApiError, Identity, IdentityKey, Timestamp, User};
 
 impl<S: Store> Directory for S {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
@@ -128,8 +128,18 @@ impl<S: Store> Administration for S {
         self.read(|records| Ok(records.import_progress(import)?.unwrap_or(0)))
     }
 
-    fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError> {
-        Store::count_login(self, user_id, LoginTally { count: 1, last: now, ip })
+    fn count_login(&self, login: &CountedLogin<'_>) -> Result<(), ApiError> {
+        Store::count_login(self, login.user_id, &login.into())
+    }
+
+    fn last_uses(&self, identities: &[Identity]) -> Result<Vec<Option<Timestamp>>, ApiError> {
+        self.read(|records| {
+            let mut uses = Vec::with_capacity(identities.len());
+            for Identity { provider, user_id, .. } in identities {
+                uses.push(records.owner(provider, user_id)?.and_then(|owner| owner.last_login));
+            }
+            Ok(uses)
+        })
     }
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {

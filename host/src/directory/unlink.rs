@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::journal::{Entry, EntryKind, Provenance};
 use super::journal_entries::append_entry;
 use super::records::{Records, TxResult, conflict};
-use super::users::{claim_identities, first_version, get_user, replace_user};
+use super::users::{first_version, get_user, replace_user};
 use crate::model::{
     ApiError, Identity, Timestamp, User, mask_addresses, note_separation, user_from_identity,
 };
@@ -53,10 +53,9 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
     let entry = Entry::new(EntryKind::Unlink, sides, (provenance, *now), records.ambient());
     append_entry(records, entry)?;
     let rest = replace_user(records, rest, stored.version)?;
-    if !records.remove_identity(&identity, primary)? {
+    if !records.move_identity(&identity, primary, &separated.user_id)? {
         return Err(conflict(primary));
     }
-    claim_identities(records, &separated.identities, &separated.user_id)?;
     let version = first_version(records.ambient());
     if !records.add_user(&Arc::new(separated), version)? {
         return Err(conflict(primary));

@@ -12,7 +12,7 @@ use super::question::AnswerFault;
 use super::secrets::Secrets;
 use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, UserKeeper};
-use crate::directory::{Administration, ArrivalError, arrive, merge_known_user};
+use crate::directory::{Administration, ArrivalError, CountedLogin, arrive, merge_known_user};
 use crate::guard::Guard;
 use crate::model::{
     ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
@@ -329,7 +329,9 @@ impl Logins {
         let request = event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         // Failing to count a login does not make the login fail.
-        if let Err(error) = self.directory.count_login(&user.user_id, *now, ip) {
+        let identity = event.identity().map(|it| (it.provider.as_str(), it.user_id.as_str()));
+        let login = CountedLogin { user_id: &user.user_id, identity, at: *now, ip };
+        if let Err(error) = self.directory.count_login(&login) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         if user.user_id == *user_id {

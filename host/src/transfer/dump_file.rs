@@ -4,9 +4,10 @@
 //! ```text
 //! {"ligature_whole": {"version": 1, "made_at": "2026-11-26T10:00:00.000Z"}}
 //! {"user": {…}}                 Auth0's user object
+//! {"use": {…}}                  the last login of an identity: provider, user_id, last_login
 //! {"credential": {…}}           connection, user_id, email, username, password
 //! {"entry": {…}}                a row of the journal; `snapshot` in Base64, as it is sealed
-//! {"end": {"users": 2, "credentials": 1, "entries": 1}}
+//! {"end": {"users": 2, "uses": 1, "credentials": 1, "entries": 1}}
 //! ```
 
 use std::fs::File;
@@ -21,7 +22,9 @@ use serde_json::value::RawValue;
 
 use super::export::ExportError;
 use super::read_error::ReadError;
-use crate::directory::{Administration, Credential, DumpRecord, JournalColumns, JournalRow, SqlDirectory};
+use crate::directory::{
+    Administration, Credential, DumpRecord, IdentityUse, JournalColumns, JournalRow, SqlDirectory,
+};
 use crate::model::{ApiError, Timestamp, User};
 use crate::password_hash::Hash;
 use crate::reading::read_json;
@@ -37,6 +40,9 @@ const LINE: u64 = 64 << 20;
 pub struct DumpCounts {
     /// The number of users.
     pub users: u64,
+    /// The number of identities whose last login is known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uses: u64,
     /// The number of credentials.
     pub credentials: u64,
     /// The number of entries of the journal.
@@ -48,6 +54,7 @@ pub struct DumpCounts {
 enum Line {
     LigatureWhole(Header),
     User(Box<User>),
+    Use(UseLine),
     Credential(CredentialLine),
     Entry(EntryLine),
     End(DumpCounts),
@@ -57,6 +64,14 @@ enum Line {
 struct Header {
     version: u32,
     made_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UseLine {
+    provider: String,
+    user_id: String,
+    last_login: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,10 +96,16 @@ struct EntryLine {
     snapshot: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl DumpCounts {
     fn add(&mut self, held: &DumpRecord) {
         *match held {
             DumpRecord::User(_) => &mut self.users,
+            DumpRecord::Use(_) => &mut self.uses,
             DumpRecord::Credential(_) => &mut self.credentials,
             DumpRecord::Entry(_) => &mut self.entries,
         } += 1;
@@ -120,6 +141,9 @@ fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
 fn to_line(held: DumpRecord) -> io::Result<Line> {
     Ok(match held {
         DumpRecord::User(user) => Line::User(user),
+        DumpRecord::Use(IdentityUse { provider, user_id, at }) => {
+            Line::Use(UseLine { provider, user_id, last_login: at })
+        }
         DumpRecord::Credential(credential) => {
             let Credential { connection, user_id, email, username, password } = credential;
             Line::Credential(CredentialLine { connection, user_id, email, username, password })
@@ -197,6 +221,9 @@ impl DumpFile {
                 return invalid("lines are missing: the counts of the `end` differ from the lines");
             }
             Some(Line::User(user)) => DumpRecord::User(user),
+            Some(Line::Use(UseLine { provider, user_id, last_login })) => {
+                DumpRecord::Use(IdentityUse { provider, user_id, at: last_login })
+            }
             Some(Line::Credential(line)) => {
                 let CredentialLine { connection, user_id, email, username, password } = line;
                 // The configuration may make this program's own hashes more expensive.

@@ -10,7 +10,7 @@ use ligature_host::model::{ApiError, IdentityKey, LoginEvent, MetadataPatch};
 
 use super::super::conformance::tests;
 use super::*;
-use crate::users::{by, kind, unlink};
+use crate::users::{by, counted, kind, unlink};
 
 pub(crate) const CHANGES: &[Test] = tests! {
     a_link_takes_a_request_a_step_and_keeps_all_that_it_destroys
@@ -353,7 +353,7 @@ fn what_a_tenant_cannot_do_is_said_in_a_sentence(implementation: &Implementation
         assert_eq!(kind(&error), "invalid");
         assert!(error.to_sentence().contains("tenant"), "{error}");
     }
-    assert_eq!(directory.count_login("auth0|1", at(1), None), Ok(()));
+    assert_eq!(directory.count_login(&counted("auth0|1", at(1), None)), Ok(()));
     directory.check(Duration::from_secs(5)).unwrap();
     place.tenant.refuse("user ");
     directory.check(Duration::from_secs(5)).unwrap_err();

@@ -1,9 +1,9 @@
 //! Users: made, found, changed, counted, removed.
 
-use ligature_host::directory::{Imported, MetadataUpdate, Stored};
+use ligature_host::directory::{CountedLogin, Imported, JournalQuery, MetadataUpdate, Stored, Undo};
 use ligature_host::model::{ApiError, MetadataPatch, User};
 
-use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, user};
+use super::super::users::{InFewWords, ada, at, by, counted, google, kind, link, metadata, unlink, user};
 use super::super::{Implementation, Opened, Test};
 use super::importing::import;
 use super::{tests, with};
@@ -20,6 +20,8 @@ pub(crate) const TESTS: &[Test] = tests! {
     metadata_is_merged_on_the_first_level
     a_login_is_counted_and_is_no_change
     no_change_takes_back_a_count_of_logins
+    the_last_use_of_an_identity_stays_over_a_link_an_unlink_and_an_undo
+    a_login_is_no_use_of_an_identity_of_somebody_else
 };
 
 fn a_user_comes_back_as_it_was(implementation: &Implementation) {
@@ -187,10 +189,10 @@ fn a_login_is_counted_and_is_no_change(implementation: &Implementation) {
     let directory = &opened.directory;
     let before = directory.get("auth0|1").unwrap();
     let from = Some([192, 0, 2, 7].into());
-    directory.count_login("auth0|1", at(6), from).unwrap();
+    directory.count_login(&counted("auth0|1", at(6), from)).unwrap();
     // An unknown address of the sender leaves the known one.
-    directory.count_login("auth0|1", at(7), None).unwrap();
-    directory.count_login("auth0|2", at(8), Some("2001:db8::8".parse().unwrap())).unwrap();
+    directory.count_login(&counted("auth0|1", at(7), None)).unwrap();
+    directory.count_login(&counted("auth0|2", at(8), Some("2001:db8::8".parse().unwrap()))).unwrap();
     let after = directory.get("auth0|1").unwrap();
     assert_eq!((after.user.logins_count, after.user.last_login), (Some(5), Some(at(7))));
     assert_eq!(
@@ -199,7 +201,7 @@ fn a_login_is_counted_and_is_no_change(implementation: &Implementation) {
     );
     assert_eq!((after.version, after.user.updated_at), (before.version, before.user.updated_at));
     assert_eq!(directory.user("auth0|2").logins_count, Some(1));
-    assert_eq!(kind(&directory.count_login("auth0|9", at(9), None).unwrap_err()), "not found");
+    assert_eq!(kind(&directory.count_login(&counted("auth0|9", at(9), None)).unwrap_err()), "not found");
 }
 
 /// Counting is no change, so a change decided before it must not undo it.
@@ -207,7 +209,7 @@ fn no_change_takes_back_a_count_of_logins(implementation: &Implementation) {
     let opened = with(implementation, [ada()]);
     let directory = &opened.directory;
     let read = directory.get("auth0|1").unwrap();
-    directory.count_login("auth0|1", at(7), Some([192, 0, 2, 7].into())).unwrap();
+    directory.count_login(&counted("auth0|1", at(7), Some([192, 0, 2, 7].into()))).unwrap();
     directory.update(User { blocked: true, ..User::clone(&read.user) }, read.version).unwrap();
     let user = directory.user("auth0|1");
     assert_eq!((user.blocked, user.logins_count, user.last_login), (true, Some(4), Some(at(7))));
@@ -225,4 +227,58 @@ fn no_change_takes_back_a_count_of_logins(implementation: &Implementation) {
 
 fn last_ip(user: &User) -> Option<&str> {
     user.rest.get("last_ip").and_then(|ip| ip.as_str())
+}
+
+fn the_last_use_of_an_identity_stays_over_a_link_an_unlink_and_an_undo(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let identities = [&ada().identities[0], &google().identities[0]].map(Clone::clone);
+    let uses = || directory.last_uses(&identities).unwrap();
+    assert_eq!(uses(), [None, None], "a login that was counted elsewhere is of no known identity");
+    directory.count_login(&counted("auth0|1", at(10), None)).unwrap();
+    directory.count_login(&counted("google-oauth2|115", at(11), None)).unwrap();
+    assert_eq!(uses(), [Some(at(10)), Some(at(11))]);
+
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    assert_eq!(uses(), [Some(at(10)), Some(at(11))]);
+    let by_google =
+        CountedLogin { identity: Some(("google-oauth2", "115")), ..counted("auth0|1", at(20), None) };
+    directory.count_login(&by_google).unwrap();
+    directory.count_login(&counted("auth0|1", at(21), None)).unwrap();
+    directory.count_login(&CountedLogin { identity: None, ..counted("auth0|1", at(22), None) }).unwrap();
+    assert_eq!(uses(), [Some(at(21)), Some(at(20))]);
+    assert_eq!(directory.user("auth0|1").last_login, Some(at(22)));
+
+    let entries = directory.journal(&JournalQuery { limit: 1, ..JournalQuery::default() }).unwrap();
+    let undo = Undo { id: entries[0].id.clone(), provenance: by("the test"), now: at(300), dry_run: false };
+    directory.undo(&undo).unwrap();
+    assert_eq!(uses(), [Some(at(21)), Some(at(20))]);
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    assert_eq!(uses(), [Some(at(21)), Some(at(20))]);
+    // A user that is deleted takes its uses with it.
+    directory.delete("google-oauth2|115").unwrap();
+    assert_eq!(uses(), [Some(at(21)), None]);
+    directory.create(google()).unwrap();
+    assert_eq!(uses(), [Some(at(21)), None]);
+}
+
+/// An identity may leave its user between a login and its count.
+fn a_login_is_no_use_of_an_identity_of_somebody_else(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let identities = [&ada().identities[0], &google().identities[0]].map(Clone::clone);
+    let by_google =
+        CountedLogin { identity: Some(("google-oauth2", "115")), ..counted("auth0|1", at(20), None) };
+    let by_nobody = CountedLogin { identity: Some(("github", "9")), ..by_google };
+    for login in [by_google, by_nobody] {
+        directory.count_login(&login).unwrap();
+    }
+    assert_eq!(directory.last_uses(&identities), Ok(vec![None, None]));
+    assert_eq!(directory.user("auth0|1").logins_count, Some(5));
+    // Another change writes the counts.
+    directory
+        .update(User { blocked: true, ..google() }, directory.get("google-oauth2|115").unwrap().version)
+        .unwrap();
+    assert_eq!(directory.last_uses(&identities), Ok(vec![None, None]));
 }

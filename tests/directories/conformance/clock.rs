@@ -3,7 +3,7 @@
 use ligature_host::directory::{JournalQuery, MetadataUpdate, UndoError};
 use ligature_host::model::MetadataPatch;
 
-use super::super::users::{InFewWords, ada, at, google, link, metadata, unlink, user};
+use super::super::users::{InFewWords, ada, at, counted, google, link, metadata, unlink, user};
 use super::super::{Implementation, Test};
 use super::{tests, with};
 
@@ -146,8 +146,8 @@ fn a_page_of_the_journal_goes_on_where_the_last_one_ended(implementation: &Imple
 fn the_time_of_the_last_login_is_that_of_the_last_one(implementation: &Implementation) {
     let opened = with(implementation, [ada()]);
     let directory = &opened.directory;
-    directory.count_login("auth0|1", at(100), Some([192, 0, 2, 1].into())).unwrap();
-    directory.count_login("auth0|1", at(50), Some([192, 0, 2, 2].into())).unwrap();
+    directory.count_login(&counted("auth0|1", at(100), Some([192, 0, 2, 1].into()))).unwrap();
+    directory.count_login(&counted("auth0|1", at(50), Some([192, 0, 2, 2].into()))).unwrap();
     let user = directory.user("auth0|1");
     assert_eq!((user.last_login, &user.rest["last_ip"]), (Some(at(50)), &"192.0.2.2".into()));
 }

@@ -7,7 +7,7 @@ use ligature_host::ambient::Ambient;
 use ligature_host::directory::{Administration, CheckedLink, Credential, DryRun, OpenMode, SqlDirectory};
 use ligature_host::model::{ApiError, User};
 
-use super::super::users::{InFewWords, ada, at, google, kind, link, unlink, user};
+use super::super::users::{InFewWords, ada, at, counted, google, kind, link, unlink, user};
 use super::super::{Implementation, Test};
 use super::{tests, with};
 
@@ -304,7 +304,7 @@ fn users_are_counted(implementation: &Implementation) {
     assert_eq!(directory.count(), Ok(0));
     directory.sign_up(ada(), &adas()).unwrap();
     directory.create(google()).unwrap();
-    directory.count_login("auth0|1", at(7), None).unwrap();
+    directory.count_login(&counted("auth0|1", at(7), None)).unwrap();
     assert_eq!(directory.count(), Ok(2));
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     assert_eq!(directory.count(), Ok(1), "an identity is no user");

@@ -7,7 +7,7 @@ use ligature_host::directory::{
 use ligature_host::model::{MetadataPatch, Timestamp, User};
 
 use super::super::users::{
-    InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,
+    InFewWords, ada, at, by, counted, google, kind, link, metadata, unlink, user, without_mark,
 };
 use super::super::{Implementation, Test};
 use super::{common_notes, kept, tests, with};
@@ -93,7 +93,7 @@ fn an_undo_keeps_what_changed_since(implementation: &Implementation) {
     let mut later = link("auth0|1", "sms|7");
     later.now = at(155);
     directory.link(&later).unwrap();
-    directory.count_login("auth0|1", at(160), None).unwrap();
+    directory.count_login(&counted("auth0|1", at(160), None)).unwrap();
     let undoing = directory.undo_at(&first, 300).unwrap();
     let primary = directory.user("auth0|1");
     assert_eq!(primary.user_metadata, Some(metadata(r#"{"theme": "dark", "new": 1}"#)));

@@ -28,6 +28,11 @@ const RULES: &[(&str, &str)] = &[
     ("the_time_of_the_last_login_is_that_of_the_last_one", COUNTS),
     ("a_look_up_ignores_the_case_of_ascii_letters_only", "a tenant's look-up is case-sensitive"),
     ("ids_are_found_by_their_beginning", "a tenant finds a user by its whole id only"),
+    ("a_login_is_no_use_of_an_identity_of_somebody_else", COUNTS),
+    (
+        "the_last_use_of_an_identity_stays_over_a_link_an_unlink_and_an_undo",
+        "a tenant knows the last login of a user only",
+    ),
     ("an_own_profile_stays_while_others_are_linked", "a tenant keeps the profileData of a root identity"),
     ("an_undo_names_the_profiles_that_later_logins_changed", ARRIVALS),
     (

@@ -90,7 +90,7 @@ impl ExportArgs {
         let Some(file) = &self.file else { return Ok(()) };
         let out = OutputFile::new(file, &self.directory.protected_files()?)?;
         let directory = self.directory.open_database(OpenMode::ReadOnly, ambient)?;
-        let DumpCounts { users, credentials, entries } =
+        let DumpCounts { users, uses: _, credentials, entries } =
             write_file(&out, file, |out| transfer::export_dump(&directory, out))?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal written to {}, which holds hashes of passwords",

@@ -114,13 +114,14 @@ impl ImportArgs {
         let whole = DumpFile::open(&self.file).map_err(Exit::unreadable)?;
         let directory = self.directory.open_database(OpenMode::Create, ambient)?;
         let file = self.file.display();
-        let DumpCounts { users, credentials, entries } = whole.restore(&directory).map_err(|error| {
-            let words = |words: &str| anyhow!("{file}: {}; nothing was moved", mask_addresses(words));
-            match error {
-                ApiError::Invalid(why) => Exit::unreadable(words(&why)),
-                error => Exit::failed(words(&error.to_string())),
-            }
-        })?;
+        let DumpCounts { users, uses: _, credentials, entries } =
+            whole.restore(&directory).map_err(|error| {
+                let words = |words: &str| anyhow!("{file}: {}; nothing was moved", mask_addresses(words));
+                match error {
+                    ApiError::Invalid(why) => Exit::unreadable(words(&why)),
+                    error => Exit::failed(words(&error.to_string())),
+                }
+            })?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal moved",
             group_thousands(users),

@@ -1,13 +1,13 @@
 //! The operations on a tenant of Auth0 that operators need. A tenant has no endpoint, or
 //! no immediately consistent one, for some of them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Auth0Directory;
 use super::reading::store;
 use crate::ambient::Ambient;
+use crate::directory::counted_login::CountedLogin;
 use crate::directory::credential::Credential;
 use crate::directory::import_batch::{Batch, Imported};
 use crate::directory::journal::{Entry, EntryId, SnapshotSelection};
@@ -20,7 +20,7 @@ use crate::directory::state::DirectoryState;
 use crate::directory::stored::Stored;
 use crate::directory::undo::{Undo, UndoError, Undoing};
 use crate::directory::unlink::Unlink;
-use crate::model::{ApiError, IdentityKey, Timestamp, User};
+use crate::model::{ApiError, Identity, IdentityKey, Timestamp, User};
 
 /// Refuses an operation.
 fn refuse<T>(why: &str) -> Result<T, ApiError> {
@@ -119,8 +119,13 @@ impl Administration for Auth0Directory {
     }
 
     /// The tenant counts logins itself.
-    fn count_login(&self, _: &str, _: Timestamp, _: Option<IpAddr>) -> Result<(), ApiError> {
+    fn count_login(&self, _: &CountedLogin<'_>) -> Result<(), ApiError> {
         Ok(())
+    }
+
+    /// The tenant knows the last login of a user only.
+    fn last_uses(&self, identities: &[Identity]) -> Result<Vec<Option<Timestamp>>, ApiError> {
+        Ok(vec![None; identities.len()])
     }
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {

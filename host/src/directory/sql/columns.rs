@@ -29,6 +29,11 @@ pub(super) fn time_param(at: Timestamp) -> Param<'static> {
     at.as_millis().into()
 }
 
+/// Reads a time from a column. Returns `None` if it is null or out of range.
+pub(super) fn read_time(row: &dyn Row, column: usize) -> TxResult<Option<Timestamp>> {
+    Ok(row.int(column)?.and_then(timestamp))
+}
+
 /// Converts a column to a time. Returns `None` if it is out of range.
 pub(super) fn timestamp(millis: i64) -> Option<Timestamp> {
     u64::try_from(millis).ok().and_then(Timestamp::from_millis)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::directory::records::{LoginTally, Records, TxResult};
 use crate::directory::stored::Stored;
-use crate::model::User;
+use crate::model::{Timestamp, User};
 
 /// The delay after which counts are written, if no other transaction has done so.
 const DELAY: Duration = Duration::from_millis(100);
@@ -57,12 +57,12 @@ impl LoginCounts {
     }
 
     /// Counts a login.
-    pub(super) fn count(&self, user_id: &str, login: LoginTally) {
+    pub(super) fn count(&self, user_id: &str, login: &LoginTally) {
         let mut pending = self.lock();
         if pending.counts.is_empty() {
             self.wake.notify_all();
         }
-        merge(&mut pending.counts, user_id, login);
+        merge(&mut pending.counts, user_id, login.clone());
         self.any.store(true, Ordering::Release);
     }
 
@@ -71,12 +71,21 @@ impl LoginCounts {
         if !self.any.load(Ordering::Acquire) {
             return stored;
         }
-        let Some(logins) = self.lock().counts.get(&stored.user.user_id).copied() else {
-            return stored;
-        };
+        let pending = self.lock();
+        let Some(logins) = pending.counts.get(&stored.user.user_id) else { return stored };
         let mut user = User::clone(&stored.user);
         logins.add_to(&mut user);
         Stored { user: user.into(), ..stored }
+    }
+
+    /// Returns the pending last login of an identity of a user.
+    pub(super) fn last_use(&self, owner: &str, (provider, user_id): (&str, &str)) -> Option<Timestamp> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let pending = self.lock();
+        let uses = &pending.counts.get(owner)?.uses;
+        uses.iter().find(|it| it.is_of(provider, user_id)).map(|it| it.at)
     }
 
     /// Returns whether no counts are pending.
@@ -168,10 +177,7 @@ impl From<PendingCounts> for LoginCounts {
 /// Adds logins that were counted later, regardless of the clock.
 fn merge(counts: &mut Counts, user_id: &str, later: LoginTally) {
     match counts.get_mut(user_id) {
-        Some(known) => {
-            let count = known.count.saturating_add(later.count);
-            *known = LoginTally { count, last: later.last, ip: later.ip.or(known.ip) };
-        }
+        Some(known) => known.add_later(later),
         None => drop(counts.insert(user_id.to_owned(), later)),
     }
 }
@@ -179,7 +185,7 @@ fn merge(counts: &mut Counts, user_id: &str, later: LoginTally) {
 /// Writes counts. Those of deleted users are dropped.
 pub(super) fn write(records: &mut dyn Records, counts: &Counts) -> TxResult<()> {
     for (user_id, logins) in counts {
-        records.count_logins(user_id, *logins)?;
+        records.count_logins(user_id, logins)?;
     }
     Ok(())
 }

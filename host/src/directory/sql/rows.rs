@@ -10,12 +10,13 @@ use super::seal::Seal;
 use super::user_rows::{read_user, select_user, user_document};
 use super::{credential_rows, dump_rows, identity_rows, journal_rows};
 use crate::ambient::Ambient;
+use crate::directory::counted_login::IdentityUse;
 use crate::directory::credential::Credential;
 use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryId, SnapshotSelection, UndoneLink};
 use crate::directory::journal_query::EntryFilter;
 use crate::directory::journal_row::JournalRow;
-use crate::directory::records::{LoginTally, Matching, Owner, Records, TxResult, last_ip};
+use crate::directory::records::{LoginTally, Matching, OwnedIdentity, Owner, Records, TxResult, last_ip};
 use crate::directory::stored::Stored;
 use crate::model::{Identity, Moment, Timestamp, User};
 
@@ -45,6 +46,12 @@ impl<C: Connection> Rows<'_, C> {
     /// Runs a statement, and returns whether it changed one row.
     pub(super) fn changes_one(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<bool> {
         self.connection.execute(statement, params).map(|changed| changed == 1)
+    }
+
+    /// Adds the pending login of an identity to its owner.
+    fn with_pending_use(&self, owner: Owner, identity: (&str, &str)) -> Owner {
+        let pending = self.pending.and_then(|it| it.last_use(&owner.user_id, identity));
+        Owner { last_login: pending.or(owner.last_login), ..owner }
     }
 
     /// Runs a statement that reads users.
@@ -177,17 +184,22 @@ impl<C: Connection> Records for Rows<'_, C> {
         )
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: &LoginTally) -> TxResult<bool> {
         let ip = logins.ip.map(|ip| ip.to_string());
-        self.changes_one(
+        let is_done = self.changes_one(
             "UPDATE users SET logins_count = COALESCE(logins_count, 0) + $1, last_login = $2, \
              last_ip = COALESCE($3, last_ip) WHERE user_id = $4",
             &[logins.count.into(), time_param(logins.last), Param::Text(ip.as_deref()), user_id.into()],
-        )
+        )?;
+        for identity_use in logins.uses.iter().filter(|_| is_done) {
+            identity_rows::set_use(self.connection, identity_use, user_id)?;
+        }
+        Ok(is_done)
     }
 
     fn owner(&mut self, provider: &str, user_id: &str) -> TxResult<Option<Owner>> {
-        identity_rows::owner(self.connection, provider, user_id)
+        let found = identity_rows::owner(self.connection, provider, user_id)?;
+        Ok(found.map(|owner| self.with_pending_use(owner, (provider, user_id))))
     }
 
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> TxResult<bool> {
@@ -233,6 +245,19 @@ impl<C: Connection> Records for Rows<'_, C> {
 
     fn credentials_behind(&mut self, after: (&str, &str), limit: usize) -> TxResult<Vec<Credential>> {
         dump_rows::credentials(self.connection, after, limit)
+    }
+
+    fn identities_behind(&mut self, after: (&str, &str), limit: usize) -> TxResult<Vec<OwnedIdentity>> {
+        let found = identity_rows::list_behind(self.connection, after, limit)?;
+        let with_pending = |identity: OwnedIdentity| {
+            let owner = self.with_pending_use(identity.owner, (&identity.provider, &identity.user_id));
+            OwnedIdentity { owner, ..identity }
+        };
+        Ok(found.into_iter().map(with_pending).collect())
+    }
+
+    fn set_use(&mut self, identity_use: &IdentityUse, owner: &str) -> TxResult<bool> {
+        identity_rows::set_use(self.connection, identity_use, owner)
     }
 
     fn journal_behind(&mut self, after: &str, limit: usize) -> TxResult<Vec<JournalRow>> {

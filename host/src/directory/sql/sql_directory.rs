@@ -157,7 +157,7 @@ impl Store for SqlDirectory {
         })
     }
 
-    fn count_login(&self, user_id: &str, login: LoginTally) -> Result<(), ApiError> {
+    fn count_login(&self, user_id: &str, login: &LoginTally) -> Result<(), ApiError> {
         let counted = match &self.engine {
             #[cfg(feature = "sqlite")]
             Engine::Sqlite(sqlite) => self.finish(self.retry(|| sqlite.count_login(user_id, login)))?,

@@ -131,7 +131,7 @@ impl Sqlite {
     }
 
     /// Counts a login. Returns `false` if there is no such user.
-    pub(super) fn count_login(&self, user_id: &str, login: LoginTally) -> TxResult<bool> {
+    pub(super) fn count_login(&self, user_id: &str, login: &LoginTally) -> TxResult<bool> {
         self.file.refuse_if_read_only()?;
         let is_there =
             self.file.counts.has_counts_of(user_id) || self.read(&mut |records| records.is_user(user_id))?;

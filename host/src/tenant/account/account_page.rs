@@ -9,7 +9,7 @@ use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
 use crate::tenant::account::history::{HistoryLine, list_history};
-use crate::tenant::account::methods::{Method, list_methods};
+use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
@@ -46,8 +46,11 @@ fn render(visit: &AccountVisit<'_>) -> Response {
     let user = visit.user();
     let query =
         JournalQuery { user_id: Some(user.user_id.clone()), limit: NEWEST, ..JournalQuery::default() };
-    let links = match visit.tenant().directory.journal(&query) {
-        Ok(links) => links,
+    let directory = &visit.tenant().directory;
+    let read =
+        directory.journal(&query).and_then(|links| Ok((links, directory.last_uses(&user.identities)?)));
+    let times = match read {
+        Ok((links, uses)) => Times { links, uses },
         Err(error) => return show_unavailable(&error),
     };
     let nonce = page::nonce();
@@ -58,8 +61,8 @@ fn render(visit: &AccountVisit<'_>) -> Response {
         email: user.email.as_deref().map(mask_contact),
         is_verified: user.email_verified.is_verified(),
         log_out: visit.form_token(LOG_OUT),
-        methods: list_methods(&visit.tenant().config, user, &links),
-        lines: list_history(visit, &links[..links.len().min(SHOWN)]),
+        methods: list_methods(&visit.tenant().config, user, &times),
+        lines: list_history(visit, &times.links[..times.links.len().min(SHOWN)]),
     };
     page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
 }

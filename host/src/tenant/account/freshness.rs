@@ -11,7 +11,7 @@ use crate::model::Identity;
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, submit};
-use crate::tenant::account::methods::{Method, list_methods};
+use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::errand::{Errand, LogInAgainErrand};
@@ -98,7 +98,7 @@ impl AccountVisit<'_> {
             kind,
             subject,
             main: is_linked
-                .then(|| list_methods(&self.tenant().config, self.user(), &[]))
+                .then(|| list_methods(&self.tenant().config, self.user(), &Times::default()))
                 .into_iter()
                 .flatten()
                 .next(),

@@ -13,7 +13,7 @@ use crate::model::{User, truncate};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::AccountVisit;
-use crate::tenant::account::methods::{Method, list_methods};
+use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::account::second_account::SecondAccount;
 use crate::tenant::http::params::Params;
 use crate::tenant::notices::words::format_time;
@@ -136,7 +136,7 @@ pub(super) fn render_link(
 impl<'a> AccountSide<'a> {
     fn new(visit: &AccountVisit<'a>, user: &'a User) -> Self {
         Self {
-            methods: list_methods(&visit.tenant().config, user, &[]),
+            methods: list_methods(&visit.tenant().config, user, &Times::default()),
             since: user.created_at.map(format_time),
             logins: user.logins_count.unwrap_or_default(),
         }

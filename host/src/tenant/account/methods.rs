@@ -19,24 +19,33 @@ pub(super) struct Method<'a> {
     pub(super) digest: String,
 }
 
-/// Lists a user's ways to log in, the main one first. `links` are entries of the journal, the
-/// newest first.
-pub(super) fn list_methods<'a>(config: &'a Config, user: &'a User, links: &[Entry]) -> Vec<Method<'a>> {
+/// The times at which a user's ways to log in were added and used.
+#[derive(Default)]
+pub(super) struct Times {
+    /// Entries of the journal, the newest first.
+    pub(super) links: Vec<Entry>,
+    /// The last login of each identity, in their order.
+    pub(super) uses: Vec<Option<Timestamp>>,
+}
+
+/// Lists a user's ways to log in, the main one first.
+pub(super) fn list_methods<'a>(config: &'a Config, user: &'a User, times: &Times) -> Vec<Method<'a>> {
     let describe = |(place, identity): (usize, &'a Identity)| Method {
         label: label_identity(config, identity),
         contact: find_contact(user, identity).map(mask_contact),
         is_main: place == 0,
-        added: if place == 0 { user.created_at } else { find_link(user, identity, links) }.map(format_time),
-        last_used: find_last_use(identity).map(format_time),
+        added: if place == 0 { user.created_at } else { find_link(user, identity, &times.links) }
+            .map(format_time),
+        last_used: times.uses.get(place).copied().flatten().or(find_only_use(user, times)).map(format_time),
         digest: digest_identity(identity.key()),
     };
     user.identities.iter().enumerate().map(describe).collect()
 }
 
-/// Returns the last use of an identity. `None` if it is not known: directories record only the
-/// last login of a user.
-fn find_last_use(_: &Identity) -> Option<Timestamp> {
-    None
+/// Returns the last login of a user who always had one identity: logins that were counted before
+/// directories recorded identities were by this one.
+fn find_only_use(user: &User, times: &Times) -> Option<Timestamp> {
+    user.last_login.filter(|_| user.identities.len() == 1 && times.links.is_empty())
 }
 
 /// Returns the time of the link that added an identity, if the journal has it.

@@ -12,7 +12,7 @@ use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
-use crate::tenant::account::methods::{Method, digest_identity, list_methods};
+use crate::tenant::account::methods::{Method, Times, digest_identity, list_methods};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
@@ -111,7 +111,7 @@ impl AccountVisit<'_> {
 
     fn render_removal(&self, identity: &Identity, status: StatusCode) -> Response {
         let digest = digest_identity(identity.key());
-        let methods = list_methods(&self.tenant().config, self.user(), &[]);
+        let methods = list_methods(&self.tenant().config, self.user(), &Times::default());
         let (removed, left): (Vec<_>, Vec<_>) = methods.into_iter().partition(|it| it.digest == digest);
         let Some(removed) = removed.into_iter().next() else {
             return html::error_page(StatusCode::BAD_REQUEST, "Open your account again.");

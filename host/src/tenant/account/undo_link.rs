@@ -12,7 +12,7 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::history::{Undoability, describe_undo_refusal, find_undoability};
-use crate::tenant::account::methods::{Method, list_methods};
+use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
@@ -147,8 +147,8 @@ impl AccountVisit<'_> {
             plan: self.digest_undo(&link.id),
             is_changed: status == StatusCode::CONFLICT,
             at: format_time(link.at),
-            left: list_methods(config, &undoing.primary, &[]),
-            separated: list_methods(config, &undoing.secondary, &[]),
+            left: list_methods(config, &undoing.primary, &Times::default()),
+            separated: list_methods(config, &undoing.secondary, &Times::default()),
         };
         Ok(page::respond_with_own_forms(status, page.render(), &nonce))
     }

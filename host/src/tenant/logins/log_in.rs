@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, UserKeeper};
-use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
+use crate::directory::{ArrivalError, CountedLogin, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::LoadedPolicy;
 use crate::service::decision_log::log_policy_run;
@@ -160,7 +160,10 @@ impl Logins {
             (FinalUser::Unknown(error), _) => return Err(log_failure(error.into())),
         };
         // Failing to count a login does not make the login fail.
-        if let Err(error) = self.directory.count_login(&user.user_id, now, context.sender.ip.parse().ok()) {
+        let identity = event.identity().map(|it| (it.provider.as_str(), it.user_id.as_str()));
+        let ip = context.sender.ip.parse().ok();
+        let login = CountedLogin { user_id: &user.user_id, identity, at: now, ip };
+        if let Err(error) = self.directory.count_login(&login) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))

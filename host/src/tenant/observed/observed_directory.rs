@@ -1,16 +1,15 @@
 //! A directory that reports each change of a user.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ambient::Ambient;
 use crate::directory::{
-    Administration, Batch, CheckedLink, Credential, Directory, DirectoryState, Entry, EntryId, EntryKind,
-    Imported, JournalQuery, MetadataUpdate, PairReading, Repair, SetBlocked, SetupFault, SnapshotSelection,
-    Stored, Undo, UndoError, Undoing, Unlink,
+    Administration, Batch, CheckedLink, CountedLogin, Credential, Directory, DirectoryState, Entry, EntryId,
+    EntryKind, Imported, JournalQuery, MetadataUpdate, PairReading, Repair, SetBlocked, SetupFault,
+    SnapshotSelection, Stored, Undo, UndoError, Undoing, Unlink,
 };
-use crate::model::{ApiError, IdentityKey, Timestamp, User};
+use crate::model::{ApiError, Identity, IdentityKey, Timestamp, User};
 use crate::tenant::observed::change::{Change, Linked, Observer, Separated};
 
 /// A directory in front of another one. Every way to change a user leads through it, so no
@@ -207,8 +206,12 @@ impl Administration for ObservedDirectory {
         self.directory.import_progress(import)
     }
 
-    fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError> {
-        self.directory.count_login(user_id, now, ip)
+    fn count_login(&self, login: &CountedLogin<'_>) -> Result<(), ApiError> {
+        self.directory.count_login(login)
+    }
+
+    fn last_uses(&self, identities: &[Identity]) -> Result<Vec<Option<Timestamp>>, ApiError> {
+        self.directory.last_uses(identities)
     }
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {

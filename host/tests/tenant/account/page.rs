@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::person::{Person, users};
+use crate::clocked::Clocked;
 use crate::http::{Request, state_of};
 use crate::tenants::{CALLBACK, Tenant, shared};
 
 crate::tests![
     without_a_session_it_leads_to_the_login,
     methods_show_connection_masked_address_added_and_last_used,
+    each_way_to_log_in_shows_its_own_last_use,
+    a_removed_way_to_log_in_leaves_no_last_use_behind,
     a_page_has_a_strict_policy_and_no_script,
     logging_out_ends_the_session,
     the_client_of_the_page_gets_no_token,
@@ -41,6 +44,49 @@ fn methods_show_connection_masked_address_added_and_last_used() {
     for hidden in ["ada@example.com", "auth0|ada"] {
         assert!(!page.contains(hidden), "{hidden}: {page}");
     }
+}
+
+/// The row of the way to log in with this label.
+fn row_of<'a>(page: &'a str, label: &str) -> &'a str {
+    let row = page.split("<li>").find(|row| row.contains(&format!("<strong>{label}</strong>")));
+    row.unwrap_or_else(|| panic!("no {label}: {page}"))
+}
+
+fn each_way_to_log_in_shows_its_own_last_use() {
+    let tenant = Clocked::start(&users());
+    let mut ada = Person::at_clocked(&tenant).logged_in("ada@example.com").with_google();
+    let page = ada.page("/account");
+    assert!(row_of(&page, "Password").contains("Last used: 26 Nov 2026, 10:00 UTC."), "{page}");
+    assert!(row_of(&page, "Google").contains("Last used: not known."), "a proof is no login: {page}");
+    tenant.advance_ms(2 * 3_600_000);
+    let mut google = Person::at_clocked(&tenant);
+    let login = google.get("/account");
+    google.stand_in(&state_of(&login), "google-oauth2", &[("account", "1080")]);
+    let page = google.page("/account");
+    assert!(row_of(&page, "Password").contains("Last used: 26 Nov 2026, 10:00 UTC."), "{page}");
+    assert!(row_of(&page, "Google").contains("Last used: 26 Nov 2026, 12:00 UTC."), "{page}");
+}
+
+/// The login by Google was the last one of the account, and no login by its password.
+fn a_removed_way_to_log_in_leaves_no_last_use_behind() {
+    let tenant = Clocked::start(&users());
+    let mut ada = Person::at_clocked(&tenant).logged_in("ada@example.com").with_google();
+    tenant.advance_ms(60_000);
+    let mut google = Person::at_clocked(&tenant);
+    let login = google.get("/account");
+    google.stand_in(&state_of(&login), "google-oauth2", &[("account", "1080")]);
+    assert!(row_of(&google.page("/account"), "Google").contains("Last used: 26 Nov 2026, 10:01 UTC."));
+    let removal = ada.removal_of("Google");
+    let removal = ada.page(&removal);
+    assert_eq!(ada.submit(&removal, "/account/remove", &[]).status, 303);
+    let page = ada.page("/account");
+    assert!(row_of(&page, "Password").contains("Last used: 26 Nov 2026, 10:00 UTC."), "{page}");
+    let mut google = Person::at_clocked(&tenant);
+    let login = google.get("/account");
+    tenant.advance_ms(60_000);
+    google.stand_in(&state_of(&login), "google-oauth2", &[("account", "1080")]);
+    let page = google.page("/account");
+    assert!(row_of(&page, "Google").contains("Last used: 26 Nov 2026, 10:02 UTC."), "{page}");
 }
 
 fn a_page_has_a_strict_policy_and_no_script() {

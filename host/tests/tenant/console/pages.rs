@@ -2,13 +2,14 @@
 
 use super::desk::{ADA, ADAS_GOOGLE, Desk, merge_of, unchanged, unescape, users};
 use crate::http::{Request, encoded};
-use crate::tenants::{CONFIG, Tenant};
+use crate::tenants::{CONFIG, Tenant, by_google};
 
 crate::tests![
     the_console_is_off_unless_it_is_enabled,
     a_user_is_found_by_id_identity_address_and_beginning,
     never_more_than_50_users_are_listed,
     a_user_page_shows_identities_marks_and_metadata_keys,
+    a_user_page_shows_the_last_login_of_each_identity,
     a_linked_identity_leads_to_its_user,
     unknown_users_and_entries_are_not_there,
     the_journal_has_pages,
@@ -81,6 +82,25 @@ fn a_user_page_shows_identities_marks_and_metadata_keys() {
     {
         assert!(page.contains(words), "{words}: {page}");
     }
+}
+
+fn a_user_page_shows_the_last_login_of_each_identity() {
+    let tenant = Tenant::with(&users());
+    let mut desk = Desk::at(&tenant);
+    desk.merge(ADA, ADAS_GOOGLE);
+    let last_login = |page: &str, identity: &str| {
+        let row = page.split("<tr>").find(|row| row.starts_with(&format!("<td>{identity}")));
+        let row = row.unwrap_or_else(|| panic!("no {identity}: {page}"));
+        row.trim_end().rsplit("<td>").next().map(str::to_owned).expect("a cell")
+    };
+    let page = desk.page("/console/users/auth0%7Cada");
+    for identity in [ADA, ADAS_GOOGLE] {
+        assert!(last_login(&page, identity).starts_with("not known"), "{page}");
+    }
+    by_google(&mut tenant.browser(), "1080", &[]);
+    let page = desk.page("/console/users/auth0%7Cada");
+    assert!(last_login(&page, ADA).starts_with("not known"), "{page}");
+    assert!(last_login(&page, ADAS_GOOGLE).contains(" UTC"), "{page}");
 }
 
 fn a_linked_identity_leads_to_its_user() {
