@@ -127,6 +127,7 @@ codes! {
     }
     "Asking the user" {
         Suggested "SUGGESTED" Info "The policy asks the user to log in to the other account too.", "Nothing.";
+        NotConfirmed "NOT_CONFIRMED" Info "The user of one of the accounts was asked recently and has not confirmed the link: it is not made without a question.", "Nothing: the question is due until `prompts.ask_again_after_days` are over.";
         NonInteractive "NON_INTERACTIVE" Info "The user would be asked, but the login is not interactive.", "Nothing: the next interactive login asks.";
         PromptsExhausted "PROMPTS_EXHAUSTED" Info "The user has been asked as often as allowed.", "Raise `prompts.max`.";
         AskedRecently "ASKED_RECENTLY" Info "The user was asked recently.", "Nothing: the user is asked again after `prompts.ask_again_after_days`.";

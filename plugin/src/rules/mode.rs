@@ -9,14 +9,23 @@ use crate::bindings::{Level, Step};
 use crate::reason::ReasonCode;
 use crate::situation::{Situation, is_silent};
 
-/// Asks the user if the policy's mode requires it for every link.
+/// Asks the user if the policy's mode requires it for every link, or if the user of one of the
+/// accounts was asked recently: the question was not answered with a proof, and "Not now" must not
+/// be followed by a link without a question, at whichever account the next login is.
 pub(super) fn mode_asks(s: &Situation, _: &EarlierRuling) -> RuleResult {
-    if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {
+    if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let reason =
-        ReasonCode::Suggested.about(&ids, "The policy asks the user to log in to the other account too.");
+    let days = s.policy.prompts.ask_again_after_days;
+    let reason = if matches!(s.policy.mode, Mode::Suggest | Mode::Required) {
+        ReasonCode::Suggested.about(&ids, "The policy asks the user to log in to the other account too.")
+    } else if let Some(asked) = s.party().find(|account| account.state.asked_within(days, s.input.now)) {
+        ReasonCode::NotConfirmed
+            .about(&[asked.id()], "This account's user was asked recently, and has proved no other account.")
+    } else {
+        return RuleResult::NotApplicable;
+    };
     ask(s, Step::ReauthenticateCandidate, &ids, reason)
 }
 

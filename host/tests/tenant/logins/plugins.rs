@@ -15,6 +15,7 @@ crate::tests![
     a_suggestion_says_nothing_of_the_other_account,
     a_suggestion_is_not_proved_by_another_account,
     a_suggestion_is_put_off,
+    not_now_is_not_followed_by_a_link_without_a_question,
     a_suggestion_that_is_required_is_declined,
     a_suggestion_is_answered_when_the_accounts_are_linked,
     a_suggestion_is_answered_when_the_account_is_gone,
@@ -69,6 +70,33 @@ fn an_unverified_login_does_not() {
         ("email", "ada@example.com"),
     ];
     assert_eq!(subject(&tenant, &browser.submit("/u/stand-in", &eve)), "google-oauth2|666");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+/// The policy asks about an account that was never used. Once it is used, nothing else speaks
+/// against a link.
+fn not_now_is_not_followed_by_a_link_without_a_question() {
+    let policy = File::with(AUTO);
+    let unused = database_user("ada", "ada@example.com")
+        .replace("last_login = \"2026-01-01T00:00:00.000Z\"\nlogins_count = 1\n", "");
+    let tenant = Tenant::started(&unused, &["--policy", policy.name()]);
+    let (mut browser, state) = asked(&tenant, "auto");
+    assert_eq!(subject(&tenant, &browser.submit("/u/skip", &[("state", &state)])), "google-oauth2|1080");
+    let mut browser = tenant.browser();
+    let question = by_password(&mut browser, "ada@example.com", &[]);
+    let page = browser.get(&question.location()).text();
+    assert!(page.contains("You already have an account"), "{page}");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    let end = browser.submit("/u/skip", &[("state", &state_of(&question))]);
+    assert_eq!(subject(&tenant, &end), "auth0|ada");
+    // Neither is it made at the next logins of the two, which are not asked again.
+    for _ in 0..2 {
+        assert_eq!(subject(&tenant, &by_google(&mut tenant.browser(), "1080", &[])), "google-oauth2|1080");
+        assert_eq!(
+            subject(&tenant, &by_password(&mut tenant.browser(), "ada@example.com", &[])),
+            "auth0|ada"
+        );
+    }
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
 }
 
