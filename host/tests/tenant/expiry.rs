@@ -13,6 +13,7 @@ crate::tests![
     an_authorization_code,
     a_jobs_status,
     a_link_of_a_mail,
+    a_link_of_a_login_page,
     a_link_that_logs_in,
     a_link_with_token,
     a_locked_login,
@@ -23,6 +24,7 @@ crate::tests![
     a_rate_limit,
     a_refresh_token,
     a_revocation,
+    a_second_factor,
     a_session,
     a_ticket_of_the_management_api,
     an_owners_login_for_a_link,
@@ -322,6 +324,47 @@ fn a_link_of_a_mail() {
     assert_eq!(tenant.browser().get(&link).status, 200);
     tenant.advance_ms(1);
     assert_eq!(tenant.browser().get(&link).status, 400);
+}
+
+fn a_link_of_a_login_page() {
+    let tenant = tenant();
+    let mut ask = |to: &str| {
+        let mut browser = tenant.browser();
+        let state = open(&mut browser, &[]);
+        let fields = [("state", &*state), ("connection", "email"), ("address", to), ("send", "link")];
+        browser.submit("/u/code/start", &fields);
+        let link = text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["link"]);
+        let token = link.split_once("token=").expect("a token").1.to_owned();
+        (browser, state, token)
+    };
+    let [mut in_time, mut late] = ["one@example.com", "two@example.com"].map(|to| ask(to));
+    let follow = |(browser, state, token): &mut (crate::http::Browser, String, String)| {
+        browser.submit("/u/link", &[("state", state.as_str()), ("token", token.as_str())]).status
+    };
+    tenant.advance_ms(99_999);
+    assert_eq!(follow(&mut in_time), 302);
+    tenant.advance_ms(1);
+    assert_eq!(follow(&mut late), 400);
+}
+
+fn a_second_factor() {
+    let tenant = tenant();
+    let acr = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
+    let mut ask = |name: &str| {
+        let mut browser = tenant.browser();
+        let state = open(&mut browser, &[("acr_values", acr)]);
+        browser.submit("/u/login", &crate::tenants::login_form(&state, &format!("{name}@example.com")));
+        let code = text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["code"]);
+        (browser, state, code)
+    };
+    let [mut in_time, mut late] = ["bob", "eve"].map(|name| ask(name));
+    let pass = |(browser, state, code): &mut (crate::http::Browser, String, String)| {
+        browser.submit("/u/second-factor", &[("state", state.as_str()), ("code", code.as_str())]).status
+    };
+    tenant.advance_ms(99_999);
+    assert_eq!(pass(&mut in_time), 302);
+    tenant.advance_ms(1);
+    assert_eq!(pass(&mut late), 403);
 }
 
 /// A client with several callbacks: the link itself does not name one.

@@ -2,12 +2,14 @@
 
 mod decisions;
 mod endings;
+mod login_links;
 mod pages;
 mod plugins;
 mod profiles;
 mod races;
 mod recordings;
 mod reloading;
+mod second_factors;
 mod sessions;
 mod start;
 
@@ -24,12 +26,14 @@ pub(crate) fn tests() -> Vec<crate::Test> {
     [
         decisions::TESTS,
         endings::TESTS,
+        login_links::TESTS,
         pages::TESTS,
         plugins::TESTS,
         profiles::TESTS,
         races::TESTS,
         recordings::TESTS,
         reloading::TESTS,
+        second_factors::TESTS,
         sessions::TESTS,
         start::TESTS,
     ]

@@ -10,6 +10,7 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
 use crate::tenant::account::history::{HistoryLine, list_history};
 use crate::tenant::account::methods::{Method, Times, list_methods};
+use crate::tenant::account::verify::VERIFY;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
@@ -27,10 +28,13 @@ const SHOWN: usize = 5;
 struct AccountPage<'a> {
     nonce: &'a str,
     /// The result of the form that led here.
-    done: Option<&'static str>,
-    name: String,
+    done: Option<String>,
+    /// The user's name, unless it is the address.
+    name: Option<String>,
     email: Option<String>,
     is_verified: bool,
+    /// The form that mails a link to verify the address, if that is possible.
+    verify: Option<String>,
     log_out: String,
     methods: Vec<Method<'a>>,
     /// The newest changes.
@@ -54,11 +58,13 @@ fn render(visit: &AccountVisit<'_>) -> Response {
         Err(error) => return show_unavailable(&error),
     };
     let nonce = page::nonce();
+    let email = user.email.as_deref().map(mask_contact);
     let page = AccountPage {
         nonce: &nonce,
-        done: visit.visit.params.get("done").and_then(describe_result),
-        name: name_user(user),
-        email: user.email.as_deref().map(mask_contact),
+        done: visit.visit.params.get("done").and_then(|name| describe_result(name, visit)),
+        name: Some(name_user(user)).filter(|name| Some(name) != email.as_ref()),
+        email,
+        verify: visit.can_verify(user).then(|| visit.form_token(VERIFY)),
         is_verified: user.email_verified.is_verified(),
         log_out: visit.form_token(LOG_OUT),
         methods: list_methods(&visit.tenant().config, user, &times),
@@ -69,13 +75,23 @@ fn render(visit: &AccountVisit<'_>) -> Response {
 
 /// Describes the result of a form, by its name in the address. Other words are not shown: anybody
 /// could have written the address.
-fn describe_result(name: &str) -> Option<&'static str> {
-    match name {
-        "linked" => Some("The way to log in was added."),
-        "removed" => Some("The way to log in was removed."),
-        "undone" => Some("The change was undone."),
-        _ => None,
-    }
+fn describe_result(name: &str, visit: &AccountVisit<'_>) -> Option<String> {
+    let words = match name {
+        "linked" => {
+            let methods = list_methods(&visit.tenant().config, visit.user(), &Times::default());
+            let stays = methods.first().map(|main| main.to_string()).unwrap_or_default();
+            return Some(format!(
+                "The way to log in was added. The account with the main login {stays} stays."
+            ));
+        }
+        "removed" => "The way to log in was removed.",
+        "undone" => "The change was undone.",
+        "mailed" => {
+            "A mail to verify your address was sent: see /dev/outbox. Open the link in it, and then load this page again."
+        }
+        _ => return None,
+    };
+    Some(words.to_owned())
 }
 
 /// `POST /account/log-out`: ends the session of this browser.
@@ -83,7 +99,7 @@ pub(super) async fn log_out(visit: Visit) -> Response {
     submit(visit, LOG_OUT, |visit| {
         let mut browser = Browser::from_visit(visit.visit);
         browser.end_session(&visit.tenant().people.sessions);
-        (browser.into_cookies(), see_result(&visit.address("/account"))).into_response()
+        (browser.into_cookies(), see_result(&visit.address("/account?done=logged-out"))).into_response()
     })
     .await
 }

@@ -65,18 +65,23 @@ pub(super) fn accept_origin(visit: &Visit) -> Result<(), Refusal> {
 fn refuse_form(fault: FormFault) -> Response {
     tracing::warn!(target: "audit", ?fault, "a form of the account page was refused");
     match fault {
-        FormFault::Foreign => html::error_page(StatusCode::FORBIDDEN, "This form was sent by another site."),
+        FormFault::Foreign => error_page(StatusCode::FORBIDDEN, "This form was sent by another site."),
         FormFault::Expired => {
-            html::error_page(StatusCode::BAD_REQUEST, "This page has expired. Open your account again.")
+            error_page(StatusCode::BAD_REQUEST, "This page has expired. Open your account again.")
         }
     }
+}
+
+/// A page that says why something did not work, and leads back to the account.
+pub(super) fn error_page(status: StatusCode, words: &str) -> Response {
+    html::error_page_with_links(status, words, &[("/account", "Your account")])
 }
 
 /// A page that says that the directory does not answer.
 pub(super) fn show_unavailable(error: &ApiError) -> Response {
     tracing::error!(error = %mask_addresses(&error.to_string()), "the directory failed");
     let words = "Your account cannot be read or changed now. Nothing was changed; try again later.";
-    html::error_page(StatusCode::SERVICE_UNAVAILABLE, words)
+    error_page(StatusCode::SERVICE_UNAVAILABLE, words)
 }
 
 impl<'a> AccountVisit<'a> {
@@ -153,5 +158,10 @@ fn address(visit: &Visit, path: &str) -> String {
 /// Begins a login that leads back to the account page.
 fn begin_login(visit: &Visit) -> Response {
     let authorization = Authorization::on_own_page(ACCOUNT_CLIENT, address(visit, "/account"), None);
-    BrowserVisit::new(visit).show_login(authorization)
+    let notice = match (visit.sender.method, visit.params.get("done")) {
+        ("POST", _) => Some("You are logged out. Nothing was changed."),
+        (_, Some("logged-out")) => Some("You are logged out."),
+        _ => None,
+    };
+    BrowserVisit::new(visit).show_login_with_notice(authorization, notice)
 }

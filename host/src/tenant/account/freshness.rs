@@ -10,12 +10,11 @@ use crate::directory::EntryId;
 use crate::model::Identity;
 use crate::service::page;
 use crate::service::page::filters;
-use crate::tenant::account::account_visit::{AccountVisit, Refusal, submit};
+use crate::tenant::account::account_visit::{AccountVisit, Refusal, error_page, submit};
 use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::errand::{Errand, LogInAgainErrand};
-use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
@@ -124,10 +123,7 @@ pub(super) async fn refresh(visit: Visit) -> Response {
     submit(visit, FRESH, |visit| {
         let params = &visit.visit.params;
         let Some(change) = Change::parse(params.get("for"), params.get("what")) else {
-            return html::error_page(
-                StatusCode::BAD_REQUEST,
-                "This page has expired. Open your account again.",
-            );
+            return error_page(StatusCode::BAD_REQUEST, "This page has expired. Open your account again.");
         };
         if visit.require_fresh(&change, StatusCode::OK).is_ok() {
             return see_result(&visit.address(&change.path()));

@@ -11,8 +11,7 @@ use crate::model::{ApiError, User};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::service::provider_names::provider_display_name;
-use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable};
-use crate::tenant::http::html;
+use crate::tenant::account::account_visit::{AccountVisit, error_page, show as show_page, show_unavailable};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::notices::words::{format_time, label_identity};
 
@@ -72,7 +71,7 @@ pub(super) async fn show(visit: Visit) -> Response {
 }
 
 fn show_unknown() -> Response {
-    html::error_page(StatusCode::BAD_REQUEST, "The history has no such entry. Open your account again.")
+    error_page(StatusCode::BAD_REQUEST, "The history has no such entry. Open your account again.")
 }
 
 /// Describes entries of the account's journal. Entries of changes that did not happen are left
@@ -175,7 +174,13 @@ fn label_side(visit: &AccountVisit<'_>, user_id: &str) -> String {
         return label_identity(&visit.tenant().config, identity).to_owned();
     }
     let provider = user_id.split_once('|').map_or(user_id, |(provider, _)| provider);
-    if provider == "auth0" { "A password".to_owned() } else { provider_display_name(provider).to_owned() }
+    match provider {
+        "auth0" => "Password",
+        "email" => "Code by email",
+        "sms" => "Code by phone",
+        _ => provider_display_name(provider),
+    }
+    .to_owned()
 }
 
 /// Describes for the owner why a link cannot be undone.

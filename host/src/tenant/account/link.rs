@@ -8,7 +8,9 @@ use axum::response::Response;
 use crate::directory::{Evidence, Provenance, Stored};
 use crate::merge::{MergeAuthor, MergeError, MergePlan, Merged};
 use crate::model::{Proof, mask_addresses};
-use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
+use crate::tenant::account::account_visit::{
+    AccountVisit, Refusal, error_page, show, show_unavailable, submit,
+};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::link_page::{Accounts, CANCEL, LINK, LinkChoice, render_link};
 use crate::tenant::account::second_account::{SecondAccount, is_untouched};
@@ -24,8 +26,9 @@ use crate::tenant::oauth::browser_visit::login_context;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
 fn show_used() -> Response {
-    let words = "This page has expired, or was used already. Open your account again.";
-    html::error_page(StatusCode::BAD_REQUEST, words)
+    let words = "This page has expired, or was used already: it is valid for five minutes. Your account shows whether the login was added.";
+    let links = [("/account/add", "Begin again"), ("/account", "Your account")];
+    html::error_page_with_links(StatusCode::BAD_REQUEST, words, &links)
 }
 
 /// `GET /account/link`: the preview of a link.
@@ -36,6 +39,8 @@ pub(super) async fn preview(visit: Visit) -> Response {
         let choice = LinkChoice::from_params(&visit.visit.params);
         let read = visit.accept_proof(&proof).and_then(|()| visit.read_second(&proof.second));
         match read {
+            // The login is one of the account's own.
+            Ok(other) if other.stored.user.user_id == visit.user().user_id => show_known(),
             Ok(other) => {
                 let accounts = Accounts { this: &visit.account, other: &other };
                 render_link(visit, &accounts, choice, StatusCode::OK)
@@ -46,11 +51,26 @@ pub(super) async fn preview(visit: Visit) -> Response {
     .await
 }
 
-/// `POST /account/link`: links the two accounts.
+fn show_known() -> Response {
+    let words = "You already log in to this account in that way. Nothing was changed.";
+    html::message_page_with_links(
+        StatusCode::OK,
+        ("You have this login already", words),
+        &[("/account", "Your account")],
+    )
+}
+
+/// `POST /account/link`: links the two accounts, or shows the preview of another choice. Nothing is
+/// linked with another choice than the one that the form was shown with.
 pub(super) async fn confirm(visit: Visit) -> Response {
     submit(visit, LINK, |visit| {
         let proofs = &visit.tenant().flows.account_proofs;
         let Some(proof) = proofs.get(visit.proof_name()) else { return show_used() };
+        let (params, choice) = (&visit.visit.params, LinkChoice::from_params(&visit.visit.params));
+        let is_other = params.get("shown") != Some(choice.name().as_str());
+        if is_other || params.get("show").is_some() {
+            return see_result(&visit.address(&choice.preview_path(visit.proof_name(), is_other)));
+        }
         let accepted = visit
             .accept_proof(&proof)
             .and_then(|()| visit.require_fresh(&Change::Add, StatusCode::FORBIDDEN));
@@ -135,7 +155,7 @@ impl AccountVisit<'_> {
                 NotLoggedIn::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::FORBIDDEN,
             };
-            Box::new(html::error_page(status, "The new login could not be added. Nothing was changed."))
+            Box::new(error_page(status, "The new login could not be added. Nothing was changed."))
         })
     }
 
@@ -160,11 +180,11 @@ impl AccountVisit<'_> {
             current: this,
             candidate: other.user_id.clone(),
             proved_at: second.at,
-            methods: vec![second.method.to_owned()],
+            methods: second.methods(),
         };
         Provenance {
             evidence: Some(Evidence {
-                methods: vec![self.session.proved.method.to_owned()],
+                methods: self.session.proved.methods(),
                 client_id: Some(ACCOUNT_CLIENT.to_owned()),
                 proof: Some(proof),
                 ..Evidence::from_request(&plan.kept)

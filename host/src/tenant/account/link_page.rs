@@ -13,10 +13,11 @@ use crate::model::{User, truncate};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::AccountVisit;
-use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::account::second_account::SecondAccount;
+use crate::tenant::account::verify::VERIFY;
 use crate::tenant::http::params::Params;
-use crate::tenant::notices::words::format_time;
+use crate::tenant::notices::words::{find_contact, format_time, label_identity};
+use crate::tenant::profile;
 
 pub(super) const LINK: &str = "/account/link";
 pub(super) const CANCEL: &str = "/account/link/cancel";
@@ -47,20 +48,39 @@ struct LinkPage<'a> {
     state: &'a str,
     link_form: String,
     cancel_form: String,
-    /// Whether an account has changed since the form was shown.
-    is_changed: bool,
+    /// The reason why the page is shown again.
+    notice: Option<&'static str>,
     this: AccountSide<'a>,
     other: AccountSide<'a>,
     is_new: bool,
     keep: &'static str,
     metadata: &'static str,
-    effect: Result<Effect, &'static str>,
+    /// The name of the choice that the page shows.
+    shown: String,
+    effect: Result<Effect, Obstacle>,
 }
 
+/// One of the accounts. Its person has proved it, so that addresses are not masked: masked ones do
+/// not tell two accounts apart.
 struct AccountSide<'a> {
-    methods: Vec<Method<'a>>,
+    /// The user's name, unless it is an address.
+    name: Option<String>,
+    /// The ways to log in, the main one first.
+    methods: Vec<ProvedMethod<'a>>,
     since: Option<String>,
     logins: u64,
+}
+
+struct ProvedMethod<'a> {
+    label: &'a str,
+    contact: Option<&'a str>,
+}
+
+/// The reason against a link.
+struct Obstacle {
+    words: String,
+    /// The form that mails a link to verify an address, and the account that it is for.
+    verification: Option<(String, &'static str)>,
 }
 
 /// The effect of a link.
@@ -75,11 +95,32 @@ struct Effect {
 impl LinkChoice {
     pub(super) fn from_params(params: &Params) -> Self {
         let metadata = match params.get("metadata") {
-            Some("fill") => MetadataRule::Fill,
+            Some("keep") => MetadataRule::Keep,
             Some("take") => MetadataRule::Take,
-            _ => MetadataRule::Keep,
+            // Settings are not lost unless somebody chooses it.
+            _ => MetadataRule::Fill,
         };
         Self { keeps_other: params.get("keep") == Some("other"), metadata }
+    }
+
+    /// Returns the name of the choice, which a form sends beside the choice itself.
+    pub(super) fn name(self) -> String {
+        format!("{}-{}", self.keep_name(), self.metadata_name())
+    }
+
+    /// Returns the path of the preview of this choice.
+    pub(super) fn preview_path(self, proof: &str, is_other: bool) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("state", proof)
+            .append_pair("keep", self.keep_name())
+            .append_pair("metadata", self.metadata_name())
+            .append_pair("notice", if is_other { "choice" } else { "" })
+            .finish();
+        format!("{LINK}?{query}#changes")
+    }
+
+    fn keep_name(self) -> &'static str {
+        if self.keeps_other { "other" } else { "this" }
     }
 
     fn metadata_name(self) -> &'static str {
@@ -106,6 +147,10 @@ impl Accounts<'_> {
     }
 }
 
+const CHANGED: &str = "One of the accounts has changed since this page was shown. Look at it again.";
+const OTHER_CHOICE: &str = "You have chosen something else. This is what changes now:";
+const MAILED: &str = "A mail to verify the address was sent: see /dev/outbox. Open the link in it, and then load this page again.";
+
 /// Renders the preview.
 pub(super) fn render_link(
     visit: &AccountVisit<'_>,
@@ -117,26 +162,46 @@ pub(super) fn render_link(
     let nonce = page::nonce();
     let side = |user| AccountSide::new(visit, user);
     let is_new = accounts.other.is_new;
+    let shown = LinkChoice { keeps_other: choice.keeps_other && !is_new, ..choice };
+    let notice = match (status, visit.visit.params.get("notice")) {
+        (StatusCode::CONFLICT, _) => Some(CHANGED),
+        (StatusCode::OK, Some("choice")) => Some(OTHER_CHOICE),
+        (StatusCode::OK, Some("mail")) => Some(MAILED),
+        _ => None,
+    };
     let page = LinkPage {
         nonce: &nonce,
         state: visit.proof_name(),
         link_form: visit.form_token(LINK),
         cancel_form: visit.form_token(CANCEL),
-        is_changed: status == StatusCode::CONFLICT,
+        notice,
         this: side(&accounts.this.user),
         other: side(&accounts.other.stored.user),
         is_new,
-        keep: if choice.keeps_other && !is_new { "other" } else { "this" },
-        metadata: choice.metadata_name(),
-        effect: plan.as_ref().map(describe_plan).map_err(|refusal| describe_refusal(refusal)),
+        keep: shown.keep_name(),
+        metadata: shown.metadata_name(),
+        shown: shown.name(),
+        effect: plan
+            .as_ref()
+            .map(describe_plan)
+            .map_err(|refusal| describe_refusal(refusal, visit, accounts)),
     };
     page::respond_with_own_forms(status, page.render(), &nonce)
 }
 
 impl<'a> AccountSide<'a> {
     fn new(visit: &AccountVisit<'a>, user: &'a User) -> Self {
+        let [(_, name), ..] = profile::derive_profile(user);
         Self {
-            methods: list_methods(&visit.tenant().config, user, &Times::default()),
+            name: Some(name).filter(|name| !name.contains('@')),
+            methods: user
+                .identities
+                .iter()
+                .map(|it| ProvedMethod {
+                    label: label_identity(&visit.tenant().config, it),
+                    contact: find_contact(user, it),
+                })
+                .collect(),
             since: user.created_at.map(format_time),
             logins: user.logins_count.unwrap_or_default(),
         }
@@ -192,8 +257,9 @@ fn describe_warning(warning: &MergeWarning) -> Option<String> {
 }
 
 /// Describes a refusal for the owner.
-fn describe_refusal(refusal: &MergeRefusal) -> &'static str {
-    match refusal {
+fn describe_refusal(refusal: &MergeRefusal, visit: &AccountVisit<'_>, accounts: &Accounts<'_>) -> Obstacle {
+    let words = match refusal {
+        MergeRefusal::Unverified(_) => return describe_unverified(visit, accounts),
         MergeRefusal::SameUser(_) => "You already log in to this account in that way.",
         MergeRefusal::MovedIsBlocked(_) | MergeRefusal::KeptIsBlocked(_) => {
             "One of the accounts is blocked. Ask support."
@@ -205,12 +271,31 @@ fn describe_refusal(refusal: &MergeRefusal) -> &'static str {
             "An organization manages one of the accounts, and would create it again: choose that one to stay."
         }
         MergeRefusal::NotToBeLinked(_) => "One of the accounts is not to be joined with others. Ask support.",
-        MergeRefusal::Unverified(_) => {
-            "The address of one of the accounts is not verified. Verify it with the mail that was sent to it, and then load this page again."
-        }
         MergeRefusal::LosesSecondFactor(_) => {
             "Only one of the accounts is protected by a second factor: choose that one to stay."
         }
         MergeRefusal::Privileged(_) => "One of the accounts has special rights. Ask support.",
-    }
+    };
+    Obstacle { words: words.to_owned(), verification: None }
+}
+
+/// Says which address is not verified, and who can verify it: the provider, or the owner by a mail.
+fn describe_unverified(visit: &AccountVisit<'_>, accounts: &Accounts<'_>) -> Obstacle {
+    let is_unverified = |user: &User| user.email.is_some() && !user.email_verified.is_verified();
+    let this = &accounts.this.user;
+    let (user, side) =
+        if is_unverified(this) { (this, "this") } else { (&accounts.other.stored.user, "other") };
+    let email = user.email.as_deref().unwrap_or_default();
+    let label = user.identities.first().map(|main| label_identity(&visit.tenant().config, main));
+    let words = match (visit.can_verify(user), label) {
+        (true, _) => format!("The address {email} is not verified, so the accounts cannot become one yet."),
+        (false, Some(label)) => {
+            format!(
+                "{label} has not verified the address {email}, so it cannot be added. Verify it there first."
+            )
+        }
+        (false, None) => format!("The address {email} is not verified, so it cannot be added."),
+    };
+    let verification = visit.can_verify(user).then(|| (visit.form_token(VERIFY), side));
+    Obstacle { words, verification }
 }

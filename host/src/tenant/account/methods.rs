@@ -1,5 +1,7 @@
 //! A user's ways to log in, as the account page shows them.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use crate::directory::{Entry, EntryKind};
@@ -26,6 +28,13 @@ pub(super) struct Times {
     pub(super) links: Vec<Entry>,
     /// The last login of each identity, in their order.
     pub(super) uses: Vec<Option<Timestamp>>,
+}
+
+impl fmt::Display for Method<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label)?;
+        self.contact.as_ref().map_or(Ok(()), |contact| write!(f, " {contact}"))
+    }
 }
 
 /// Lists a user's ways to log in, the main one first.

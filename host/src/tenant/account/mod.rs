@@ -10,6 +10,7 @@
 //! | `add` | adding a way to log in: the proof of a second account |
 //! | `second_account` | the account that was proved, or that the link creates |
 //! | `link_page`, `link` | the preview of a link, and its confirmation |
+//! | `verify` | mailing a link that verifies an address |
 //! | `remove` | removing a way to log in |
 //! | `history` | what was added, removed and undone |
 //! | `undo_link` | undoing an addition |
@@ -29,3 +30,4 @@ mod objection;
 mod remove;
 mod second_account;
 mod undo_link;
+mod verify;

@@ -14,8 +14,7 @@ use crate::directory::{
 };
 use crate::model::{ApiError, Identity, User, mask_addresses};
 use crate::service::page;
-use crate::tenant::account::account_visit::{accept_origin, notices_of, show_unavailable};
-use crate::tenant::http::html;
+use crate::tenant::account::account_visit::{accept_origin, error_page, notices_of, show_unavailable};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::notices::{AccountChange, ChangeKind, Reach};
 use crate::tenant::people::objections::{ContestedChange, Objection};
@@ -39,7 +38,7 @@ pub(super) async fn show(visit: Visit) -> Response {
             let token = visit.params.get("token").unwrap_or_default();
             match visit.tenant.people.objections.get(token) {
                 Some(objection) => render(token, &objection, None),
-                None => html::error_page(StatusCode::BAD_REQUEST, USED),
+                None => error_page(StatusCode::BAD_REQUEST, USED),
             }
         })
         .await
@@ -56,11 +55,11 @@ pub(super) async fn object(visit: Visit) -> Response {
             match visit.tenant.people.objections.spend(token, |objection| carry_out(visit, objection)) {
                 None => {
                     tracing::warn!(target: "audit", "an objection was used already, or has expired");
-                    html::error_page(StatusCode::BAD_REQUEST, USED)
+                    error_page(StatusCode::BAD_REQUEST, USED)
                 }
                 Some(Ok(response)) => response,
                 // The directory is another one than that of the link.
-                Some(Err(ApiError::NotFound(_))) => html::error_page(StatusCode::BAD_REQUEST, USED),
+                Some(Err(ApiError::NotFound(_))) => error_page(StatusCode::BAD_REQUEST, USED),
                 Some(Err(error)) => show_unavailable(&error),
             }
         })

@@ -10,10 +10,11 @@ use crate::directory::Unlink;
 use crate::model::{ApiError, Identity, IdentityKey, mask_addresses, user_from_identity};
 use crate::service::page;
 use crate::service::page::filters;
-use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
+use crate::tenant::account::account_visit::{
+    AccountVisit, Refusal, error_page, show, show_unavailable, submit,
+};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::methods::{Method, Times, digest_identity, list_methods};
-use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::notices::{ChangeKind, Contestable};
@@ -69,7 +70,7 @@ impl AccountVisit<'_> {
         let refuse = |words: &str| {
             let user = mask_addresses(&self.user().user_id);
             tracing::warn!(target: "audit", %user, why = words, "a removal was refused");
-            Box::new(html::error_page(StatusCode::BAD_REQUEST, words))
+            Box::new(error_page(StatusCode::BAD_REQUEST, words))
         };
         let digest = self.visit.params.get("identity").unwrap_or_default();
         let place = self.user().identities.iter().position(|it| digest_identity(it.key()) == digest);
@@ -114,7 +115,7 @@ impl AccountVisit<'_> {
         let methods = list_methods(&self.tenant().config, self.user(), &Times::default());
         let (removed, left): (Vec<_>, Vec<_>) = methods.into_iter().partition(|it| it.digest == digest);
         let Some(removed) = removed.into_iter().next() else {
-            return html::error_page(StatusCode::BAD_REQUEST, "Open your account again.");
+            return error_page(StatusCode::BAD_REQUEST, "Open your account again.");
         };
         let nonce = page::nonce();
         let page = RemovePage {

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::tenant::account::{
-    account_page, add, freshness, history, link, link_page, objection, remove, undo_link,
+    account_page, add, freshness, history, link, link_page, objection, remove, undo_link, verify,
 };
 use crate::tenant::state::Shared;
 
@@ -16,6 +16,7 @@ pub(in crate::tenant) fn router() -> Router<Shared> {
         .route("/account/add", get(add::begin))
         .route(link_page::LINK, get(link::preview).post(link::confirm))
         .route(link_page::CANCEL, post(link::cancel))
+        .route(verify::VERIFY, post(verify::send))
         .route(remove::REMOVE, get(remove::show_effect).post(remove::remove))
         .route("/account/history", get(history::show))
         .route(undo_link::UNDO, get(undo_link::show_effect).post(undo_link::undo))

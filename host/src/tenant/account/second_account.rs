@@ -7,11 +7,10 @@ use axum::http::StatusCode;
 
 use crate::directory::Stored;
 use crate::model::{ApiError, User, mask_addresses};
-use crate::tenant::account::account_visit::{AccountVisit, Refusal, show_unavailable};
+use crate::tenant::account::account_visit::{AccountVisit, Refusal, error_page, show_unavailable};
 use crate::tenant::config::Connection;
 use crate::tenant::flows::account_proof::AccountProof;
 use crate::tenant::http::browser::Browser;
-use crate::tenant::http::html;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// The second account of a link.
@@ -34,7 +33,7 @@ impl AccountVisit<'_> {
             tracing::warn!(target: "audit", is_here, "a proof of a second account came from another session");
             let words =
                 "This page belongs to another browser or to an earlier login. Open your account again.";
-            return Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)));
+            return Err(Box::new(error_page(StatusCode::FORBIDDEN, words)));
         }
         let ProvedIdentity { user, began, .. } = &proof.second;
         if self.tenant().people.revocations.is_revoked(&user.user_id, *began)
@@ -42,7 +41,7 @@ impl AccountVisit<'_> {
         {
             tracing::warn!(target: "audit", "a proof of a second account was revoked");
             let words = "One of the accounts has changed, so that its login has ended. Nothing was added; begin again.";
-            return Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)));
+            return Err(Box::new(error_page(StatusCode::FORBIDDEN, words)));
         }
         Ok(())
     }
@@ -51,7 +50,7 @@ impl AccountVisit<'_> {
     pub(super) fn read_second(&self, second: &ProvedIdentity) -> Result<SecondAccount, Refusal> {
         let gone = || {
             let words = "This login no longer exists. Nothing was added.";
-            Box::new(html::error_page(StatusCode::BAD_REQUEST, words))
+            Box::new(error_page(StatusCode::BAD_REQUEST, words))
         };
         let Some(key) = second.key() else { return Err(gone()) };
         match self.tenant().directory.owner(key) {
@@ -62,7 +61,7 @@ impl AccountVisit<'_> {
                 tracing::warn!(target: "audit", "a second account was proved by a login that is not its main one");
                 let words = "This login belongs to another account, which has another main login. To join the two, \
                              begin again, and use the main login of that account. Nothing was added.";
-                Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)))
+                Err(Box::new(error_page(StatusCode::FORBIDDEN, words)))
             }
             // The account of a database exists or was deleted: a login never creates one.
             Ok(None) if self.is_of_database(second) => Err(gone()),

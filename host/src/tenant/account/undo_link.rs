@@ -9,11 +9,12 @@ use crate::directory::{Entry, EntryId, Undo, UndoError, Undoing};
 use crate::model::{ApiError, mask_addresses};
 use crate::service::page;
 use crate::service::page::filters;
-use crate::tenant::account::account_visit::{AccountVisit, Refusal, show, show_unavailable, submit};
+use crate::tenant::account::account_visit::{
+    AccountVisit, Refusal, error_page, show, show_unavailable, submit,
+};
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::history::{Undoability, describe_undo_refusal, find_undoability};
 use crate::tenant::account::methods::{Method, Times, list_methods};
-use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::notices::words::format_time;
@@ -71,7 +72,7 @@ impl AccountVisit<'_> {
         let refuse = |status, words: &str| {
             let user = mask_addresses(&self.user().user_id);
             tracing::warn!(target: "audit", %user, why = words, "an undo was refused");
-            Err(Box::new(html::error_page(status, words)))
+            Err(Box::new(error_page(status, words)))
         };
         let unknown = "The history of your account has no such entry. Open your account again.";
         let Some(id) = self.visit.params.get("link").and_then(|id| id.parse::<EntryId>().ok()) else {
@@ -111,11 +112,11 @@ impl AccountVisit<'_> {
         answer.map_err(|error| {
             Box::new(match error {
                 UndoError::Refused(refusal) => {
-                    html::error_page(StatusCode::CONFLICT, describe_undo_refusal(refusal.kind))
+                    error_page(StatusCode::CONFLICT, describe_undo_refusal(refusal.kind))
                 }
                 UndoError::Directory(ApiError::StateChanged(_)) => {
                     let words = "Your account has changed meanwhile. Open it again.";
-                    html::error_page(StatusCode::CONFLICT, words)
+                    error_page(StatusCode::CONFLICT, words)
                 }
                 UndoError::Directory(error) => show_unavailable(&error),
             })

@@ -33,7 +33,7 @@ pub(crate) fn send_code(
 ) -> Result<(), OAuthError> {
     let address = check_address(connection, address)?;
     let code = ambient.random().six_digits();
-    people.mailed_codes.put(connection, MailedCode::new(code.clone(), &address, Map::new(), None));
+    people.mailed_codes.put(&connection.name, MailedCode::new(code.clone(), &address, Map::new(), None));
     people.outbox.send(Message {
         to: address,
         kind: MessageKind::Code,
@@ -48,7 +48,7 @@ pub(crate) fn send_code(
 
 /// Checks the phone number or the address to send to. An address is lowercased, as the
 /// accounts of mailboxes are: a code that is mailed to another case does not prove it.
-fn check_address(connection: &Connection, address: &str) -> Result<String, OAuthError> {
+pub(crate) fn check_address(connection: &Connection, address: &str) -> Result<String, OAuthError> {
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
             return Err(OAuthError::invalid_request(
@@ -115,7 +115,7 @@ fn send_link(
     tenant
         .people
         .mailed_codes
-        .put(connection, MailedCode::new(code, &address, params.to_params().into(), browser));
+        .put(&connection.name, MailedCode::new(code, &address, params.to_params().into(), browser));
     let kind = MessageKind::Link;
     let connection = connection.name.clone();
     tenant.people.outbox.send(Message {
@@ -175,7 +175,7 @@ pub(crate) async fn log_in_by_link(visit: Visit) -> Response {
 fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let (connection, address) = find_recipient(&tenant.config, params)?;
-    let kept = tenant.people.mailed_codes.get(connection, address);
+    let kept = tenant.people.mailed_codes.get(&connection.name, address);
     // A mailed link continues with the parameters that it was requested with, which the
     // link cannot change. The page of a code sends its own.
     let mut carried = match &kept {

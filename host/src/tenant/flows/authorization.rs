@@ -26,6 +26,8 @@ pub(crate) struct Authorization {
     pub(crate) prompt: Prompt,
     /// The greatest age of a login, in seconds.
     pub(crate) max_age: Option<u64>,
+    /// Whether the application asks for a second factor (`acr_values`).
+    pub(crate) wants_second_factor: bool,
     pub(crate) login_ticket: Option<String>,
     /// The link or the unlink that it requests.
     pub(crate) linking: Option<LinkingRequest>,
@@ -93,6 +95,7 @@ impl Authorization {
             begins_with_sign_up: false,
             prompt: Prompt::Always,
             max_age: None,
+            wants_second_factor: false,
             login_ticket: None,
         }
     }

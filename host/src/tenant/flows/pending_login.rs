@@ -19,9 +19,29 @@ pub(crate) struct PendingLogin {
     pub(crate) linking: Option<LinkingStep>,
     /// The errand of the account page, if the login is one.
     pub(crate) errand: Option<Errand>,
+    /// The first factor of a login that waits for its second one.
+    pub(crate) first_factor: Option<ProvedIdentity>,
+    /// Whether the login begins a session: not if it began by a link of another browser.
+    pub(crate) begins_session: bool,
+    /// What the login page says first.
+    pub(crate) notice: Option<&'static str>,
 }
 
 impl PendingLogin {
+    /// A login of this browser whose page is about to open.
+    pub(crate) fn new(authorization: Authorization, browser: String) -> Self {
+        Self {
+            authorization,
+            browser,
+            suggestion: None,
+            linking: None,
+            errand: None,
+            first_factor: None,
+            begins_session: true,
+            notice: None,
+        }
+    }
+
     /// Returns whether the login page offers a connection.
     pub(crate) fn offers(&self, connection: &str) -> bool {
         let only = self.linking.as_ref().and_then(LinkingStep::only_connection);
@@ -40,8 +60,9 @@ impl PendingLogin {
 
 impl Weighed for PendingLogin {
     fn bytes(&self) -> usize {
-        let Self { authorization, browser, suggestion, linking, errand } = self;
-        authorization.bytes() + browser.len() + suggestion.bytes() + linking.bytes() + errand.bytes()
+        let Self { authorization, browser, suggestion, linking, errand, first_factor, .. } = self;
+        let steps = suggestion.bytes() + linking.bytes() + errand.bytes() + first_factor.bytes();
+        authorization.bytes() + browser.len() + steps
     }
 }
 

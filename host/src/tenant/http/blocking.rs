@@ -47,7 +47,7 @@ const fn always(method: Method, route: &'static str, runs_on: RunsOn) -> Rule {
 }
 
 /// Every request that does not run on the blocking pool, with the reason.
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 21] = [
     // The request signs a token, and reads no record.
     Rule {
         method: Method::POST,
@@ -74,6 +74,8 @@ const RULES: [Rule; 19] = [
     always(Method::GET, "/u/login", RunsOn::RequestThread),
     always(Method::GET, "/u/stand-in", RunsOn::RequestThread),
     always(Method::GET, "/u/code", RunsOn::RequestThread),
+    always(Method::GET, "/u/link", RunsOn::RequestThread),
+    always(Method::GET, "/u/second-factor", RunsOn::RequestThread),
     always(Method::GET, "/u/forgot", RunsOn::RequestThread),
     // These pages show a ticket, which is in memory.
     always(Method::GET, "/u/email-verification", RunsOn::RequestThread),

@@ -17,17 +17,37 @@ struct MessagePage<'a> {
     nonce: &'a str,
     title: &'a str,
     words: &'a str,
+    links: &'a [PageLink],
 }
+
+/// A link on a page: its address, and its words.
+pub(crate) type PageLink = (&'static str, &'static str);
+
+const START: PageLink = ("/", "Start page of this tenant");
 
 /// A page with a title and a text.
 pub(crate) fn message_page(status: StatusCode, title: &str, words: &str) -> Response {
+    message_page_with_links(status, (title, words), &[START])
+}
+
+/// A page with a title, a text, and the links by which a person continues.
+pub(crate) fn message_page_with_links(
+    status: StatusCode,
+    (title, words): (&str, &str),
+    links: &[PageLink],
+) -> Response {
     let nonce = page::nonce();
-    page::respond(status, MessagePage { nonce: &nonce, title, words }.render(), &nonce)
+    page::respond(status, MessagePage { nonce: &nonce, title, words, links }.render(), &nonce)
 }
 
 /// A page that says why something did not work.
 pub(crate) fn error_page(status: StatusCode, words: &str) -> Response {
-    message_page(status, "This did not work", words)
+    error_page_with_links(status, words, &[START])
+}
+
+/// The same page with other links.
+pub(crate) fn error_page_with_links(status: StatusCode, words: &str, links: &[PageLink]) -> Response {
+    message_page_with_links(status, ("This did not work", words), links)
 }
 
 /// Redirects the browser, which then sends a `GET` request.

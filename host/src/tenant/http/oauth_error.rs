@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::model::{ApiError, mask_addresses};
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::logins::prove::ProofError;
+use crate::tenant::logins::second_factor::FactorError;
 use crate::tenant::people::attempts;
 
 /// Refuses an address that the policy could not compare.
@@ -94,10 +95,23 @@ impl From<ProofError> for OAuthError {
     }
 }
 
+impl From<FactorError> for OAuthError {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::Wrong | FactorError::Exhausted => Self::invalid_grant(error.to_string()),
+            FactorError::TooManyAttempts => Self::too_many_attempts(),
+        }
+    }
+}
+
 impl From<NotLoggedIn> for OAuthError {
     fn from(why: NotLoggedIn) -> Self {
         match why {
             NotLoggedIn::Denied(message) => Self::access_denied(message),
+            // Source: Auth0, "Authenticate with Resource Owner Password Grant and MFA".
+            NotLoggedIn::LacksSecondFactor => {
+                Self::new(StatusCode::FORBIDDEN, "mfa_required", "Multifactor authentication required")
+            }
             NotLoggedIn::Blocked => Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked"),
             NotLoggedIn::Gone => Self::invalid_grant("The account no longer exists. Log in again."),
             NotLoggedIn::Revoked => Self::invalid_grant(

@@ -45,7 +45,13 @@ pub(crate) fn login_event(
         timestamp: Some(proved.at.min(now)),
         ..AuthenticationMethod::default()
     };
-    event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
+    let second_factor = proved.second_factor.map(|at| AuthenticationMethod {
+        name: "mfa".to_owned(),
+        timestamp: Some(at.min(now)),
+        ..AuthenticationMethod::default()
+    });
+    let methods = [method].into_iter().chain(second_factor).collect();
+    event.authentication = Some(Authentication { methods, rest: Map::new() });
     event.transaction = Some(Transaction {
         protocol: Some(context.protocol.to_owned()),
         prompt: if context.interactive { Vec::new() } else { vec!["none".to_owned()] },

@@ -101,7 +101,7 @@ impl Logins {
         login: RequestedLogin<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        let ended = self.decide(event, login.context, now);
+        let ended = self.decide(event, login, now);
         self.events.record_login(&self.config, login, &ended);
         ended
     }
@@ -109,13 +109,18 @@ impl Logins {
     fn decide(
         &self,
         event: LoginEvent,
-        context: &LoginRequest<'_>,
+        RequestedLogin { proved, context }: RequestedLogin<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
         let event = with_roles(event);
         let user = event.account().clone();
         if user.blocked {
             return Err(refuse_blocked(&user));
+        }
+        // Whichever way a login takes, it does not go round the second factor of its user.
+        if proved.second_factor.is_none() && !user.mfa_factors().is_empty() {
+            tracing::warn!(target: "audit", user = %mask_address(&user), "a login lacks a second factor");
+            return Err(NotLoggedIn::LacksSecondFactor);
         }
         let loaded = self.decider.policies();
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();

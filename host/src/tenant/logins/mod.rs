@@ -7,6 +7,7 @@ pub(super) mod log_in;
 pub(super) mod mailbox_proof;
 pub(super) mod outcome;
 pub(super) mod prove;
+pub(super) mod second_factor;
 
 mod session_user;
 mod state;

@@ -36,6 +36,9 @@ pub(crate) enum NotLoggedIn {
     /// The plugin denied the login.
     #[error("{0}")]
     Denied(String),
+    /// The user has a second factor, which this login has not passed.
+    #[error("a second factor is required")]
+    LacksSecondFactor,
     /// The user is blocked.
     #[error("user is blocked")]
     Blocked,

@@ -121,7 +121,7 @@ impl Logins {
         connection: &Connection,
         typed: TypedCredentials<'_>,
     ) -> Result<(), ProofError> {
-        let checked = self.people.mailed_codes.check(connection, typed);
+        let checked = self.people.mailed_codes.check(&connection.name, typed);
         checked.map(|_| ()).map_err(|error| describe_code_error(connection, error))
     }
 
@@ -131,15 +131,19 @@ impl Logins {
         connection: &Connection,
         typed: TypedCredentials<'_>,
     ) -> Result<ProvedIdentity, ProofError> {
-        let mailed = self.people.mailed_codes.check(connection, typed);
+        let mailed = self.people.mailed_codes.check(&connection.name, typed);
         let mailed = mailed.map_err(|error| describe_code_error(connection, error))?;
         let used = mailed.begin_use();
         let used = used.ok_or_else(|| describe_code_error(connection, CodeError::Wrong))?;
-        let (address, is_phone) = (mailed.address.as_str(), connection.strategy == "sms");
+        Ok(ProvedIdentity { by: Some(used), ..self.prove_by_mailbox(connection, &mailed.address) })
+    }
+
+    /// Returns the identity of a mailbox or a phone number, of which a code or a link was a proof.
+    pub(crate) fn prove_by_mailbox(&self, connection: &Connection, address: &str) -> ProvedIdentity {
+        let is_phone = connection.strategy == "sms";
         let id = derive_passwordless_id(connection, address);
         let mut proved =
             ProvedIdentity::new(connection, &id, if is_phone { "sms" } else { "email" }, &self.ambient);
-        proved.by = Some(used);
         if is_phone {
             proved.user.rest.insert("phone_number".to_owned(), address.into());
             proved.user.rest.insert("phone_verified".to_owned(), true.into());
@@ -148,7 +152,7 @@ impl Logins {
             proved.user.email_verified = Verification::Verified;
         }
         proved.user.rest.insert("name".to_owned(), address.into());
-        Ok(proved)
+        proved
     }
 }
 

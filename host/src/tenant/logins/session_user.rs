@@ -14,7 +14,10 @@ impl Logins {
         }
         let Some(key) = proved.key() else { return Ok(None) };
         match self.directory.owner(key) {
-            Ok(owner) => Ok(owner.filter(|stored| !stored.user.blocked)),
+            Ok(owner) => Ok(owner.filter(|stored| {
+                let user = &stored.user;
+                !user.blocked && (proved.second_factor.is_some() || user.mfa_factors().is_empty())
+            })),
             Err(ApiError::Invalid(_)) => Ok(None),
             Err(error) => Err(error),
         }

@@ -23,6 +23,8 @@ pub(crate) struct AuthorizationParams {
     pub(crate) code_challenge_method: Option<String>,
     pub(crate) prompt: Option<String>,
     pub(crate) max_age: Option<String>,
+    /// The classes of logins that the application accepts.
+    pub(crate) acr_values: Option<String>,
     pub(crate) login_hint: Option<String>,
     /// `signup`: the login page begins with the form that creates an account.
     pub(crate) screen_hint: Option<String>,

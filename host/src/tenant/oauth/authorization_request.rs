@@ -10,7 +10,7 @@ use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
-use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
+use crate::tenant::signing::tokens::{CURRENT_USER_SCOPES, MULTI_FACTOR};
 
 /// The address that a response goes to, and the way it goes there.
 #[derive(Clone, Copy)]
@@ -127,6 +127,7 @@ impl Authorization {
             code_challenge,
             connection,
             max_age: params.max_age.as_ref().map(seconds).transpose()?,
+            wants_second_factor: params.acr_values.as_deref().is_some_and(wants_second_factor),
             prompt: Prompt::parse(params.prompt.as_deref())?,
             login_hint: params.login_hint.clone(),
             begins_with_sign_up: params.screen_hint.as_deref() == Some("signup"),
@@ -142,6 +143,10 @@ impl Authorization {
     pub(crate) fn response_target(&self) -> ResponseTarget<'_> {
         ResponseTarget { redirect_uri: &self.redirect_uri, mode: self.mode, state: self.state.as_deref() }
     }
+}
+
+fn wants_second_factor(acr_values: &str) -> bool {
+    acr_values.split(' ').any(|value| value == MULTI_FACTOR)
 }
 
 impl ResponseType {

@@ -100,7 +100,11 @@ impl BrowserVisit<'_> {
             return self.refuse(&authorization, &error);
         }
         let context = login_context(client, &authorization, &self.visit.sender);
+        if authorization.wants_second_factor && proved.second_factor.is_none() {
+            return self.ask_second_factor(authorization, proved, in_session);
+        }
         match tenant.logins.log_in(proved, &context) {
+            Err(NotLoggedIn::LacksSecondFactor) => self.ask_second_factor(authorization, proved, in_session),
             Ok(logged_in) => {
                 let user = logged_in.user();
                 // The browser may have withheld third-party cookies: without one, it
@@ -110,6 +114,19 @@ impl BrowserVisit<'_> {
             }
             Err(why) => self.refuse(&authorization, &why.into()),
         }
+    }
+
+    /// Leads to the page of the second factor, unless no page may be shown.
+    fn ask_second_factor(
+        self,
+        authorization: Authorization,
+        proved: &ProvedIdentity,
+        in_session: bool,
+    ) -> Response {
+        if authorization.prompt == Prompt::Never {
+            return self.refuse(&authorization, &login_required("Multifactor authentication required"));
+        }
+        self.show_second_factor(authorization, proved, in_session)
     }
 
     fn log_in_by_session(mut self, authorization: Authorization, session: Session) -> Response {
@@ -124,6 +141,10 @@ impl BrowserVisit<'_> {
                 let user = logged_in.user();
                 self.finish(&authorization, LoggedInUser { user: &user, proved, session: Some(&session) })
             }
+            Err(NotLoggedIn::LacksSecondFactor) => {
+                let proved = session.proved.clone();
+                self.ask_second_factor(authorization, &proved, true)
+            }
             Err(NotLoggedIn::Gone | NotLoggedIn::Revoked) => {
                 self.browser.end_session(&tenant.people.sessions);
                 if authorization.prompt == Prompt::Never {
@@ -136,10 +157,12 @@ impl BrowserVisit<'_> {
     }
 }
 
-/// Returns whether the session is recent enough and uses the requested connection.
+/// Returns whether the session is recent enough, has the requested factors, and uses the requested
+/// connection.
 pub(crate) fn satisfies(session: &Session, authorization: &Authorization, now: Timestamp) -> bool {
     let age = to_seconds(now).saturating_sub(to_seconds(session.proved.at));
     let is_fresh = authorization.max_age.is_none_or(|max| age < max);
     let connection = authorization.connection.as_ref();
-    is_fresh && connection.is_none_or(|name| *name == session.proved.connection)
+    let has_factors = !authorization.wants_second_factor || session.proved.second_factor.is_some();
+    is_fresh && has_factors && connection.is_none_or(|name| *name == session.proved.connection)
 }

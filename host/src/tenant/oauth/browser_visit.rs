@@ -55,38 +55,61 @@ impl<'a> BrowserVisit<'a> {
 
     /// Redirects to the login page.
     pub(crate) fn show_login(self, authorization: Authorization) -> Response {
-        self.show(authorization, None, None)
+        self.show(authorization, |_| ())
     }
 
     /// Redirects to the login page of one step of a link.
     pub(crate) fn show_linking_step(self, authorization: Authorization, step: LinkingStep) -> Response {
-        self.show(authorization, Some(step), None)
+        self.show(authorization, |pending| pending.linking = Some(step))
     }
 
     /// Redirects to the login page of an errand.
     pub(crate) fn show_errand(self, authorization: Authorization, errand: Errand) -> Response {
-        self.show(authorization, None, Some(errand))
+        self.show(authorization, |pending| pending.errand = Some(errand))
     }
 
-    fn show(
-        mut self,
+    /// Redirects to the login page, which begins with a notice.
+    pub(crate) fn show_login_with_notice(
+        self,
         authorization: Authorization,
-        linking: Option<LinkingStep>,
-        errand: Option<Errand>,
+        notice: Option<&'static str>,
     ) -> Response {
+        self.show(authorization, |pending| pending.notice = notice)
+    }
+
+    /// Sends a code and redirects to the page of the second factor.
+    pub(crate) fn show_second_factor(
+        self,
+        authorization: Authorization,
+        first: &ProvedIdentity,
+        begins_session: bool,
+    ) -> Response {
+        // The code or ticket is used by now.
+        let first = ProvedIdentity { by: None, ..first.clone() };
+        self.show(authorization, |pending| {
+            pending.first_factor = Some(first);
+            pending.begins_session = begins_session;
+        })
+    }
+
+    fn show(mut self, authorization: Authorization, with: impl FnOnce(&mut PendingLogin)) -> Response {
         let Visit { tenant, issuer, .. } = self.visit;
-        let connection = match &linking {
+        let mut pending = PendingLogin::new(authorization, self.browser.get_or_draw_id());
+        with(&mut pending);
+        let connection = match &pending.linking {
             Some(step) => step.only_connection(),
-            None => authorization.connection.as_deref(),
+            None => pending.authorization.connection.as_deref(),
         };
         let connection = connection.and_then(|name| tenant.config.connection(name));
         let page = match connection {
+            _ if pending.first_factor.is_some() => "second-factor",
             Some(it) if !it.is_database() && !it.is_passwordless() => "stand-in",
             Some(it) if it.is_passwordless() => "code",
             _ => "login",
         };
-        let browser = self.browser.get_or_draw_id();
-        let pending = PendingLogin { authorization, browser, suggestion: None, linking, errand };
+        if let Some(first) = &pending.first_factor {
+            tenant.logins.send_second_factor(first, &pending.browser);
+        }
         let mut params = Params::default();
         params.set("state", &tenant.flows.pending.put(Arc::new(pending)));
         if let Some(connection) = connection {

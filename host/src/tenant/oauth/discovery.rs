@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::tenant::config::GRANTS;
 use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::signing::tokens::MULTI_FACTOR;
 use crate::tenant::state::Shared;
 
 /// `GET /.well-known/openid-configuration`.
@@ -31,8 +32,9 @@ pub(crate) async fn configuration(issuer: Issuer) -> Json<Value> {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "acr_values_supported": [MULTI_FACTOR],
         "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "name", "given_name", "family_name",
+            "acr", "amr", "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "name", "given_name", "family_name",
             "nickname", "picture", "locale", "updated_at", "email", "email_verified", "phone_number",
             "phone_number_verified",
         ],

@@ -76,6 +76,7 @@ impl Issuance<'_> {
             began: self.proved.began,
             scope: self.scope,
             auth_time: Some(self.proved.at),
+            has_second_factor: self.proved.second_factor.is_some(),
             session: self.session,
             nonce: self.nonce,
             access_token,

@@ -23,6 +23,7 @@ struct LoginPage<'a> {
     current: Option<CurrentUser<'a>>,
     /// The description of the link or unlink that the application requests.
     linking: Option<String>,
+    notice: Option<&'static str>,
     /// An error that is not about one of the forms.
     error: Option<&'a str>,
     databases: Vec<Database<'a>>,
@@ -122,6 +123,7 @@ pub(crate) fn render(
         heading: pending.errand.as_ref().map(Errand::heading),
         current: pending.suggestion.as_ref().map(|suggestion| describe_current(config, suggestion)),
         linking: view.linking.clone(),
+        notice: pending.notice.filter(|_| fault.is_none()),
         error: fault.filter(|_| !is_placed).map(|fault| fault.words),
         databases,
         others: connections()

@@ -34,14 +34,27 @@ impl<'a> LoginForm<'a> {
         let browser_visit = BrowserVisit::new(visit);
         let state = visit.params.get("state").unwrap_or_default();
         let pending = visit.tenant.flows.pending.get(state).ok_or_else(|| {
-            let words =
-                "This page has expired, or was used already. Go back to the application and log in again.";
+            let words = match page {
+                Page::Link => {
+                    "This link has expired, or was used already. Go back to the application and log in again."
+                }
+                _ => {
+                    "This page has expired, or was used already. Go back to the application and log in again."
+                }
+            };
             Box::new(html::error_page(StatusCode::BAD_REQUEST, words))
         })?;
         let foreign = visit.is_cross_origin();
         if foreign || browser_visit.browser.sent_id().as_deref() != Some(pending.browser.as_str()) {
             tracing::warn!(target: "audit", foreign, "a form came from another page or another browser");
-            let words = "This page was opened in another browser, or sent by another site. Go back to the application and log in again.";
+            let words = match page {
+                Page::Link => {
+                    "Open this link in the browser in which you have asked for it. Nobody was logged in here."
+                }
+                _ => {
+                    "This page was opened in another browser, or sent by another site. Go back to the application and log in again."
+                }
+            };
             return Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)));
         }
         Ok(Self { browser_visit, page, pending })

@@ -26,7 +26,7 @@ use crate::tenant::people::proved_identity::ProvedIdentity;
 
 impl LoginForm<'_> {
     /// Shows the page again, with the values that were typed and the error.
-    fn show_error(self, error: &OAuthError) -> Response {
+    pub(super) fn show_error(self, error: &OAuthError) -> Response {
         let page = self.render(Some(error));
         (self.browser_visit.browser.into_cookies(), error.retry_after().map(AppendHeaders), page)
             .into_response()
@@ -46,7 +46,7 @@ impl LoginForm<'_> {
     }
 
     /// Continues the login by the result of a proof.
-    fn proceed(self, proved: Result<ProvedIdentity, OAuthError>) -> Response {
+    pub(super) fn proceed(self, proved: Result<ProvedIdentity, OAuthError>) -> Response {
         match proved {
             Ok(proved) => self.proceed_as(&proved),
             Err(error) => self.show_error(&error),
@@ -55,6 +55,11 @@ impl LoginForm<'_> {
 
     fn proceed_as(self, proved: &ProvedIdentity) -> Response {
         let pending = self.pending.clone();
+        match self.needs_second_factor(proved) {
+            Ok(false) => {}
+            Ok(true) => return self.ask_second_factor(proved),
+            Err(error) => return self.show_unavailable(proved, &error),
+        }
         if let (Some(linking), Some(step)) = (&pending.authorization.linking, &pending.linking) {
             return self.continue_linking(linking, step, proved);
         }
@@ -96,16 +101,13 @@ impl LoginForm<'_> {
             );
             return self.show_refusal(&OAuthError::access_denied(words));
         }
-        let proof = Proof {
-            current: suggestion.current,
-            candidate,
-            proved_at: second.at,
-            methods: vec![second.method.to_owned()],
-        };
+        let proof =
+            Proof { current: suggestion.current, candidate, proved_at: second.at, methods: second.methods() };
         let answer =
             StepAnswer { step: suggestion.step, proof: Some(proof), policy: Some(suggestion.policy) };
         // The second proof is the answer. If the login fails, it can be used again.
-        let proved = ProvedIdentity { by: second.by.clone(), ..suggestion.proved };
+        let second_factor = suggestion.proved.second_factor.or(second.second_factor);
+        let proved = ProvedIdentity { by: second.by.clone(), second_factor, ..suggestion.proved };
         self.log_in(&proved, Some(&answer))
     }
 
@@ -135,8 +137,8 @@ impl LoginForm<'_> {
         }
         match logged_in {
             Ok(LoggedIn::As(user)) => {
-                let session = self.browser_visit.begin_session(proved);
-                let login = LoggedInUser { user: &user, proved, session: Some(&session) };
+                let session = pending.begins_session.then(|| self.browser_visit.begin_session(proved));
+                let login = LoggedInUser { user: &user, proved, session: session.as_ref() };
                 self.browser_visit.finish(authorization, login)
             }
             Ok(LoggedIn::Prompted { current, step, candidates, policy }) => {
@@ -150,7 +152,11 @@ impl LoginForm<'_> {
                     name: current.rest.get("name").and_then(|name| name.as_str()).map(str::to_owned),
                     policy,
                 };
-                let pending = PendingLogin { suggestion: Some(suggestion), ..PendingLogin::clone(&pending) };
+                let pending = PendingLogin {
+                    suggestion: Some(suggestion),
+                    first_factor: None,
+                    ..PendingLogin::clone(&pending)
+                };
                 self.keep_pending(Arc::new(pending));
                 see_other(&format!("{}u/login?state={}", self.issuer(), self.state()))
             }
@@ -206,12 +212,16 @@ pub(crate) async fn log_in_with_stand_in(visit: Visit) -> Response {
     .await
 }
 
-/// `POST /u/code/start`: sends a one-time password.
+/// `POST /u/code/start`: sends a one-time password or a link.
 pub(crate) async fn send_code(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::SendCode, |form| {
         let sent = form.connection(Connection::is_passwordless).and_then(|connection| {
             let address = &compact_address(connection, form.params().require("address")?);
-            passwordless::send_code(&form.tenant().people, &form.tenant().ambient, connection, address)?;
+            if form.params().get("send") == Some("link") {
+                form.send_link(connection, address)?;
+            } else {
+                passwordless::send_code(&form.tenant().people, &form.tenant().ambient, connection, address)?;
+            }
             Ok((connection, address.clone()))
         });
         let (connection, address) = match sent {
@@ -222,6 +232,9 @@ pub(crate) async fn send_code(visit: Visit) -> Response {
         params.set("state", form.state());
         params.set("connection", &connection.name);
         params.set("address", &address);
+        if form.params().get("send") == Some("link") {
+            params.set("sent", "link");
+        }
         see_other(&format!("{}u/code?{}", form.issuer(), params.to_query()))
     })
     .await

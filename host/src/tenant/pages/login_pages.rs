@@ -14,13 +14,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request::describe_linking;
 use crate::tenant::pages::connections_page;
 use crate::tenant::pages::login_form::LoginForm;
-use crate::tenant::pages::page_view::{FormFault, Page, View, page_path};
-
-/// The link to the page with all connections.
-struct BackLink {
-    href: String,
-    words: &'static str,
-}
+use crate::tenant::pages::page_view::{BackLink, FormFault, Page, View, page_path};
 
 #[derive(Template)]
 #[template(path = "stand_in.html")]
@@ -62,6 +56,8 @@ struct CodePage<'a> {
     is_phone: bool,
     /// Whether a code was sent.
     sent: bool,
+    /// Whether a link was sent.
+    is_link_sent: bool,
     address: &'a str,
     error: Option<&'a str>,
     /// The page that asks for an address.
@@ -107,6 +103,7 @@ impl LoginForm<'_> {
             (Page::Code, Some(it)) if it.is_passwordless() => {
                 view.render_code_page(it, self.params().get("address").is_some())
             }
+            (Page::SecondFactor, _) if self.pending.first_factor.is_some() => view.render_second_factor(),
             (Page::Forgot, Some(it)) if it.is_database() => {
                 let is_sent = error.is_none() && self.params().get("sent").is_some();
                 view.render_forgot_password(it, self.params().get("email").filter(|_| is_sent))
@@ -121,7 +118,7 @@ impl LoginForm<'_> {
 }
 
 impl View<'_> {
-    fn typed_value(&self, name: &str) -> &str {
+    pub(super) fn typed_value(&self, name: &str) -> &str {
         self.params.get(name).unwrap_or_default()
     }
 
@@ -134,7 +131,7 @@ impl View<'_> {
         hint.unwrap_or_default()
     }
 
-    fn back_link(&self) -> BackLink {
+    pub(super) fn back_link(&self) -> BackLink {
         let words = if self.pending.suggestion.is_some() {
             "Back to the question"
         } else {
@@ -182,6 +179,7 @@ impl View<'_> {
             what: if is_phone { "Phone number" } else { "Email" },
             is_phone,
             sent,
+            is_link_sent: sent && self.error.is_none() && self.params.get("sent") == Some("link"),
             address,
             error: self.error,
             start: page_path("code", self.typed_value("state"), Some(&connection.name)),

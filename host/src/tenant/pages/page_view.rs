@@ -16,8 +16,18 @@ pub(crate) enum Page {
     SendCode,
     /// The code that was sent.
     Code,
+    /// The button of a mailed link that logs in.
+    Link,
+    /// The code of a second factor.
+    SecondFactor,
     /// An address to send a reset link to.
     Forgot,
+}
+
+/// The link to the page with all connections.
+pub(crate) struct BackLink {
+    pub(crate) href: String,
+    pub(crate) words: &'static str,
 }
 
 /// The error of the form that was sent.

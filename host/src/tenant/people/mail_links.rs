@@ -1,6 +1,9 @@
 //! The links in mails, which verify an address or let the user choose a new password.
 
+use std::sync::Arc;
+
 use crate::model::Moment;
+use crate::tenant::store::one_time::Use;
 use crate::tenant::store::weight::Weighed;
 
 /// A link that verifies an address of a user.
@@ -19,6 +22,25 @@ impl VerificationLink {
 impl Weighed for VerificationLink {
     fn bytes(&self) -> usize {
         self.user_id.len() + self.email.len()
+    }
+}
+
+/// A link by which a mailbox proves itself at the login that asked for it.
+pub(crate) struct LoginLink {
+    /// The name of the login whose page asked for the link.
+    pub(crate) login: String,
+    pub(crate) connection: String,
+    /// The address that the link was sent to.
+    pub(crate) address: String,
+    /// The moment at which the link was sent. A later revocation invalidates the link.
+    pub(crate) began: Moment,
+    /// Whether the link has been used.
+    pub(crate) used: Arc<Use>,
+}
+
+impl Weighed for LoginLink {
+    fn bytes(&self) -> usize {
+        self.login.len() + self.connection.len() + self.address.len()
     }
 }
 

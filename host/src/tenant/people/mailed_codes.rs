@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use crate::ambient::Ambient;
 use crate::model::User;
-use crate::tenant::config::Connection;
 use crate::tenant::people::attempts::{Attempt, Attempts, TooMany, normalize_sender};
 use crate::tenant::people::identifier_keys::identifier_key;
 use crate::tenant::people::typed_credentials::TypedCredentials;
@@ -71,22 +70,22 @@ impl MailedCodes {
     }
 
     /// Stores a code, which replaces the previous one of the address.
-    pub(crate) fn put(&self, connection: &Connection, code: MailedCode) {
-        self.codes.put_as(code_name(&connection.name, &code.address), Arc::new(code));
+    pub(crate) fn put(&self, connection: &str, code: MailedCode) {
+        self.codes.put_as(code_name(connection, &code.address), Arc::new(code));
     }
 
     /// Returns the code of this address.
-    pub(crate) fn get(&self, connection: &Connection, address: &str) -> Option<Arc<MailedCode>> {
-        self.codes.get(&code_name(&connection.name, address))
+    pub(crate) fn get(&self, connection: &str, address: &str) -> Option<Arc<MailedCode>> {
+        self.codes.get(&code_name(connection, address))
     }
 
     /// Returns the code of an address if the typed secret matches. The code stays valid.
     pub(crate) fn check(
         &self,
-        connection: &Connection,
+        connection: &str,
         typed: TypedCredentials<'_>,
     ) -> Result<Arc<MailedCode>, CodeError> {
-        let name = code_name(&connection.name, typed.identifier);
+        let name = code_name(connection, typed.identifier);
         // Users may copy the code from a mail with blanks.
         let secret: String = typed.secret.split_whitespace().collect();
         // Without a code there is nothing to guess, so nothing is counted.
@@ -99,11 +98,11 @@ impl MailedCodes {
             self.codes.take(&name);
         }
         if !matches!(left, CodeAttempt::Attempts) {
-            tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
+            tracing::warn!(target: "audit", connection, "a one-time password was tried too often");
             return Err(CodeError::Exhausted);
         }
         if !secrets_are_equal(&mailed.code, &secret) {
-            tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
+            tracing::warn!(target: "audit", connection, "a one-time password was wrong");
             return Err(CodeError::Wrong);
         }
         mailed.reset_attempts(typed.sender);

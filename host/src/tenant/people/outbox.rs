@@ -46,6 +46,8 @@ pub(crate) struct Message {
 pub(crate) enum MessageKind {
     /// A one-time password.
     Code,
+    /// A code in place of the one that a second factor shows.
+    Factor,
     /// A link that logs in.
     Link,
     /// A link to a page that asks for a new password.
@@ -61,6 +63,7 @@ impl Message {
     pub(crate) fn subject(&self) -> &'static str {
         match self.kind {
             MessageKind::Code => "A code to log in with",
+            MessageKind::Factor => "The code of a second factor",
             MessageKind::Link => "A link to log in with",
             MessageKind::Reset => "A link to choose a new password",
             MessageKind::Verify => "A link to verify the address",

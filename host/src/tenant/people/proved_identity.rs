@@ -19,6 +19,8 @@ pub(crate) struct ProvedIdentity {
     pub(crate) method: &'static str,
     /// The time of the proof.
     pub(crate) at: Timestamp,
+    /// The time at which a second factor was passed, if one was.
+    pub(crate) second_factor: Option<Timestamp>,
     /// The moment at which the login began. A later revocation ends the login.
     pub(crate) began: Moment,
     /// The use of the code or ticket that proved the identity.
@@ -52,6 +54,7 @@ impl ProvedIdentity {
             user: new_user(connection, id),
             method,
             at: ambient.now(),
+            second_factor: None,
             began: ambient.draw_moment(),
             by: None,
         }
@@ -61,6 +64,12 @@ impl ProvedIdentity {
         self.user.identities.first().map(Identity::key)
     }
 
+    /// Returns the methods of the proof, as in `authentication.methods`.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        let second_factor = self.second_factor.map(|_| "mfa".to_owned());
+        [self.method.to_owned()].into_iter().chain(second_factor).collect()
+    }
+
     /// Returns the identity for a later login, without the attributes from its provider.
     pub(crate) fn without_attributes(&self) -> Self {
         let user = User {
@@ -68,8 +77,8 @@ impl ProvedIdentity {
             identities: self.user.identities.clone(),
             ..User::default()
         };
-        let Self { ref connection, method, at, began, .. } = *self;
-        Self { user, connection: connection.clone(), method, at, began, by: None }
+        let Self { ref connection, method, at, second_factor, began, .. } = *self;
+        Self { user, connection: connection.clone(), method, at, second_factor, began, by: None }
     }
 
     /// Makes the code or ticket that proved the identity valid again, because the login failed with

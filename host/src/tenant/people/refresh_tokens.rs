@@ -191,6 +191,7 @@ mod tests {
             user: User::default(),
             method: "pwd",
             at: Timestamp::default(),
+            second_factor: None,
             began: Moment::default(),
             by: None,
         };

@@ -8,7 +8,7 @@ use crate::model::{Identity, User};
 use crate::service::forms::FormKey;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
-use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
+use crate::tenant::people::mail_links::{LoginLink, ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
 use crate::tenant::people::objections::Objections;
 use crate::tenant::people::outbox::{MailOutbox, Message, MessageKind};
@@ -31,6 +31,10 @@ pub(crate) struct People {
     pub(crate) passwords: Passwords,
     /// One-time passwords that were sent by mail or to a phone.
     pub(crate) mailed_codes: MailedCodes,
+    /// The codes of second factors.
+    pub(crate) second_factors: MailedCodes,
+    /// Links that log in by a mailbox.
+    pub(crate) login_links: OneTime<Arc<LoginLink>>,
     /// Links that verify an address.
     pub(crate) verifications: OneTime<VerificationLink>,
     /// Links to a page that asks for a new password.
@@ -64,6 +68,8 @@ impl People {
             revocations,
             passwords: Passwords::new(config.password_hash, ambient),
             mailed_codes: MailedCodes::new(lifetimes.mailed_code, ambient),
+            second_factors: MailedCodes::new(lifetimes.mailed_code, ambient),
+            login_links: OneTime::new(lifetimes.mailed_code, ambient),
             verifications: OneTime::new(MAIL_LINK_S, ambient),
             resets: OneTime::new(MAIL_LINK_S, ambient),
             outbox: MailOutbox::default(),
@@ -113,6 +119,22 @@ impl People {
         for login in credential.email.iter().chain(&credential.username) {
             self.passwords.reset_attempts(&identifier_key(&credential.connection, login));
         }
+    }
+
+    /// Mails a link by which a mailbox proves itself at the login that asked for it.
+    pub(crate) fn send_login_link(&self, issuer: &Issuer, link: LoginLink) {
+        let (to, connection, login) = (link.address.clone(), link.connection.clone(), link.login.clone());
+        let token = self.login_links.put(Arc::new(link));
+        let state: String = url::form_urlencoded::byte_serialize(login.as_bytes()).collect();
+        self.outbox.send(Message {
+            to,
+            kind: MessageKind::Link,
+            connection,
+            code: None,
+            link: Some(format!("{issuer}u/link?state={state}&token={token}")),
+            text: Vec::new(),
+            at: self.ambient.now(),
+        });
     }
 
     /// Mails a link that verifies an address. The link's URL begins with the issuer.

@@ -6,7 +6,7 @@ use crate::tenant::embedded::{
     cross_origin, database, legacy, lock, own_origin, passwordless, resource_owner,
 };
 use crate::tenant::oauth::{authorize, discovery, logout, token, userinfo};
-use crate::tenant::pages::{dev_login, login_forms, login_pages, tickets};
+use crate::tenant::pages::{dev_login, login_forms, login_links, login_pages, second_factor, tickets};
 use crate::tenant::server::route_list::RouteList;
 
 /// Returns the routes of the tenant's own development pages, which no other origin may read.
@@ -25,6 +25,9 @@ pub(crate) fn router() -> RouteList {
         .route("/u/stand-in", get(login_pages::show_stand_in).post(login_forms::log_in_with_stand_in))
         .route("/u/code/start", post(login_forms::send_code))
         .route("/u/code", get(login_pages::show_code).post(login_forms::log_in_with_code))
+        .route("/u/link", get(login_links::show_link).post(login_links::log_in_by_link))
+        .route("/u/second-factor", get(second_factor::show).post(second_factor::pass))
+        .route("/u/second-factor/send", post(second_factor::send))
         .route("/u/forgot", get(login_pages::show_forgot).post(login_forms::send_reset_link))
         .route("/u/skip", post(login_forms::skip_linking))
         .route("/u/email-verification", get(tickets::show_verification).post(tickets::verify_email))

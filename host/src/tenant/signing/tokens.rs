@@ -23,6 +23,11 @@ pub(crate) const CURRENT_USER_SCOPES: [&str; 5] = [
     "delete:current_user_metadata",
 ];
 
+/// The value of `acr` and `acr_values` for a login with a second factor.
+///
+/// Source: Auth0, "Configure step-up authentication for web applications".
+pub(crate) const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
+
 /// The claims of an access token.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AccessClaims<'a> {
@@ -51,6 +56,8 @@ pub(crate) struct IdToken<'a> {
     pub(crate) began: Moment,
     pub(crate) scope: &'a str,
     pub(crate) auth_time: Option<Timestamp>,
+    /// Whether the login has passed a second factor.
+    pub(crate) has_second_factor: bool,
     pub(crate) session: Option<&'a str>,
     pub(crate) nonce: Option<&'a str>,
     /// The access token that is issued together with the ID token.
@@ -70,7 +77,10 @@ impl IdToken<'_> {
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), (now + lifetime_s).into());
         claims.insert("jti".to_owned(), TokenId::issue(self.identity, self.began, ambient.random()).into());
+        let second_factor = self.has_second_factor;
         let optional = [
+            ("amr", second_factor.then(|| json!(["mfa"]))),
+            ("acr", second_factor.then(|| json!(MULTI_FACTOR))),
             ("auth_time", self.auth_time.map(|at| json!(to_seconds(at)))),
             ("sid", self.session.map(|sid| json!(sid))),
             ("nonce", self.nonce.map(|nonce| json!(nonce))),

@@ -18,8 +18,9 @@ async function addGoogle(page, name) {
   await heading(page, 'Add another way to log in');
   await page.getByRole('link', { name: 'Continue with Google' }).click();
   await choose(page, name);
-  await heading(page, 'Make these one account?');
-  await page.getByRole('button', { name: 'Make them one account' }).click();
+  // An account that exists becomes one with this one; a login without an account is added.
+  await page.getByRole('heading', { name: /^(Make these one account|Add this login)\?$/ }).waitFor();
+  await page.getByRole('button', { name: /^(Make them one account|Add it)$/ }).click();
   await result(page, 'The way to log in was added.');
 }
 
@@ -37,13 +38,14 @@ test('a way to log in is added, removed, undone and objected to', visit(async ({
   await page.getByRole('link', { name: 'Add another way to log in' }).click();
   await page.getByRole('link', { name: 'Continue with Google' }).click();
   await choose(page);
-  await heading(page, 'Make these one account?');
+  await heading(page, 'Add this login?');
   await isAccessible(page);
   const preview = page.url();
   await page.getByRole('button', { name: 'Cancel' }).click();
   await heading(page, 'Your account');
   await page.goto(preview);
-  await page.getByText('This page has expired, or was used already.').waitFor();
+  await page.getByText('This page has expired, or was used already: it is valid for five minutes.').waitFor();
+  await page.getByRole('link', { name: 'Begin again' }).waitFor();
   await page.goto(`${http}/account`);
   await addGoogle(page);
 
@@ -93,6 +95,23 @@ test('a login that is to go does not decide, and the back button repeats nothing
   await page.goBack();
   await page.getByText('Your account has no such login any more.').waitFor();
 }, { expected: [/status of 400/] }));
+
+test('whoever chooses something else than the page shows sees it first', visit(async ({ page }) => {
+  await page.goto(`${http}/account`);
+  await logIn(page, { username: 'grace@example.com' });
+  await page.getByRole('link', { name: 'Add another way to log in' }).click();
+  await page.getByRole('link', { name: 'Continue with Google' }).click();
+  await choose(page, 'Grace Hopper');
+  await heading(page, 'Make these one account?');
+  await page.getByLabel(/^2, the other one: Google grace@example.com/).check();
+  await page.getByRole('button', { name: 'Make them one account' }).click();
+  await page.getByRole('alert').getByText('You have chosen something else. This is what changes now:').waitFor();
+  assert.equal(new URL(page.url()).hash, '#changes');
+  assert.equal(await page.getByLabel(/^2, the other one/).isChecked(), true);
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await heading(page, 'Your account');
+  assert.equal(await page.getByText('Remove Google').count(), 0);
+}, { having: { javaScriptEnabled: false, viewport: { width: 375, height: 640 } } }));
 
 test('the account page needs no script, and fits a telephone', visit(async ({ page }) => {
   await page.goto(`${http}/account`);

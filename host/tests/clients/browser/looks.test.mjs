@@ -64,9 +64,9 @@ test('pages of an account', visit(async ({ page }) => {
   await look(page, 'account-add');
   await page.getByRole('link', { name: 'Continue with Google' }).click();
   await choose(page);
-  await heading(page, 'Make these one account?');
+  await page.getByRole('heading', { name: /^(Make these one account|Add this login)\?$/ }).waitFor();
   await look(page, 'account-link');
-  await page.getByRole('button', { name: 'Make them one account' }).click();
+  await page.getByRole('button', { name: /^(Make them one account|Add it)$/ }).click();
   await page.getByRole('status').waitFor();
   await look(page, 'account');
   await page.getByRole('link', { name: 'Remove Google' }).click();

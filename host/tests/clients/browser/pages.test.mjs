@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { isAccessible } from './axe.mjs';
 import { app, browsing, choose, http, logIn, password, sent, someone } from './harness.mjs';
 
 const visit = browsing();
@@ -282,6 +283,89 @@ test('who does not want to prove it is logged in all the same', visit(async ({ p
   await page.getByRole('button', { name: 'Not now' }).press('Enter');
   assert.equal((await who(page)).sub, 'google-oauth2|1815');
 }));
+
+const MULTI_FACTOR = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
+const PHONE = { javaScriptEnabled: false, viewport: { width: 320, height: 640 } };
+const here = (link) => link.replace(/^https?:\/\/[^/]+/, http);
+
+/** Begins a login of the application without a script of it; it ends with a code. */
+const begun = (page, params = {}) =>
+  page.goto(`${http}/authorize?${new URLSearchParams({ client_id: 'pages', response_type: 'code', redirect_uri: `${app}/spa`, scope: 'openid', ...params })}`);
+
+/** Asks for a link on the page of a mailed code. */
+async function askForLink(page, email) {
+  await page.getByRole('link', { name: 'Continue with email' }).click();
+  await page.getByLabel('Email').fill(email);
+  await page.getByRole('button', { name: 'Send me a link' }).click();
+  await page.getByRole('status').getByText(`Link sent to ${email}.`).waitFor();
+  return here((await sent(email, 'link')).link);
+}
+
+test('a mailed link logs in once, where it was asked for', visit(async ({ page, visitor }) => {
+  const email = someone();
+  await asked(page);
+  const link = await askForLink(page, email);
+  await isAccessible(page);
+  const other = await visitor.newPage();
+  await other.goto(link);
+  await other.getByRole('heading', { name: 'Log in with a link' }).waitFor();
+  await isAccessible(other);
+  await other.close();
+  await page.goto(link);
+  await page.reload();
+  await page.getByRole('button', { name: `Continue as ${email}` }).click();
+  assert.equal((await who(page)).email, email);
+  await page.goto(link);
+  await page.getByText('This link has expired, or was used already.').waitFor();
+}, REFUSED));
+
+test('a mailed link of another browser logs nobody in', visit(async ({ page }) => {
+  const email = someone();
+  await asked(page);
+  const link = await askForLink(page, email);
+  await page.context().clearCookies();
+  await page.goto(link);
+  await page.getByText('Open this link in the browser in which you have asked for it.').waitFor();
+}, REFUSED));
+
+test('a mailed link needs no script, and fits a telephone', visit(async ({ page }) => {
+  await begun(page);
+  const link = await askForLink(page, someone());
+  await page.screenshot();
+  await page.goto(link);
+  await page.screenshot();
+  await page.getByRole('button', { name: 'Continue as' }).click();
+  await page.waitForURL(`${app}/spa?code=*`);
+}, { having: PHONE }));
+
+test('an application asks for a second factor', visit(async ({ page }) => {
+  await asked(page, { acr_values: MULTI_FACTOR, prompt: 'login' });
+  await logIn(page);
+  await page.getByRole('heading', { name: 'Your second factor' }).waitFor();
+  await isAccessible(page);
+  await page.keyboard.type('1');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('This code is wrong, was used already, or has expired.').waitFor();
+  await isAccessible(page);
+  await page.getByRole('button', { name: 'Send a new code' }).click();
+  await page.reload();
+  await page.getByLabel('Code of your second factor').fill((await sent('ada@example.com', 'factor')).code);
+  await page.getByRole('button', { name: 'Continue' }).press('Enter');
+  assert.equal((await who(page)).sub, 'auth0|ada');
+}, REFUSED));
+
+test('a second factor needs no script, and fits a telephone', visit(async ({ page }) => {
+  await begun(page, { acr_values: MULTI_FACTOR });
+  await logIn(page, { username: 'grace@example.com' });
+  await page.getByRole('heading', { name: 'Your second factor' }).waitFor();
+  await page.screenshot();
+  // Whoever goes back logs in anew.
+  await page.getByRole('link', { name: 'Back to all ways to log in' }).click();
+  await logIn(page, { username: 'grace@example.com' });
+  await page.getByLabel('Code of your second factor').fill((await sent('grace@example.com', 'factor')).code);
+  await page.getByRole('button', { name: 'Continue' }).press('Enter');
+  await page.waitForURL(`${app}/spa?code=*`);
+}, { having: PHONE }));
 
 test('a page that was used already says so', visit(async ({ page }) => {
   await asked(page);

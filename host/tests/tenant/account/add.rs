@@ -12,6 +12,10 @@ crate::tests![
     an_existing_account_is_added,
     either_account_can_stay,
     settings_are_previewed_and_taken_as_chosen,
+    another_choice_than_the_shown_one_is_shown_first,
+    settings_are_not_lost_by_default,
+    a_mail_verifies_the_address_of_a_second_account,
+    a_mail_verifies_the_own_address,
     an_unverified_login_is_not_added,
     refresh_tokens_of_the_moved_identities_end,
     a_cancelled_link_uses_up_the_proof,
@@ -39,7 +43,7 @@ fn a_second_proof_logs_nobody_in_and_creates_nobody() {
     assert_eq!(ada.browser.cookies, cookies, "the session is the same");
     assert_eq!(tenant.user("github|7").status, 404);
     let page = ada.page(&preview);
-    assert!(page.contains("a new login, without an account: GitHub a***@github.test"), "{page}");
+    assert!(page.contains("a new login, without an account: Ada, GitHub ada@github.test"), "{page}");
     assert_eq!(tenant.user("github|7").status, 404, "a preview creates nobody");
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
 }
@@ -69,7 +73,7 @@ fn an_existing_account_is_added() {
     let preview = ada.prove_google();
     let page = ada.page(&preview);
     for words in
-        ["this account: Password a***@example.com;", "the other one: Google a***@example.com;", "1 login"]
+        ["this account: Password ada@example.com;", "the other one: Google ada@example.com;", "1 login"]
     {
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -135,6 +139,99 @@ fn settings_are_previewed_and_taken_as_chosen() {
     }
 }
 
+/// People choose and click the button at the end of the page, which has shown something else.
+fn another_choice_than_the_shown_one_is_shown_first() {
+    let tenant = tenant();
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&preview);
+    for chosen in [[("keep", "other"), ("metadata", "take")], [("keep", "other"), ("metadata", "fill")]] {
+        let end = ada.submit(&page, "/account/link", &chosen);
+        assert_eq!(end.status, 303, "{}", end.text());
+        let shown = end.location();
+        assert!(shown.ends_with("#changes"), "{shown}");
+        let again = ada.page(shown.trim_end_matches("#changes"));
+        assert!(again.contains("You have chosen something else. This is what changes now:"), "{again}");
+        assert!(again.contains("value=\"other\" checked"), "{again}");
+        assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"], "nothing is linked yet");
+    }
+    // The button that only shows changes nothing either.
+    let shown = ada.submit(&page, "/account/link", &[("keep", "other"), ("show", "changes")]).location();
+    let again = ada.page(shown.trim_end_matches("#changes"));
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    assert_eq!(ada.submit(&again, "/account/link", &[]).status, 303);
+    assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080", "auth0|ada"]);
+    assert!(
+        ada.page("/account?done=linked")
+            .contains("The account with the main login Google a***@example.com stays.")
+    );
+}
+
+fn settings_are_not_lost_by_default() {
+    let people = [
+        database_user("ada", "ada@example.com"),
+        user("google-oauth2|1080", "ada@example.com", "google-oauth2")
+            + "user_metadata = { lang = \"en\" }\n",
+    ];
+    let tenant = Tenant::with(&people.concat());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    assert!(ada.page(&preview).contains("lang “en” is taken over"));
+    ada.confirm(&preview);
+    assert_eq!(tenant.user("auth0|ada").json()["user_metadata"], json!({ "lang": "en" }));
+}
+
+/// A tenant with an account whose address is not verified.
+fn with_unverified() -> Tenant {
+    let carol = database_user("carol", "carol@example.com")
+        .replace("email_verified = true", "email_verified = false");
+    Tenant::with(&format!("{}{carol}", users()))
+}
+
+/// Opens the link of the newest mail to an address, and confirms it.
+fn verify(tenant: &Tenant, to: &str) {
+    let messages = tenant.send(&crate::http::Request::get("/dev/outbox")).json();
+    let mut messages = messages.as_array().expect("messages").iter();
+    let mail = messages.find(|it| it["to"] == to && it["kind"] == "verify").expect("a mail");
+    let link = crate::tenants::text(&mail["link"]);
+    let ticket = link.split_once("ticket=").expect("a ticket").1;
+    let done = tenant.browser().submit("/u/email-verification", &[("ticket", ticket)]);
+    assert_eq!(done.status, 200, "{}", done.text());
+}
+
+fn a_mail_verifies_the_address_of_a_second_account() {
+    let tenant = with_unverified();
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let state = ada.begin_adding();
+    let preview = ada.by_password(&state, "carol@example.com").location();
+    let page = ada.page(&preview);
+    assert!(page.contains("The address carol@example.com is not verified"), "{page}");
+    assert!(!page.contains("Make them one account</button>"), "{page}");
+    let sent = ada.submit(&page, "/account/verify", &[]);
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let page = ada.page(&sent.location());
+    assert!(page.contains("A mail to verify the address was sent"), "{page}");
+    verify(&tenant, "carol@example.com");
+    assert_eq!(ada.confirm(&preview).status, 303);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "auth0|carol"]);
+}
+
+fn a_mail_verifies_the_own_address() {
+    let tenant = with_unverified();
+    let mut carol = Person::at(&tenant).logged_in("carol@example.com");
+    let page = carol.page("/account");
+    let sent = carol.submit(&page, "/account/verify", &[]);
+    assert!(sent.location().ends_with("/account?done=mailed"), "{}", sent.text());
+    assert!(carol.page("/account?done=mailed").contains("A mail to verify your address was sent"));
+    verify(&tenant, "carol@example.com");
+    let page = carol.page("/account");
+    assert!(page.contains("c***@example.com, verified") && !page.contains("/account/verify"), "{page}");
+    // Without a token of its own, no form sends a mail; nor does one for a verified address.
+    assert_eq!(carol.browser.submit("/account/verify", &[]).status, 400);
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    assert!(!ada.page("/account").contains("/account/verify"));
+}
+
 /// A sign-up at a provider with the address of somebody else does not prove it.
 fn an_unverified_login_is_not_added() {
     let tenant = tenant();
@@ -142,7 +239,11 @@ fn an_unverified_login_is_not_added() {
     let state = ada.begin_adding();
     let proved = ada.stand_in(&state, "github", &[("user_id", "7"), ("email", "ada@github.test")]);
     let page = ada.page(&proved.location());
-    assert!(page.contains("is not verified") && !page.contains("Make them one account</button>"), "{page}");
+    assert!(
+        page.contains("GitHub has not verified the address ada@github.test, so it cannot be added.")
+            && !page.contains("Make them one account</button>"),
+        "{page}"
+    );
     let hidden = super::person::hidden_fields(&page, "/account/link/cancel");
     let state = hidden.into_iter().find(|(name, _)| name == "state").expect("a state").1;
     // The form of another preview has the right token.

@@ -14,6 +14,8 @@ crate::tests![
     a_removed_way_to_log_in_leaves_no_last_use_behind,
     a_page_has_a_strict_policy_and_no_script,
     logging_out_ends_the_session,
+    a_form_without_a_session_says_that_nothing_was_changed,
+    an_error_page_leads_back_to_the_account,
     the_client_of_the_page_gets_no_token,
 ];
 
@@ -109,9 +111,34 @@ fn logging_out_ends_the_session() {
     let page = ada.page("/account");
     let stolen = ada.browser.clone();
     let end = ada.submit(&page, "/account/log-out", &[]);
-    assert_eq!((end.status, end.location().ends_with("/account")), (303, true));
+    assert_eq!((end.status, end.location().ends_with("/account?done=logged-out")), (303, true));
     for mut browser in [ada.browser, stolen] {
         assert!(browser.get("/account").location().contains("/u/login"));
+        let login = browser.get("/account?done=logged-out").location();
+        assert!(browser.get(&login).text().contains("You are logged out."));
+    }
+}
+
+fn a_form_without_a_session_says_that_nothing_was_changed() {
+    let tenant = tenant();
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_github("77");
+    let page = ada.page(&preview);
+    let account = ada.page("/account");
+    ada.submit(&account, "/account/log-out", &[]);
+    let login = ada.submit(&page, "/account/link", &[]);
+    assert!(login.location().contains("/u/login?state="), "{}", login.location());
+    let page = ada.page(&login.location());
+    assert!(page.contains("You are logged out. Nothing was changed."), "{page}");
+    assert_eq!(tenant.user("github|77").status, 404);
+}
+
+fn an_error_page_leads_back_to_the_account() {
+    let mut ada = Person::at(&tenant()).logged_in("ada@example.com");
+    for target in ["/account/link?state=x", "/account/remove?identity=x", "/account/undo?link=x"] {
+        let page = ada.get(target);
+        assert_eq!(page.status, 400, "{target}");
+        assert!(page.text().contains("<a href=\"/account\">Your account</a>"), "{target}: {}", page.text());
     }
 }
 

@@ -119,7 +119,8 @@ impl Person {
     }
 }
 
-/// The hidden fields of a page's form with this action.
+/// The fields of a page's form with this action that are sent as they are: the hidden ones, and the
+/// choices.
 pub(crate) fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
     let form = page
         .split("<form ")
@@ -131,8 +132,12 @@ pub(crate) fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
         let value = input.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"'));
         value.map(|(value, _)| value.to_owned()).unwrap_or_default()
     };
-    form.split("<input type=\"hidden\"")
+    form.split("<input ")
         .skip(1)
+        .filter(|input| {
+            let tag = input.split('>').next().unwrap_or_default();
+            tag.starts_with("type=\"hidden\"") || tag.ends_with(" checked")
+        })
         .map(|input| (attribute(input, "name"), attribute(input, "value")))
         .collect()
 }

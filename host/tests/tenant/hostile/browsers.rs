@@ -105,10 +105,21 @@ fn a_form_of_another_site() {
     for origin in
         ["http://evil.test", "null", "", "http://localhost", port.trim_end_matches('/'), tenant.http()]
     {
-        for target in
-            ["/u/login", "/u/stand-in", "/u/code", "/u/code/start", "/u/sign-up", "/u/forgot", "/u/skip"]
-        {
-            let response = browser.send(Request::post(target).form(&fields).header("origin", origin));
+        for page in [
+            "login",
+            "stand-in",
+            "code",
+            "code/start",
+            "sign-up",
+            "forgot",
+            "skip",
+            "link",
+            "second-factor",
+            "second-factor/send",
+        ] {
+            let target = format!("/u/{page}");
+            let response =
+                browser.send(Request::post(target.as_str()).form(&fields).header("origin", origin));
             assert_eq!(response.status, 403, "{origin:?} {target}: {}", response.text());
         }
     }
