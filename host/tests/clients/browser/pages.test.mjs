@@ -289,8 +289,12 @@ const PHONE = { javaScriptEnabled: false, viewport: { width: 320, height: 640 } 
 const here = (link) => link.replace(/^https?:\/\/[^/]+/, http);
 
 /** Begins a login of the application without a script of it; it ends with a code. */
-const begun = (page, params = {}) =>
-  page.goto(`${http}/authorize?${new URLSearchParams({ client_id: 'pages', response_type: 'code', redirect_uri: `${app}/spa`, scope: 'openid', ...params })}`);
+async function begun(page, params = {}) {
+  const usual = { client_id: 'pages', response_type: 'code', redirect_uri: `${app}/spa`, scope: 'openid' };
+  // RFC 7636, appendix B.
+  const proof = { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' };
+  await page.goto(`${http}/authorize?${new URLSearchParams({ ...usual, ...proof, ...params })}`);
+}
 
 /** Asks for a link on the page of a mailed code. */
 async function askForLink(page, email) {
