@@ -328,7 +328,7 @@ fn a_link_of_a_mail() {
 
 fn a_link_of_a_login_page() {
     let tenant = tenant();
-    let mut ask = |to: &str| {
+    let ask = |to: &str| {
         let mut browser = tenant.browser();
         let state = open(&mut browser, &[]);
         let fields = [("state", &*state), ("connection", "email"), ("address", to), ("send", "link")];
@@ -337,7 +337,7 @@ fn a_link_of_a_login_page() {
         let token = link.split_once("token=").expect("a token").1.to_owned();
         (browser, state, token)
     };
-    let [mut in_time, mut late] = ["one@example.com", "two@example.com"].map(|to| ask(to));
+    let [mut in_time, mut late] = ["one@example.com", "two@example.com"].map(ask);
     let follow = |(browser, state, token): &mut (crate::http::Browser, String, String)| {
         browser.submit("/u/link", &[("state", state.as_str()), ("token", token.as_str())]).status
     };
@@ -350,14 +350,14 @@ fn a_link_of_a_login_page() {
 fn a_second_factor() {
     let tenant = tenant();
     let acr = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
-    let mut ask = |name: &str| {
+    let ask = |name: &str| {
         let mut browser = tenant.browser();
         let state = open(&mut browser, &[("acr_values", acr)]);
         browser.submit("/u/login", &crate::tenants::login_form(&state, &format!("{name}@example.com")));
         let code = text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["code"]);
         (browser, state, code)
     };
-    let [mut in_time, mut late] = ["bob", "eve"].map(|name| ask(name));
+    let [mut in_time, mut late] = ["bob", "eve"].map(ask);
     let pass = |(browser, state, code): &mut (crate::http::Browser, String, String)| {
         browser.submit("/u/second-factor", &[("state", state.as_str()), ("code", code.as_str())]).status
     };

@@ -152,7 +152,7 @@ fn a_link_that_was_asked_for_before_a_block_does_not_log_in() {
 
 fn a_link_goes_to_any_address_alike() {
     let tenant = Tenant::with("");
-    let mut page = |to: &str| {
+    let page = |to: &str| {
         let mut browser = tenant.browser();
         let state = open(&mut browser, &[]);
         let sent = ask(&mut browser, &state, to);
