@@ -98,9 +98,6 @@ pub mod terminal;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 
-/// The plugin `link-users-by-email`, built with this host.
 #[cfg(feature = "built-in")]
-pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));
-
-/// The name of [`PLUGIN`] in messages.
-pub const PLUGIN_NAME: &str = "link-users-by-email";
+pub use policies::PLUGIN;
+pub use policies::PLUGIN_NAME;

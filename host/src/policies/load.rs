@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{EntrySettings, LoadedPolicy, PolicyDocument, PolicyEntry, PolicyError};
+use super::{EntrySettings, LoadedPolicy, PLUGIN, PLUGIN_NAME, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
 use crate::sandbox::{Cancel, LoadError, Options, Plugin, Sandbox, StartError, read_component};
 
@@ -117,7 +117,7 @@ impl Source {
 
     fn plugin(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
         let (name, bytes) = match &self.entry.plugin {
-            None => (crate::PLUGIN_NAME.to_owned(), Cow::Borrowed(crate::PLUGIN)),
+            None => (PLUGIN_NAME.to_owned(), Cow::Borrowed(PLUGIN)),
             Some(file) => {
                 let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
                     let why = crate::reading::describe_read_error(&error);
@@ -176,7 +176,7 @@ impl LoadedPolicy {
         let text = |key: &str| document.get(key).and_then(serde_json::Value::as_str);
         match text("mode") {
             Some(mode) => Some(mode.to_owned().into()),
-            None if self.plugin.name() != crate::PLUGIN_NAME => None,
+            None if self.plugin.name() != PLUGIN_NAME => None,
             None => Some(match text("preset") {
                 Some("strict") => "suggest".into(),
                 Some(_) => "auto".into(),
