@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::answer::{Action, ActionAnswer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
-use super::confirmations::{SharedConfirmations, SuggestedStep};
+use super::confirmations::{CurrentLogin, SharedConfirmations, SuggestedStep, open_answer};
 use super::login_hosts::LoginHosts;
 use super::metrics::Metrics;
 use super::question::AnswerFault;
@@ -65,6 +65,17 @@ pub(super) enum Stage {
     },
 }
 
+/// Whether the user was asked in this login. A login asks once.
+enum UserStep<'a> {
+    /// The user was not asked.
+    NotAsked {
+        /// Whether the user can be asked now.
+        can_prompt: bool,
+    },
+    /// The user was asked, and gave this answer if it counts.
+    Asked(Option<&'a StepAnswer>),
+}
+
 /// The result of asking a user.
 enum AskResult {
     /// The redirect to the question.
@@ -122,10 +133,10 @@ impl Logins {
     fn decide_first(&self, arrived: &Arrived<'_>, can_redirect: bool) -> ActionAnswer {
         let loaded = self.decider.policies();
         let can_prompt = can_redirect && self.confirmations.is_some();
-        let mut decided = self.run_policies(&loaded, arrived, None, can_prompt);
-        if let Decision::Suggest { step, candidates } = &decided.outcome.decision {
+        let mut decided = self.run_policies(&loaded, arrived, UserStep::NotAsked { can_prompt });
+        if let Decision::Suggest { .. } = decided.outcome.decision {
             let asked = match can_prompt {
-                true => self.ask(&loaded, arrived, &decided, (*step, candidates)),
+                true => self.ask(&loaded, arrived, &decided),
                 false => None,
             };
             match asked {
@@ -160,9 +171,9 @@ impl Logins {
         loaded: &[LoadedPolicy],
         arrived: &Arrived<'_>,
         decided: &LoginDecision<Guard>,
-        (step, candidates): (Step, &[String]),
     ) -> Option<AskResult> {
         let confirmations = self.confirmations.as_ref()?;
+        let Decision::Suggest { step, candidates } = &decided.outcome.decision else { return None };
         let FinalUser::User(user) = &decided.final_user else { return None };
         // As it is now: the prompt has been counted since the event, and the answer is compared with it.
         let user = self.directory.get(&user.user_id).ok()?.user;
@@ -172,9 +183,10 @@ impl Logins {
         let name = &decided.steps.last()?.policy;
         let policy = loaded.iter().find(|policy| *policy.name == **name)?;
         let secret = self.secrets.keys().get(arrived.secret)?;
-        let second_factor = step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
-        let suggestion = SuggestedStep { step, candidates, second_factor };
-        let redirect = confirmations.ask((&arrived.event, &user), suggestion, policy, secret)?;
+        let second_factor = *step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
+        let suggestion = SuggestedStep { policy, step: *step, candidates, second_factor };
+        let login = CurrentLogin { event: &arrived.event, user: &user };
+        let redirect = confirmations.ask(login, suggestion, secret)?;
         Some(AskResult::Redirect(Action::Redirect { url: redirect.url, token: redirect.token }))
     }
 
@@ -195,18 +207,19 @@ impl Logins {
             Err(ApiError::NotFound(_)) => None,
             Err(error) => return self.answer_failed_directory(arrived.user_id, &error),
         };
-        let answer = self.read_answer(&loaded, (arrived, user.as_deref()), sealed);
+        let login = user.as_deref().map(|user| CurrentLogin { event: &arrived.event, user });
+        let answer = self.read_answer(&loaded, login, sealed);
         // The event may be older than the prompt, which it does not count then.
         let event = user.map_or_else(|| arrived.event.clone(), |user| with_marks_of(&arrived.event, &user));
         let arrived = &Arrived { event, ..*arrived };
-        let mut decided = self.run_policies(&loaded, arrived, answer.as_ref().ok(), false);
+        let mut decided = self.run_policies(&loaded, arrived, UserStep::Asked(answer.as_ref().ok()));
         let mut why = answer.err().map(|fault| self.refuse_answer(arrived, fault));
         if let Decision::Suggest { step, .. } = decided.outcome.decision {
             why = why.or_else(|| Some(self.refuse_proof(arrived)));
             // An answer that counts would have named the policy that asks.
             let policy = decided.steps.last().map(|step| step.policy.clone());
             let declined = StepAnswer { step, proof: None, policy };
-            decided = self.run_policies(&loaded, arrived, Some(&declined), false);
+            decided = self.run_policies(&loaded, arrived, UserStep::Asked(Some(&declined)));
         }
         decided.outcome.reasons.splice(0..0, why);
         self.answer_decision(&loaded, arrived, decided)
@@ -215,12 +228,12 @@ impl Logins {
     fn read_answer(
         &self,
         loaded: &[LoadedPolicy],
-        (arrived, user): (&Arrived<'_>, Option<&User>),
+        login: Option<CurrentLogin<'_>>,
         sealed: Option<&str>,
     ) -> Result<StepAnswer, AnswerFault> {
         let confirmations = self.confirmations.as_ref().ok_or(AnswerFault::NotConfigured)?;
-        let user = user.ok_or(AnswerFault::OtherUser)?;
-        confirmations.read_answer(sealed, (&arrived.event, user), loaded, &self.secrets)
+        let login = login.ok_or(AnswerFault::OtherUser)?;
+        confirmations.check_answer(open_answer(sealed, &self.secrets)?, login, loaded)
     }
 
     fn refuse_answer(&self, arrived: &Arrived<'_>, fault: AnswerFault) -> Reason {
@@ -251,9 +264,12 @@ impl Logins {
         &self,
         loaded: &[LoadedPolicy],
         arrived: &Arrived<'_>,
-        answer: Option<&StepAnswer>,
-        can_prompt: bool,
+        user_step: UserStep<'_>,
     ) -> LoginDecision<Guard> {
+        let (answer, can_prompt) = match user_step {
+            UserStep::NotAsked { can_prompt } => (None, can_prompt),
+            UserStep::Asked(answer) => (answer, false),
+        };
         let Arrived { event, gate, now, .. } = arrived;
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
         let request = DecisionRequest { event, now: *now, trace: self.decisions.is_on(), answer };
