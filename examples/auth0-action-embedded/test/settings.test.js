@@ -25,7 +25,7 @@ for (const [name, change, why] of [
   [
     "of a user whose metadata is a list",
     { user: user(OWN, { app_metadata: [] }) },
-    /`app_metadata` of a user is no object/,
+    /`app_metadata` of a user is not an object/,
   ],
   ["without a connection", { connection: undefined }, /no `connection`/],
   ["without secrets", { secrets: undefined }, /are not all set/],
@@ -47,9 +47,9 @@ for (const [options, why] of [
   [{ polcy: POLICY }, /createAction: unknown option "polcy"; did you mean `policy`\?/],
   [{ policy: POLICY, budgetms: 5 }, /unknown option "budgetms"; did you mean `budgetMs`\?/],
   [POLICY, /unknown option "mode"; the options are policy and budgetMs. An option of the policy belongs in `policy`/],
-  [{ policy: JSON.stringify(POLICY) }, /`policy` is no object/],
-  [{ policy: null }, /`policy` is no object/],
-  [{ policy: POLICY, budgetMs: "5 s" }, /`budgetMs` is no positive number/],
+  [{ policy: JSON.stringify(POLICY) }, /`policy` is not an object/],
+  [{ policy: null }, /`policy` is not an object/],
+  [{ policy: POLICY, budgetMs: "5 s" }, /`budgetMs` is not a positive number/],
   [null, /createAction takes one object/],
 ]) {
   test(`the login goes on after the options ${JSON.stringify(options)}`, async () => {

@@ -94,7 +94,7 @@ test("a login that another one has overtaken continues as the primary", async ()
 
 const failures = [
   ["a look-up of HTML", { [lookUp]: () => [200, "<html>"] }, /LOOKUP_FAILED/],
-  ["a look-up that is no list", { [lookUp]: () => [200, { users: [] }] }, /LOOKUP_FAILED/],
+  ["a look-up that is not a list", { [lookUp]: () => [200, { users: [] }] }, /LOOKUP_FAILED/],
   ["a look-up of something else", { [lookUp]: () => [200, [7]] }, /LOOKUP_FAILED/],
   ["a look-up that is too long", { [lookUp]: () => [200, "x".repeat(2 * 1024 * 1024 + 1)] }, /longer than/],
   [
