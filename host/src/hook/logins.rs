@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::answer::{Action, ActionAnswer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
+use super::arrived_login::Arrived;
 use super::confirmations::{CurrentLogin, SharedConfirmations, SuggestedStep, open_answer};
 use super::login_hosts::LoginHosts;
 use super::metrics::Metrics;
@@ -14,19 +15,13 @@ use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, UserKeeper};
 use crate::directory::{Administration, ArrivalError, CountedLogin, arrive, merge_known_user};
 use crate::guard::Guard;
-use crate::model::{
-    ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
-    truncate,
-};
+use crate::model::{ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, User, mask_addresses};
 use crate::policies::LoadedPolicy;
 use crate::recording::LoginRecorder;
 use crate::service::DecisionRecorder;
 use crate::service::decider::Decider;
 use crate::service::decision_log::log_policy_run;
 use crate::service::decision_recorder::NotedLogin;
-
-/// The most bytes of the ids that a log line names.
-const LONGEST_PAIR: usize = 500;
 
 /// The dependencies of a login.
 pub(super) struct Logins {
@@ -82,16 +77,6 @@ enum AskResult {
     Redirect(Action),
     /// The user was blocked after the login began.
     Blocked(Arc<User>),
-}
-
-/// A login whose user has arrived in the directory.
-struct Arrived<'a> {
-    /// The user's id as the tenant knows it.
-    user_id: &'a str,
-    event: Arc<LoginEvent>,
-    gate: &'a Arc<AnswerGate>,
-    now: Timestamp,
-    secret: usize,
 }
 
 impl Logins {
@@ -256,7 +241,7 @@ impl Logins {
     fn answer_proof(&self, arrived: &Arrived<'_>) -> ActionAnswer {
         let detail = "This login proves an account for another login, which is decided by itself.";
         let reasons = vec![new_reason("CONFIRMATION_LOGIN", Level::Info, detail.to_owned())];
-        log_decision(arrived, None, "proceed", &reasons);
+        arrived.log_decision(None, "proceed", &reasons);
         self.answer_user(arrived, arrived.event.account(), ActionAnswer::new(Action::Proceed, reasons))
     }
 
@@ -297,9 +282,9 @@ impl Logins {
         let (policy, outcome) = (decided.steps.last().map(|step| step.policy.as_str()), &decided.outcome);
         let kind = outcome.decision.kind();
         self.metrics.decisions.count_decision(kind);
-        log_decision(arrived, policy, kind, &outcome.reasons);
+        arrived.log_decision(policy, kind, &outcome.reasons);
         if let Some(primary) = decided.steps.iter().find_map(|step| step.api.linked()) {
-            audit_link(arrived, policy, primary, &outcome.reasons);
+            arrived.audit_link(policy, primary, &outcome.reasons);
         }
     }
 
@@ -399,30 +384,6 @@ fn with_marks_of(event: &Arc<LoginEvent>, user: &User) -> Arc<LoginEvent> {
     let mut account = User::clone(event.account());
     account.app_metadata.clone_from(&user.app_metadata);
     Arc::new(merge_known_user(LoginEvent::clone(event), &Arc::new(account)))
-}
-
-/// Logs a decision with its reasons.
-fn log_decision(arrived: &Arrived<'_>, policy: Option<&str>, decision: &str, reasons: &[Reason]) {
-    let event = &arrived.event;
-    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
-    // The accounts that the decision is about: of `WOULD_LINK`, the primary first.
-    let pair = reasons.iter().find(|reason| reason.subject.len() > 1).map(|it| it.subject.join(" "));
-    let pair = pair.as_deref().map(|ids| truncate(&mask_addresses(ids), LONGEST_PAIR).into_owned());
-    tracing::info!(
-        target: "login", user = %mask_addresses(&event.user.user_id),
-        client = event.client.as_ref().map(|it| it.client_id.as_str()), policy, decision,
-        reasons = codes.join(" "), pair, is_late = arrived.gate.is_closed().then_some(true), "login decided"
-    );
-}
-
-/// Records that this login has linked accounts, for whoever notifies their owner: the service
-/// sends no mail. The journal has the rest.
-fn audit_link(arrived: &Arrived<'_>, policy: Option<&str>, primary: &str, reasons: &[Reason]) {
-    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
-    tracing::info!(
-        target: "audit", user = %mask_addresses(&arrived.event.user.user_id), primary = %mask_addresses(primary),
-        policy, reasons = codes.join(" "), "accounts were linked"
-    );
 }
 
 fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> ActionAnswer {
