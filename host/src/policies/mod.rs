@@ -4,7 +4,6 @@
 mod built_in;
 mod document;
 mod entry;
-#[cfg(feature = "built-in")]
 mod load;
 mod loaded_policy;
 mod toml_entry;
@@ -14,7 +13,6 @@ pub use built_in::PLUGIN;
 pub use built_in::PLUGIN_NAME;
 pub use document::{Origin, PolicyDocument, PolicyError, PolicyWarning};
 pub use entry::{EntrySettings, PoliciesFile, PolicyEntry};
-#[cfg(feature = "built-in")]
 pub use load::{Source, SourceError};
 pub use loaded_policy::LoadedPolicy;
 pub use toml_entry::TomlEntry;
