@@ -170,6 +170,7 @@ fn main() {
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
     add(&all, conformance::keeping::TESTS);
+    add(&all, conformance::backfilling::TESTS);
     add(&all, conformance::conflicts::TESTS);
     add(&[Implementation::DryRun], conformance::forgetting::DRY_RUN);
     let mut journals = vec![Implementation::Memory];

@@ -126,7 +126,7 @@ fn an_older_schema_is_not_changed_by_reading(implementation: &Implementation) {
     let before = place.tables();
     for how in [OpenMode::ReadOnly, OpenMode::DryRun] {
         let why = place.refusal(how);
-        assert!(why.contains("its schema is of version 1, this program's of 7"), "{why}");
+        assert!(why.contains("its schema is of version 1, this program's of 8"), "{why}");
         assert!(why.contains("`ligature migrate`"), "{why}");
     }
     assert_eq!(place.tables(), before);

@@ -125,7 +125,7 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         _ => SqlDirectory::sqlite(&file, None, how, &Ambient::system()),
     };
     let why = open(OpenMode::ReadOnly).err().expect("a dry run migrates nothing").to_string();
-    assert!(why.contains("its schema is of version 1, this program's of 7"), "{why}");
+    assert!(why.contains("its schema is of version 1, this program's of 8"), "{why}");
     let directory: Arc<dyn Administration> = Arc::new(open(OpenMode::Create).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
@@ -201,7 +201,7 @@ fn a_killed_process_leaves_links_whole_or_absent(_: &Implementation) {
     assert_eq!(answered, [true; PAIRS]);
 }
 
-/// Kills the child some time after `links` links. Returns whether it was not done by
+/// Kills the child some time after so many links. True if it was not through by
 /// then.
 fn run_and_kill(file: &Path, links: usize, answered: &mut [bool; PAIRS]) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("this program"))

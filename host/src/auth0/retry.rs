@@ -26,7 +26,8 @@ pub(super) enum Repeat {
     WithoutEffect,
 }
 
-/// Repeats a request until it succeeds, fails for good, or its next wait would exceed the time limit.
+/// Tries until a try succeeds, another one makes no sense, or the limit would pass
+/// while waiting.
 pub(super) fn retry<T>(
     ambient: &Ambient,
     limit: TimeLimit,

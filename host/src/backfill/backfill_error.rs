@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::group::GroupId;
+use super::plan::PlanError;
 use crate::model::ApiError;
 use crate::reading::describe_io_error;
 use crate::transfer::ReadError;
@@ -24,6 +26,47 @@ pub enum BackfillError {
     /// The plan cannot be written.
     #[error("the plan cannot be written: {}", describe_io_error(.0))]
     Unwritable(io::Error),
+    /// The plan cannot be read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The runs cannot be stored.
+    #[error(
+        "a run is kept in a database: name a directory in SQLite or PostgreSQL, or a --journal for a tenant of Auth0"
+    )]
+    NoStore,
+    /// The plan was made by other policies.
+    #[error("the plan was made by another policy: {0}; give the policy of the preview, or preview again")]
+    OtherPolicy(String),
+    /// A policy only observes.
+    #[error(
+        "the policy only observes, so that nothing would be linked; set its `mode` to `auto` and preview again"
+    )]
+    Observes,
+    /// The plan is of other users.
+    #[error(
+        "none of the accounts of the plan's first {looked_for} groups is in this directory: the plan is of other users"
+    )]
+    OtherUsers {
+        /// The number of groups whose accounts were looked for.
+        looked_for: usize,
+    },
+    /// No group is to be linked.
+    #[error(
+        "no group is selected: the plan links {not_selected} groups, and the options exclude each of them"
+    )]
+    NothingSelected {
+        /// The number of groups with links that are not selected.
+        not_selected: u64,
+    },
+    /// A review names a group that the plan lacks.
+    #[error("the plan has no group {0}, which the file of --groups names")]
+    UnknownGroup(GroupId),
+    /// There is no such run.
+    #[error("there is no run `{0}` here; `ligature backfill status` lists the runs")]
+    UnknownRun(String),
+    /// A stored group cannot be read.
+    #[error("the stored group {0} is damaged: {1}")]
+    DamagedGroup(String, String),
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] ApiError),

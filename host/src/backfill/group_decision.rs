@@ -93,12 +93,18 @@ impl GroupDecider<'_> {
 
     fn decide_account(&self, copy: &Arc<Memory>, account: &Arc<User>) -> PlannedLogin {
         let before = list_ids(copy);
-        let decided = self.decide(copy.clone(), &Arc::new(new_event(account)));
+        let decided = self.decide_login_of(account, copy.clone());
         let gone: Vec<String> = before.difference(&list_ids(copy)).cloned().collect();
         describe(&account.user_id, decided, gone)
     }
 
-    fn decide(&self, directory: Arc<Memory>, event: &Arc<LoginEvent>) -> LoginDecision<Guard> {
+    /// Decides a login of an account in a directory, behind the guard.
+    pub(super) fn decide_login_of(
+        &self,
+        account: &User,
+        directory: Arc<dyn Directory>,
+    ) -> LoginDecision<Guard> {
+        let event = &Arc::new(new_event(account));
         let policies: Vec<_> = self.policies.iter().map(LoadedPolicy::borrowed).collect();
         let request = DecisionRequest { event, now: self.now, trace: false, answer: None };
         let context = DecisionContext {

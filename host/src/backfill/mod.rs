@@ -4,26 +4,42 @@
 //! |---|---|
 //! | `report`, `report_page`, `report_table` | what a plan says, as a page and as a table |
 //! | `preview` | the decisions about all groups of a source |
+//! | `suggestions` | the suggestions of a plan as a list |
+//! | `apply`, `undo_run`, `planned_links` | applying a run, and undoing it |
+//! | `run_worker`, `run_links`, `run` | the groups of a run, which processes share |
+//! | `selection` | the groups of a plan that are applied |
 //! | `tally` | their counts |
 //! | `plan` | the file of a plan |
 //! | `group_decision` | the decision about one group |
+//! | `directory_groups` | the groups of a directory in a database |
 //! | `file_groups` | the groups of a file of users |
 //! | `group` | accounts with one address |
 //! | `progress`, `backfill_error` | what a preview tells while it works, and why it stops |
 
+mod apply;
 mod backfill_error;
+mod directory_groups;
 mod file_groups;
 mod group;
 mod group_decision;
 mod plan;
+mod planned_links;
 mod preview;
 mod progress;
 mod report;
 mod report_page;
 mod report_table;
+mod run;
+mod run_links;
+mod run_worker;
+mod selection;
+mod suggestions;
 mod tally;
+mod undo_run;
 
+pub use apply::{Application, Pace};
 pub use backfill_error::BackfillError;
+pub use directory_groups::DirectoryGroups;
 pub use file_groups::{FileCounts, FileGroups};
 pub use group::{Group, GroupId};
 pub use group_decision::{GroupDecider, GroupKind, PlannedLogin};
@@ -33,4 +49,9 @@ pub use progress::{Phase, Progress};
 pub use report::Report;
 pub use report_page::render_page;
 pub use report_table::{TableError, write_table};
+pub use run::{RunRecord, check_policies, derive_run_id, prepare_run, require_store};
+pub use run_worker::RunWorker;
+pub use selection::{Review, Sample, Selection};
+pub use suggestions::{SuggestedPair, read_suggestions, write_suggestions};
 pub use tally::Tally;
+pub use undo_run::RunUndo;

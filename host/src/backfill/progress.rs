@@ -9,8 +9,14 @@ pub enum Phase {
     ReadAddresses,
     /// Copying the users whose address another one has.
     CopyGroups,
+    /// Finding the addresses that several users of a directory have.
+    FindAddresses,
     /// Deciding the logins of the groups.
     Decide,
+    /// Linking the groups of a run.
+    Apply,
+    /// Undoing the groups of a run.
+    Undo,
 }
 
 /// A watcher of progress.

@@ -61,7 +61,7 @@ fn write_group<W: Write>(table: &mut csv::Writer<W>, group: &PlannedGroup) -> Re
 /// Puts an apostrophe before a text that a spreadsheet would take for a formula.
 ///
 /// Source: OWASP, "CSV Injection".
-fn escape_formula(cell: &str) -> Cow<'_, str> {
+pub(super) fn escape_formula(cell: &str) -> Cow<'_, str> {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         true => format!("'{cell}").into(),
         false => cell.into(),

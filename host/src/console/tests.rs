@@ -278,7 +278,7 @@ fn foreign_text_of_decisions_is_text() {
     }
 }
 
-/// Reads `number` events.
+/// Reads events until there are so many.
 fn read_events(office: &Office, last: Option<&str>, number: usize) -> Vec<(String, Value)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

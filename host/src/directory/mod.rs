@@ -12,11 +12,12 @@
 //! | `operations` | the traits [`Directory`] and [`Administration`], which the other rooms use |
 //! | `users`, `credentials`, `sign_up`, `assumed_connection`, `import`, `link`, `unlink`, `undo`, `undo_refusal`, `set_blocked` | the work within one transaction |
 //! | `kept_decisions` | keeping decisions, and the conflicts that wait for a person |
+//! | `backfill_runs`, `backfill_store` | the runs of a backfill, which processes share |
 //! | `link_journal`, `repair` | changes that take several requests to a tenant |
 //! | `content_version` | the version of a user by its content |
 //! | `journal`, `entry_state`, `journal_query`, `journal_entries` | the entries that make links reversible, and queries for them |
 //! | `decision`, `conflict`, `decision_query` | kept decisions, conflicts, and queries for them |
-//! | `records`, `decision_records`, `store`, `tx_result` | what a storage must implement: single records, in transactions |
+//! | `records`, `decision_records`, `run_records`, `store`, `tx_result` | what a storage must implement: single records, in transactions |
 //!
 //! Files use only files further down in this table, apart from plain types.
 
@@ -24,6 +25,8 @@ mod arrival;
 mod assumed_connection;
 #[cfg(feature = "auth0")]
 mod auth0;
+mod backfill_runs;
+mod backfill_store;
 mod conflict;
 mod content_version;
 mod counted_login;
@@ -55,9 +58,9 @@ mod open;
 mod open_error;
 mod open_mode;
 mod operations;
-mod provenance;
 mod records;
 mod repair;
+mod run_records;
 mod seal_key;
 mod set_blocked;
 mod setup_fault;
@@ -78,6 +81,9 @@ pub use arrival::{ArrivalError, arrive, arrive_existing, new_user};
 pub(crate) use assumed_connection::connection_in_id;
 #[cfg(feature = "auth0")]
 pub use auth0::Auth0Directory;
+pub use backfill_store::{
+    BackfillRun, BackfillStore, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState,
+};
 pub use conflict::{CONFLICT_NOTE, Conflict, ConflictKey, ConflictQuery, Settled};
 pub(crate) use content_version::compute_content_version;
 pub use counted_login::{CountedLogin, IdentityUse};
@@ -92,8 +98,8 @@ pub(crate) use event_merge::merge_known_user;
 pub use find_users::find_users;
 pub use import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, UserWithPassword};
 pub use journal::{
-    Access, Entry, EntryId, EntryKind, MetadataChange, PrimaryChange, Snapshot, SnapshotSelection,
-    SnapshotState, UndoneLink,
+    Access, Actor, Entry, EntryId, EntryKind, Evidence, MetadataChange, PluginVersion, PrimaryChange,
+    Provenance, Snapshot, SnapshotSelection, SnapshotState, UndoneLink,
 };
 pub use journal_query::JournalQuery;
 #[cfg(feature = "_sql")]
@@ -110,7 +116,6 @@ pub use open::{OpenOptions, open};
 pub use open_error::OpenError;
 pub use open_mode::OpenMode;
 pub use operations::{Administration, Directory};
-pub use provenance::{Actor, Evidence, PluginVersion, Provenance};
 pub use repair::{Repair, RepairOutcome};
 pub use seal_key::{KeyError, SealKey};
 pub use set_blocked::SetBlocked;

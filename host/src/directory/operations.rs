@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backfill_store::BackfillStore;
 use super::counted_login::CountedLogin;
 use super::credential::Credential;
 use super::import_batch::{Batch, Imported};
@@ -213,6 +214,18 @@ pub trait Administration: Directory + KeptDecisions {
     /// linked one, in any connection.
     fn holder(&self, identity: &str) -> Result<Option<Stored>, ApiError>;
 
+    /// Returns the addresses that several users have, in lower case and in the storage's order, that
+    /// follow `after`, at most `limit`. `invalid` if the directory is not a database.
+    fn shared_addresses(&self, _after: &str, _limit: usize) -> Result<Vec<String>, ApiError> {
+        Err(ApiError::Invalid("only a database lists the addresses that several users have".to_owned()))
+    }
+
+    /// Returns the store of the runs of a backfill; none if neither the directory nor its journal is
+    /// a database.
+    fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        None
+    }
+
     /// Returns the ids of users with this prefix, at most `limit`. Some storages read all
     /// ids.
     fn user_ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>, ApiError>;
@@ -231,13 +244,13 @@ pub trait Administration: Directory + KeptDecisions {
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError>;
 
     /// Returns the hosts at which users of a tenant log in, in lower case. Empty if they are not
-    /// known, or if the directory is not a tenant.
+    /// known, or if the directory is no tenant.
     fn login_hosts(&self) -> &[String] {
         &[]
     }
 
     /// Returns the canonical host of a tenant whose custom domains are not listed; none for a tenant of
-    /// this machine, and if the directory is not a tenant.
+    /// this machine, and if the directory is no tenant.
     fn tenant_host(&self) -> Option<&str> {
         None
     }

@@ -15,6 +15,7 @@ use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 #[cfg(feature = "_sql")]
 use super::journal_row::JournalRow;
+use super::run_records::RunRecords;
 use super::stored::Stored;
 pub(super) use super::tx_result::{TxError, TxResult};
 use crate::ambient::Ambient;
@@ -130,7 +131,7 @@ fn no_database() -> TxError {
 
 /// The records within one transaction. Methods that change a record return false if
 /// their condition does not hold.
-pub(super) trait Records: DecisionRecords {
+pub(super) trait Records: DecisionRecords + RunRecords {
     /// Returns the clock and the source of randomness.
     fn ambient(&self) -> &Ambient;
 

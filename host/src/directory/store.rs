@@ -1,5 +1,6 @@
 //! A storage: the place where transactions run.
 
+use super::backfill_store::BackfillStore;
 use super::records::{LoginTally, Records, TxResult, not_found};
 use super::state::DirectoryState;
 use crate::ambient::Ambient;
@@ -36,6 +37,11 @@ pub(super) trait Store: Send + Sync {
     /// Returns the errors and connections.
     fn state(&self) -> DirectoryState {
         DirectoryState::default()
+    }
+
+    /// Returns the store of the runs of a backfill, if this storage is a database.
+    fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        None
     }
 
     /// Counts a login. A storage may write the count a moment later, as long as every

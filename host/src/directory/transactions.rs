@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backfill_store::BackfillStore;
 use super::counted_login::CountedLogin;
 use super::credential::{self, Credential};
 use super::import_batch::{Batch, Imported};
@@ -73,6 +74,14 @@ impl<S: Store> Administration for S {
 
     fn delete(&self, user_id: &str) -> Result<bool, ApiError> {
         self.write(Durability::Power, |records| users::delete(records, user_id))
+    }
+
+    fn shared_addresses(&self, after: &str, limit: usize) -> Result<Vec<String>, ApiError> {
+        self.read(|records| records.shared_addresses(after, limit))
+    }
+
+    fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        Store::backfill_store(self)
     }
 
     fn count(&self) -> Result<u64, ApiError> {

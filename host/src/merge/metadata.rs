@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Metadata, find_prototype_key};
 
-/// A rule for the first-level metadata keys of the removed account.
+/// A rule for the first-level keys of the account that goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetadataRule {

@@ -24,7 +24,7 @@ crate::tests![
 
 const FOLDER: &str = "recordings";
 
-/// Waits for `expected` recordings in the folder, and returns them.
+/// The recordings in the folder, once there are so many.
 fn recordings(place: &Place, expected: usize) -> Vec<PathBuf> {
     let until = Instant::now() + Duration::from_secs(10);
     loop {

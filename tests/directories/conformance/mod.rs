@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod arriving;
+pub(crate) mod backfilling;
 pub(crate) mod clock;
 pub(crate) mod conflicts;
 pub(crate) mod credentials;

@@ -3,19 +3,21 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::explain;
+use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::report_folder::ReportFolder;
 use super::watch::Watch;
 use crate::ambient::Ambient;
 use crate::backfill::{
-    BackfillError, FileCounts, FileGroups, GroupDecider, GroupKind, Phase, PlanHeader, PlanWriter,
-    PlannedPolicy, Preview, Progress, Tally,
+    BackfillError, DirectoryGroups, FileCounts, FileGroups, GroupDecider, GroupKind, GroupSource, Phase,
+    PlanHeader, PlanWriter, Preview, Progress, Tally,
 };
-use crate::cli::plugin::PluginArgs;
-use crate::cli::policy_set::{PoliciesArgs, PolicySet};
+use crate::cli::directory::{DIRECTORY, JournalArgs, parse_directory};
 use crate::cli::{CommandResult, Exit, print, print_json};
+use crate::directory::OpenMode;
 use crate::harness::group_thousands;
 use crate::model::Timestamp;
-use crate::policies::{LoadedPolicy, PolicyDocument};
+use crate::policies::LoadedPolicy;
 use crate::terminal::{Json, Text, care, line};
 
 #[derive(Debug, clap::Args)]
@@ -25,15 +27,15 @@ use crate::terminal::{Json, Text, care, line};
 pub(super) struct PreviewArgs {
     /// An export of the users, gzipped or not: Auth0's export, one user per line, or an array. It is
     /// read twice
-    #[arg(long, value_name = "FILE")]
-    users: PathBuf,
-    /// The policy document; without it, the plugin's defaults apply
-    #[arg(long, value_name = "FILE", conflicts_with = "policies")]
-    policy: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", required_unless_present = "directory")]
+    users: Option<PathBuf>,
+    /// The directory, instead of an export: sqlite:PATH or postgres://USER@HOST/DATABASE
+    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
+    directory: Option<String>,
     #[command(flatten)]
-    plugin: PluginArgs,
+    journal: JournalArgs,
     #[command(flatten)]
-    several: PoliciesArgs,
+    policies: PolicyArgs,
     /// The folder for the plan, a table for spreadsheets and a page. It is created, and only its
     /// owner can read it
     #[arg(long, value_name = "FOLDER")]
@@ -51,53 +53,83 @@ pub(super) struct PreviewArgs {
 
 impl PreviewArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        let threads = self.threads.map_or_else(count_processors, u32::from);
-        let policies = self.load_policies(threads, ambient)?;
+        let threads = count_threads(self.threads);
+        let policies = self.policies.load(threads, ambient)?;
         let folder = self.report.as_deref().map(ReportFolder::create).transpose()?;
         let watch = Watch::new(ambient);
-        let spool = folder.as_ref().map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
-        let mut groups = FileGroups::find(&self.users, &spool, &watch).map_err(explain)?;
+        let mut source = self.find_groups(folder.as_ref(), &watch, ambient)?;
         let now = self.now.unwrap_or_else(|| ambient.now());
-        let header = PlanHeader::new(now, self.users.display().to_string(), describe_policies(&policies));
+        let header = PlanHeader::new(now, self.describe_source()?, describe_policies(&policies));
         let decider = GroupDecider { policies: &policies, now, ambient };
         let preview = Preview { decider, threads: threads as usize, progress: &watch };
         watch.begin(Phase::Decide, None);
         let tally = match &folder {
-            None => plan_into(io::sink(), &header, |plan| preview.plan_groups(&mut groups, plan)),
+            None => plan_into(io::sink(), &header, |plan| preview.plan_groups(source.groups(), plan)),
             Some(folder) => {
-                plan_into(folder.create_plan()?, &header, |plan| preview.plan_groups(&mut groups, plan))
+                plan_into(folder.create_plan()?, &header, |plan| preview.plan_groups(source.groups(), plan))
             }
         };
         let tally = tally.map_err(explain)?;
         watch.finish();
+        let counts = source.counts();
         if let Some(folder) = folder {
-            folder.finish(groups.counts.users)?;
+            folder.finish(counts.users)?;
         }
         if self.json {
             return print_json(&Json::pretty(&tally).map_err(Exit::failed)?);
         }
-        print(&describe_preview(&tally, &groups.counts, &policies))
+        print(&describe_preview(&tally, &counts, &policies))
     }
 
-    fn load_policies(&self, threads: u32, ambient: &Ambient) -> Result<Vec<LoadedPolicy>, Exit> {
-        let document =
-            self.policy.as_deref().map(PolicyDocument::read_file).transpose().map_err(Exit::unreadable)?;
-        PolicySet::load_for_many(&self.plugin, &self.several, threads, ambient)?.policies_of_event(document)
+    /// Finds the groups of the export, or else of the directory.
+    fn find_groups(
+        &self,
+        folder: Option<&ReportFolder>,
+        watch: &Watch,
+        ambient: &Ambient,
+    ) -> Result<Source, Exit> {
+        match (&self.users, &self.directory) {
+            (None, Some(directory)) => {
+                let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
+                Ok(Source::Directory(DirectoryGroups::find(directory, watch).map_err(explain)?))
+            }
+            (users, _) => {
+                let users = users.clone().unwrap_or_default();
+                let spool = folder.map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
+                Ok(Source::File(FileGroups::find(&users, &spool, watch).map_err(explain)?))
+            }
+        }
+    }
+
+    /// Describes the source of the users, without a password.
+    fn describe_source(&self) -> Result<String, Exit> {
+        match (&self.users, &self.directory) {
+            (None, Some(directory)) => Ok(parse_directory(directory)?.describe()),
+            (users, _) => Ok(users.as_deref().map(|file| file.display().to_string()).unwrap_or_default()),
+        }
     }
 }
 
-fn count_processors() -> u32 {
-    std::thread::available_parallelism().ok().and_then(|it| u32::try_from(it.get()).ok()).unwrap_or(1)
+/// The source of the groups.
+enum Source {
+    File(FileGroups),
+    Directory(DirectoryGroups),
 }
 
-fn describe_policies(policies: &[LoadedPolicy]) -> Vec<PlannedPolicy> {
-    let describe = |policy: &LoadedPolicy| PlannedPolicy {
-        name: policy.name.to_string(),
-        policy_sha256: policy.settings.sha256().to_string(),
-        plugin_sha256: policy.plugin.sha256().to_owned(),
-        mode: policy.mode().map(Into::into),
-    };
-    policies.iter().map(describe).collect()
+impl Source {
+    fn groups(&mut self) -> &mut dyn GroupSource {
+        match self {
+            Self::File(groups) => groups,
+            Self::Directory(groups) => groups,
+        }
+    }
+
+    fn counts(&self) -> FileCounts {
+        match self {
+            Self::File(groups) => groups.counts.clone(),
+            Self::Directory(groups) => FileCounts { users: groups.users, ..FileCounts::default() },
+        }
+    }
 }
 
 /// Writes a plan to its end.
@@ -110,14 +142,6 @@ fn plan_into<W: Write>(
     let tally = plan_groups(&mut plan)?;
     plan.end().map_err(BackfillError::Unwritable)?;
     Ok(tally)
-}
-
-fn explain(error: BackfillError) -> Exit {
-    match error {
-        BackfillError::Stream | BackfillError::Read(_) => Exit::unreadable(error),
-        BackfillError::Directory(error) => error.into(),
-        error => Exit::failed(error),
-    }
 }
 
 /// Describes what a preview has found.

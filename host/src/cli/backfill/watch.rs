@@ -126,13 +126,16 @@ impl Lines {
 }
 
 fn is_in_bytes(phase: Phase) -> bool {
-    phase != Phase::Decide
+    matches!(phase, Phase::ReadAddresses | Phase::CopyGroups)
 }
 
 fn describe(phase: Phase) -> &'static str {
     match phase {
         Phase::ReadAddresses => "reading addresses",
         Phase::CopyGroups => "copying groups",
+        Phase::FindAddresses => "finding addresses",
         Phase::Decide => "deciding",
+        Phase::Apply => "linking",
+        Phase::Undo => "undoing",
     }
 }

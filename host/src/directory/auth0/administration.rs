@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Auth0Directory;
 use super::reading::store;
 use crate::ambient::Ambient;
+use crate::directory::backfill_store::BackfillStore;
 use crate::directory::counted_login::CountedLogin;
 use crate::directory::credential::Credential;
 use crate::directory::import_batch::{Batch, Imported};
@@ -71,6 +72,11 @@ impl Administration for Auth0Directory {
 
     fn delete(&self, _: &str) -> Result<bool, ApiError> {
         refuse(NO_USERS)
+    }
+
+    /// The database of the journal keeps the runs.
+    fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        self.journal.backfill_store()
     }
 
     fn count(&self) -> Result<u64, ApiError> {

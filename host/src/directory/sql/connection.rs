@@ -41,6 +41,9 @@ pub(super) trait Row {
 
 /// A connection to a database.
 pub(super) trait Connection {
+    /// Whether the database locks single rows, so that a selection can skip locked ones.
+    const LOCKS_ROWS: bool;
+
     /// Runs a statement. Returns how many rows it changed.
     fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64>;
 

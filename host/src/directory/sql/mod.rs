@@ -23,6 +23,7 @@ mod open_files;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
+mod run_rows;
 mod seal;
 mod sql_directory;
 #[cfg(feature = "sqlite")]

@@ -13,6 +13,7 @@ use super::seal::Seal;
 #[cfg(feature = "sqlite")]
 use super::sqlite;
 use crate::ambient::Ambient;
+use crate::directory::backfill_store::BackfillStore;
 use crate::directory::open_error::OpenError;
 use crate::directory::open_mode::OpenMode;
 use crate::directory::records::{LoginTally, Records, TxError, TxResult};
@@ -109,6 +110,10 @@ impl Store for SqlDirectory {
             #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => self.retry(|| postgres.read(&mut work)),
         })
+    }
+
+    fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        Some(self)
     }
 
     fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {

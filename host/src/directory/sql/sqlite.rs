@@ -313,6 +313,8 @@ impl ToSql for Param<'_> {
 }
 
 impl Connection for rusqlite::Connection {
+    const LOCKS_ROWS: bool = false;
+
     fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64> {
         let mut statement = self.prepare_cached(statement).map_err(sqlite_error)?;
         let changed = statement.execute(params_from_iter(params)).map_err(sqlite_error)?;

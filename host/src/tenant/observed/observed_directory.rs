@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::ambient::Ambient;
 use crate::directory::{
-    Administration, Batch, CheckedLink, CountedLogin, Credential, Directory, DirectoryState, Entry, EntryId,
-    EntryKind, Imported, JournalQuery, MetadataUpdate, PairReading, Repair, SetBlocked, SetupFault,
-    SnapshotSelection, Stored, Undo, UndoError, Undoing, Unlink,
+    Administration, BackfillStore, Batch, CheckedLink, CountedLogin, Credential, Directory, DirectoryState,
+    Entry, EntryId, EntryKind, Imported, JournalQuery, MetadataUpdate, PairReading, Repair, SetBlocked,
+    SetupFault, SnapshotSelection, Stored, Undo, UndoError, Undoing, Unlink,
 };
 use crate::model::{ApiError, Identity, IdentityKey, Timestamp, User};
 use crate::tenant::observed::change::{Change, Linked, Observer, Separated};
@@ -239,6 +239,14 @@ impl Administration for ObservedDirectory {
 
     fn holder(&self, identity: &str) -> Result<Option<Stored>, ApiError> {
         self.directory.holder(identity)
+    }
+
+    fn shared_addresses(&self, after: &str, limit: usize) -> Result<Vec<String>, ApiError> {
+        self.directory.shared_addresses(after, limit)
+    }
+
+    fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        self.directory.backfill_store()
     }
 
     fn user_ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>, ApiError> {

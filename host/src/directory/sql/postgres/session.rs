@@ -216,6 +216,8 @@ impl ToSql for Param<'_> {
 }
 
 impl Connection for PostgresSession {
+    const LOCKS_ROWS: bool = true;
+
     fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64> {
         let statement = self.prepare(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();

@@ -26,6 +26,8 @@ impl Row for Columns {
 }
 
 impl Connection for Script {
+    const LOCKS_ROWS: bool = false;
+
     fn execute(&mut self, _: &'static str, _: &[Param<'_>]) -> TxResult<u64> {
         panic!("nothing is changed");
     }
@@ -41,7 +43,7 @@ impl Connection for Script {
 }
 
 fn owned_by(user_id: &str) -> Option<Columns> {
-    Some(Columns(vec![Some(user_id.to_owned()), Some("google-oauth2".to_owned())]))
+    Some(Columns(vec![Some(user_id.to_owned()), Some("google-oauth2".to_owned()), None]))
 }
 
 fn user_with(user_id: &str, identities: &[&str]) -> Option<Columns> {

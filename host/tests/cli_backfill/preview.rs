@@ -1,25 +1,8 @@
 //! `ligature backfill preview`: its counts, its report, and its answers to bad input.
 
-mod place;
-
 use std::fs;
 
-use place::Place;
-
-/// Two accounts of Ada that a login would link, two of Bob that it would not, and one of Cy.
-const USERS: &str = r#"{"user_id":"auth0|1","email":"ada@corp.com","email_verified":true,"created_at":"2024-01-01T00:00:00Z","last_login":"2026-01-01T00:00:00Z","logins_count":3,"identities":[{"provider":"auth0","user_id":"1","connection":"Username-Password-Authentication","isSocial":false}]}
-{"user_id":"google-oauth2|2","email":"ada@corp.com","email_verified":true,"created_at":"2025-01-01T00:00:00Z","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}]}
-{"user_id":"auth0|3","email":"bob@corp.com","email_verified":false,"created_at":"2024-01-01T00:00:00Z","identities":[{"provider":"auth0","user_id":"3","connection":"Username-Password-Authentication","isSocial":false}]}
-{"user_id":"google-oauth2|4","email":"bob@corp.com","email_verified":true,"created_at":"2025-01-01T00:00:00Z","identities":[{"provider":"google-oauth2","user_id":"4","connection":"google-oauth2","isSocial":true}]}
-{"user_id":"sms|5","phone_number":"+15550100","created_at":"2025-01-01T00:00:00Z","identities":[{"provider":"sms","user_id":"5","connection":"sms","isSocial":false}]}
-"#;
-
-const POLICY: &str =
-    r#"{ "mode": "auto", "trusted_connections": ["google-oauth2", "Username-Password-Authentication"] }"#;
-
-fn place() -> Place {
-    Place::with_files(&[("users.ndjson", USERS), ("policy.json", POLICY)])
-}
+use crate::user_base::{POLICY, USERS, place};
 
 const PREVIEW: [&str; 6] = ["backfill", "preview", "--users", "users.ndjson", "--policy", "policy.json"];
 

@@ -1,0 +1,183 @@
+//! Working on the groups of a run, on several threads and in any number of processes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::backfill_error::BackfillError;
+use super::progress::Progress;
+use crate::ambient::Ambient;
+use crate::directory::{BackfillStore, GroupClaim, GroupResult, RunGroup, RunGroupState};
+use crate::model::Timestamp;
+
+/// The time for which groups are claimed. After it, another process takes the groups of one that has
+/// died.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// The number of groups of one claim.
+const CLAIMED: usize = 50;
+
+/// The number of groups that are read at a time.
+const PAGE: usize = 500;
+
+/// The interval at which results are recorded, so that another process sees how far a run is.
+const RECORD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The interval at which a process checks for groups that another one has claimed.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The work on one group. It returns none if it was stopped before its end.
+pub(super) trait GroupWork: Sync {
+    /// Works on a group.
+    fn work_on(&self, group: &RunGroup) -> Result<Option<GroupResult>, BackfillError>;
+}
+
+/// The parts of the work on a run.
+#[derive(Clone, Copy)]
+pub struct RunWorker<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// The store of the run.
+    pub store: &'a dyn BackfillStore,
+    /// The number of threads.
+    pub threads: usize,
+    /// Whether to stop before the next link.
+    pub stop: &'a AtomicBool,
+    /// Watches the progress.
+    pub progress: &'a dyn Progress,
+    /// The clock and the source of randomness.
+    pub ambient: &'a Ambient,
+}
+
+impl RunWorker<'_> {
+    /// Works on every group in a state, until none is left or the work is stopped. Groups that another
+    /// process holds are waited for.
+    pub(super) fn work_on_all(
+        &self,
+        state: RunGroupState,
+        work: &dyn GroupWork,
+    ) -> Result<(), BackfillError> {
+        let results = thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..self.threads.max(1)).map(|_| scope.spawn(|| self.work(state, work))).collect();
+            let join = |it: thread::ScopedJoinHandle<'_, _>| {
+                it.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
+            };
+            threads.into_iter().map(join).collect::<Vec<_>>()
+        });
+        results.into_iter().collect()
+    }
+
+    /// Works on the groups in a state that are included, one after the other, until all were tried or
+    /// the work is stopped. Groups that another process holds are left to it.
+    pub(super) fn work_on_selected(
+        &self,
+        state: RunGroupState,
+        is_included: &dyn Fn(&RunGroup) -> Result<bool, BackfillError>,
+        work: &dyn GroupWork,
+    ) -> Result<(), BackfillError> {
+        let mut after = String::new();
+        loop {
+            let page = self.store.run_groups(self.run_id, &after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after.clone_from(&last.group_id);
+            for group in page.iter().filter(|group| group.state == state) {
+                if self.is_stopped() {
+                    return Ok(());
+                }
+                if is_included(group)? {
+                    let claim =
+                        GroupClaim { group_id: Some(group.group_id.clone()), ..self.new_claim(state) };
+                    let claimed = self.store.claim_groups(&claim)?;
+                    self.work_on_claim(claim, &claimed, work)?;
+                }
+            }
+        }
+    }
+
+    fn work(&self, state: RunGroupState, work: &dyn GroupWork) -> Result<(), BackfillError> {
+        let done = self.work_until_done(state, work);
+        if done.is_err() {
+            // The other threads end before their next link.
+            self.stop.store(true, Ordering::SeqCst);
+        }
+        done
+    }
+
+    fn work_until_done(&self, state: RunGroupState, work: &dyn GroupWork) -> Result<(), BackfillError> {
+        while !self.is_stopped() {
+            let claim = self.new_claim(state);
+            let groups = self.store.claim_groups(&claim)?;
+            if !groups.is_empty() {
+                self.work_on_claim(claim, &groups, work)?;
+            } else if self.store.next_release(self.run_id, state)?.is_some() {
+                thread::sleep(CHECK_INTERVAL);
+            } else {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn work_on_claim(
+        &self,
+        mut claim: GroupClaim,
+        groups: &[RunGroup],
+        work: &dyn GroupWork,
+    ) -> Result<(), BackfillError> {
+        let (mut results, mut recorded) = (Vec::with_capacity(groups.len()), self.ambient.monotonic());
+        let worked = groups.iter().try_for_each(|group| {
+            if self.is_stopped() || !self.keep_claim(&mut claim)? {
+                return Ok(());
+            }
+            results.extend(work.work_on(group)?);
+            self.progress.advance(1);
+            if self.ambient.elapsed(recorded) >= RECORD_INTERVAL {
+                self.store.finish_groups(&claim, &results)?;
+                results.clear();
+                recorded = self.ambient.monotonic();
+            }
+            Ok(())
+        });
+        self.store.finish_groups(&claim, &results)?;
+        self.store.release_claim(&claim)?;
+        worked
+    }
+
+    /// Extends a claim in time. Returns false if it has ended, so that another process may have the groups.
+    fn keep_claim(&self, claim: &mut GroupClaim) -> Result<bool, BackfillError> {
+        let now = self.ambient.now();
+        let is_young = now < later(claim.now, LEASE / 3);
+        if is_young {
+            return Ok(true);
+        }
+        if now >= claim.until {
+            return Ok(false);
+        }
+        (claim.now, claim.until) = (now, later(now, LEASE));
+        Ok(self.store.extend_claim(claim)? > 0)
+    }
+
+    fn new_claim(&self, state: RunGroupState) -> GroupClaim {
+        let now = self.ambient.now();
+        GroupClaim {
+            run_id: self.run_id.to_owned(),
+            claim: self.ambient.random().uuid().to_string(),
+            state,
+            group_id: None,
+            now,
+            until: later(now, LEASE),
+            limit: CLAIMED,
+        }
+    }
+
+    /// Returns whether the work is to stop before the next link.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(time.as_millis().saturating_add(by)).unwrap_or(time)
+}

@@ -1,0 +1,111 @@
+//! `ligature backfill apply`.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::thread;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::explain;
+use super::policy_args::{PolicyArgs, count_threads, describe_policies};
+use super::run_summary::{RunSummary, stopped_notice};
+use super::selection_args::SelectionArgs;
+use super::stop::stop_on_signals;
+use super::watch::Watch;
+use crate::ambient::Ambient;
+use crate::backfill::{
+    Application, Pace, Phase, Plan, Progress, RunWorker, check_policies, prepare_run, require_store,
+};
+use crate::cli::directory_args::DirectoryArgs;
+use crate::cli::{CommandResult, print_error};
+use crate::directory::{OpenMode, RunGroupState};
+
+/// Link the groups of a plan
+///
+/// Each group is decided again on fresh copies of its accounts. A group whose decision is another one
+/// now is left out. The same command goes on where it was interrupted, and several processes with the
+/// same command share the work.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature backfill apply report/plan.ndjson --policy policy.json --directory sqlite:users.db --sample 1%"
+)]
+pub(super) struct ApplyArgs {
+    /// The plan of a preview
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    #[command(flatten)]
+    policies: PolicyArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// The most links a second. A tenant of Auth0 has limits of its own, which are kept
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// The number of links that are made at a time. The default: one for each processor, but at least
+    /// four
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+/// The default number of threads: most of a link is waiting for the database.
+const THREADS: u32 = 4;
+
+/// At most so many links a second.
+struct LinksPerSecond(DefaultDirectRateLimiter);
+
+impl Pace for LinksPerSecond {
+    fn wait(&self) {
+        use governor::clock::Clock;
+        while let Err(early) = self.0.check() {
+            thread::sleep(early.wait_time_from(governor::clock::DefaultClock::default().now()));
+        }
+    }
+}
+
+impl ApplyArgs {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
+        let selection = self.selection.read()?;
+        let plan = Plan::open(&self.plan)?;
+        let threads = match self.threads {
+            Some(given) => u32::from(given),
+            None => count_threads(None).max(THREADS),
+        };
+        let policies = self.policies.load(threads, ambient)?;
+        check_policies(&plan, &describe_policies(&policies)).map_err(explain)?;
+        let directory = self.directory.open(OpenMode::Existing, ambient)?;
+        let stop = stop_on_signals()?;
+        let run_id = prepare_run(&directory, &plan, &selection, ambient.now()).map_err(explain)?;
+        let store = require_store(&*directory).map_err(explain)?;
+        let watch = Watch::new(ambient);
+        let before = RunSummary::read(store, &run_id)?;
+        watch.begin(Phase::Apply, Some(before.count(RunGroupState::Waiting)));
+        let pace = self.rate.map(|rate| {
+            LinksPerSecond(RateLimiter::direct(Quota::per_second(rate).allow_burst(NonZeroU32::MIN)))
+        });
+        let application = Application {
+            directory: &directory,
+            policies: &policies,
+            worker: RunWorker {
+                run_id: &run_id,
+                store,
+                threads: threads as usize,
+                stop: &stop,
+                progress: &watch,
+                ambient,
+            },
+            pace: pace.as_ref().map(|pace| pace as &dyn Pace),
+        };
+        let applied = application.apply_groups();
+        watch.finish();
+        let summary = RunSummary::read(store, &run_id)?;
+        if let Err(error) = applied {
+            print_error(&stopped_notice(&summary, "the same command goes on"));
+            return Err(explain(error));
+        }
+        summary.print(self.json)
+    }
+}

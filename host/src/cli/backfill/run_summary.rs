@@ -1,0 +1,116 @@
+//! The state of a run, for people and programs.
+
+use serde::Serialize;
+
+use super::explain;
+use crate::backfill::{BackfillError, RunRecord};
+use crate::cli::{CommandResult, Exit, print, print_json};
+use crate::directory::{BackfillStore, GroupCount, RunGroupState};
+use crate::harness::group_thousands;
+use crate::model::Timestamp;
+use crate::terminal::{Json, Text, care, line};
+
+/// The state of a run.
+#[derive(Debug, Serialize)]
+pub(super) struct RunSummary {
+    run: String,
+    began_at: Timestamp,
+    /// Whether all groups are stored.
+    ready: bool,
+    plan: RunRecord,
+    groups: Vec<CountOfGroups>,
+}
+
+#[derive(Debug, Serialize)]
+struct CountOfGroups {
+    #[serde(serialize_with = "serialize_state")]
+    state: RunGroupState,
+    reason: String,
+    number: u64,
+}
+
+fn serialize_state<S: serde::Serializer>(state: &RunGroupState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
+}
+
+impl RunSummary {
+    /// Reads the state of a run.
+    pub(super) fn read(store: &dyn BackfillStore, run_id: &str) -> Result<Self, Exit> {
+        let run = store.run(run_id).map_err(Exit::from)?;
+        let run = run.ok_or_else(|| explain(BackfillError::UnknownRun(run_id.to_owned())))?;
+        let plan = serde_json::from_str(&run.record).map_err(|error| {
+            explain(BackfillError::DamagedGroup(format!("of the run {run_id}"), error.to_string()))
+        })?;
+        let counts = store.count_groups(run_id).map_err(Exit::from)?;
+        let groups = counts
+            .into_iter()
+            .map(|GroupCount { state, reason, number }| CountOfGroups { state, reason, number })
+            .collect();
+        Ok(Self { run: run.run_id, began_at: run.began_at, ready: run.is_ready, plan, groups })
+    }
+
+    /// Returns the number of groups in a state.
+    pub(super) fn count(&self, state: RunGroupState) -> u64 {
+        self.groups.iter().filter(|it| it.state == state).map(|it| it.number).sum()
+    }
+
+    /// Prints the state.
+    pub(super) fn print(&self, as_json: bool) -> CommandResult {
+        if as_json {
+            return print_json(&Json::pretty(self).map_err(Exit::failed)?);
+        }
+        print(&self.describe())
+    }
+
+    fn describe(&self) -> Text {
+        let mut text = Text::default();
+        let total: u64 = self.groups.iter().map(|it| it.number).sum();
+        text.line(format!(
+            "Run {} of the plan of {}, begun at {}: {} groups",
+            self.run,
+            self.plan.plan.source,
+            self.began_at,
+            group_thousands(total)
+        ));
+        if self.plan.not_selected > 0 {
+            let number = group_thousands(self.plan.not_selected);
+            text.line(format!("{number} groups with links are not selected."));
+        }
+        if !self.ready {
+            text.line(line![care(
+                "The groups are not stored completely; `ligature backfill apply` goes on."
+            )]);
+        }
+        for state in RunGroupState::ALL {
+            let number = self.count(state);
+            if number == 0 {
+                continue;
+            }
+            text.head(&format!("{:<13}{:>12} groups", name(state), group_thousands(number)));
+            for it in self.groups.iter().filter(|it| it.state == state && !it.reason.is_empty()) {
+                text.line(format!("  {:>12}  {}", group_thousands(it.number), it.reason));
+            }
+        }
+        if self.count(RunGroupState::Linked) > 0 {
+            text.line("");
+            text.line(format!("`ligature backfill undo {}` undoes the links.", self.run));
+        }
+        text
+    }
+}
+
+fn name(state: RunGroupState) -> &'static str {
+    match state {
+        RunGroupState::Waiting => "WAITING",
+        RunGroupState::Linked => "LINKED",
+        RunGroupState::LeftOut => "LEFT OUT",
+        RunGroupState::Undone => "UNDONE",
+        RunGroupState::UndoRefused => "NOT UNDONE",
+    }
+}
+
+/// Returns a notice about the work that is left.
+pub(super) fn stopped_notice(summary: &RunSummary, next: &str) -> Text {
+    let left = group_thousands(summary.count(RunGroupState::Waiting));
+    Text::from_line(format!("run {}: {left} groups wait; {next}", summary.run))
+}

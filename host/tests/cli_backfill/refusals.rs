@@ -1,0 +1,104 @@
+//! Plans that are not applied, and why.
+
+use std::fs;
+
+use crate::place::Place;
+use crate::user_base::{POLICY, USERS, import, place, preview};
+
+/// A folder with users, their directory, and a plan.
+fn previewed() -> Place {
+    let place = place();
+    import(&place);
+    preview(&place);
+    place
+}
+
+fn refuse(place: &Place, more: &[&str]) -> String {
+    let apply = ["backfill", "apply", "report/plan.ndjson", "--policy", "policy.json"];
+    let told = place.bad(&[&apply[..], more].concat(), 2);
+    let journal = place.good(&["journal", "list", "--json"]);
+    assert_eq!(journal, "", "nothing is linked");
+    told
+}
+
+#[test]
+fn a_plan_of_another_policy_is_refused() {
+    let place = previewed();
+    place.write("policy.json", POLICY.replace("\"google-oauth2\", ", "").as_bytes());
+    let told = refuse(&place, &[]);
+    assert!(
+        told.contains("the policy document of `link-users-by-email` is another one; give the policy"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_plan_of_a_policy_that_only_observes_is_refused() {
+    let place = place();
+    place.write("policy.json", POLICY.replace("auto", "observe").as_bytes());
+    import(&place);
+    preview(&place);
+    let told = refuse(&place, &[]);
+    assert!(told.contains("set its `mode` to `auto` and preview again"), "{told}");
+}
+
+#[test]
+fn a_plan_of_other_users_is_refused() {
+    let place = previewed();
+    fs::remove_file(place.file("users.db")).expect("a file");
+    place.write(
+        "users.ndjson",
+        USERS.replace("auth0|", "auth0|x").replace("google-oauth2|", "google-oauth2|x").as_bytes(),
+    );
+    import(&place);
+    let told = refuse(&place, &[]);
+    assert!(told.contains("the plan is of other users"), "{told}");
+}
+
+#[test]
+fn an_edited_plan_is_refused() {
+    let place = previewed();
+    let plan = fs::read_to_string(place.file("report/plan.ndjson")).expect("a plan");
+    place.write("report/plan.ndjson", plan.replace("auth0|1", "auth0|3").as_bytes());
+    assert!(refuse(&place, &[]).contains("the plan has changed since the preview wrote it"));
+    let cut: Vec<&str> = plan.lines().collect();
+    place.write("report/plan.ndjson", (cut[..cut.len() - 1].join("\n") + "\n").as_bytes());
+    assert!(refuse(&place, &[]).contains("the plan breaks off before its last line"));
+    place.write("report/plan.ndjson", b"{}\n");
+    assert!(refuse(&place, &[]).contains("this is not a plan of `ligature backfill preview`"));
+    fs::remove_file(place.file("report/plan.ndjson")).expect("a file");
+    assert!(refuse(&place, &[]).contains("report/plan.ndjson: "));
+}
+
+#[test]
+fn a_selection_without_groups_is_refused() {
+    let place = previewed();
+    for options in [["--only", "reason=NONE"], ["--connections", "google-oauth2"]] {
+        let told = refuse(&place, &options);
+        assert!(told.contains("no group is selected: the plan links 1 groups"), "{told}");
+    }
+}
+
+#[test]
+fn a_review_that_does_not_fit_is_refused() {
+    let place = previewed();
+    place.write("review", b"00000000000000000000000000000000\n");
+    assert!(
+        refuse(&place, &["--groups", "review"])
+            .contains("the plan has no group 00000000000000000000000000000000")
+    );
+    place.write("review", b"maybe\n");
+    assert!(refuse(&place, &["--groups", "review"]).contains("line 1: `maybe` is not the id of a group"));
+    assert!(refuse(&place, &["--groups", "none"]).contains("none: "));
+}
+
+#[test]
+fn an_unknown_run_is_named() {
+    let place = previewed();
+    for command in ["status", "undo"] {
+        let told = place.bad(&["backfill", command, "00ff"], 2);
+        assert_eq!(told, "error: there is no run `00ff` here; `ligature backfill status` lists the runs\n");
+    }
+    let told = place.good(&["backfill", "status"]);
+    assert_eq!(told, "There is no run yet; `ligature backfill apply` begins one.\n");
+}
