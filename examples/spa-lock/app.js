@@ -7,8 +7,11 @@ import { nameOf, onClick, once, say, showLoggedOut, showProfile } from '../spa/v
 
 const SCOPE = 'openid profile email read:current_user update:current_user_identities update:current_user_metadata';
 const LEFT = 'You came back without a login to the other account. Nothing was linked.';
-const MAILED = 'A link will be mailed to the address that you typed. Open it in this browser within ten minutes.';
+const MAILED = 'A link will be mailed to the address that you typed. Open it in this browser within ten minutes, and leave this page open.';
 const EXPIRED = 'This step was used before or has expired. Begin again.';
+const CLOSED = 'The page on which you began has been closed. Begin again, and leave it open until the link is done.';
+/** Milliseconds in which another tab of this browser answers. */
+const ANSWER = 2000;
 /** Seconds for which a link that has begun stays valid. */
 const PATIENCE = 600;
 const now = () => Math.floor(Date.now() / 1000);
@@ -41,10 +44,17 @@ const options = (params = {}) => ({
 
 // --- The link that has begun ---
 
-// A mailed link may open in another tab, so that session storage would not do.
-const begin = (way) => localStorage.setItem('linking', JSON.stringify({ ...current, started: now(), way }));
+// A mailed link may open in another tab, which has to know that a link has begun. The token stays in
+// this tab, which hands it over once.
+function begin(way) {
+  const { owner, token } = current;
+  const started = now();
+  localStorage.setItem('linking', JSON.stringify({ owner, started, way }));
+  sessionStorage.setItem('linking-token', JSON.stringify({ token, started }));
+  setTimeout(forgetOldToken, (PATIENCE + 1) * 1000);
+}
 
-/** Returns the link that has begun, and forgets it. */
+/** Returns the link that has begun, without its token, and forgets it. */
 function takeBegun() {
   const stored = localStorage.getItem('linking');
   localStorage.removeItem('linking');
@@ -52,10 +62,49 @@ function takeBegun() {
   return begun && begun.started >= now() - PATIENCE ? begun : undefined;
 }
 
+/** Returns the token of a link that began in this tab at that time, and forgets it. */
+function takeToken(started) {
+  const stored = sessionStorage.getItem('linking-token');
+  sessionStorage.removeItem('linking-token');
+  const kept = stored && JSON.parse(stored);
+  return kept?.started === started ? kept.token : undefined;
+}
+
+function forgetOldToken() {
+  const stored = sessionStorage.getItem('linking-token');
+  if (stored && JSON.parse(stored).started < now() - PATIENCE) sessionStorage.removeItem('linking-token');
+}
+
+const tabs = new BroadcastChannel('linking');
+tabs.onmessage = ({ data }) => {
+  if (!Number.isInteger(data?.wanted)) return;
+  const stored = sessionStorage.getItem('linking-token');
+  if (!stored || JSON.parse(stored).started !== data.wanted) return;
+  tabs.postMessage({ token: takeToken(data.wanted), started: data.wanted });
+};
+
+/** Returns the token of the tab in which a link began. */
+function findToken({ started }) {
+  const own = takeToken(started);
+  if (own) return own;
+  return new Promise((resolve) => {
+    const others = new BroadcastChannel('linking');
+    const end = (token) => {
+      others.close();
+      resolve(token);
+    };
+    others.onmessage = ({ data }) => data?.started === started && end(data.token);
+    others.postMessage({ wanted: started });
+    setTimeout(end, ANSWER);
+  });
+}
+
 /** Forgets a link that the person has left. A mailed link is opened later: it stays. */
 function leave() {
+  forgetOldToken();
   const stored = localStorage.getItem('linking');
   if (!stored || JSON.parse(stored).way === 'mail') return false;
+  sessionStorage.removeItem('linking-token');
   return takeBegun() !== undefined;
 }
 
@@ -185,10 +234,15 @@ async function authenticated(result) {
     await resume().catch(showLoggedOut);
     throw new Refused(EXPIRED);
   }
-  current = { owner: begun.owner, token: begun.token };
+  const token = await findToken(begun);
+  if (!token) {
+    await resume().catch(showLoggedOut);
+    throw new Refused(CLOSED);
+  }
+  current = { owner: begun.owner, token };
   const second = { claims: result.idTokenPayload, idToken: result.idToken, accessToken: result.accessToken };
   try {
-    await linkSecond(tenant, begun, second);
+    await linkSecond(tenant, { ...begun, token }, second);
   } catch (error) {
     await show();
     throw error;
@@ -199,6 +253,7 @@ async function authenticated(result) {
 
 async function failed(error) {
   const wasLinking = takeBegun() !== undefined;
+  sessionStorage.removeItem('linking-token');
   await resume().catch(showLoggedOut);
   const isStale = error.error === 'invalid_token' || error.code === 'invalid_token';
   const words = isStale ? EXPIRED : wasLinking ? 'The login was refused. Nothing was linked.' : 'The login was refused.';

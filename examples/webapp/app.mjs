@@ -8,6 +8,7 @@ import oidc from 'express-openid-connect';
 import { clientId, clientSecret, origin, sessionSecret, tenant } from './config.mjs';
 import { begin, complete, remove } from './linking.mjs';
 import { Refused, sameAddress, userOf } from './management.mjs';
+import { isRecent } from './recent.mjs';
 import { account, failure, loggedOut, wayOf } from './views.mjs';
 
 const common = {
@@ -22,6 +23,7 @@ const common = {
   authorizationParams: { response_type: 'code', scope: 'openid profile email' },
 };
 
+const AGAIN = 'You have logged in again. Now you can link and unlink.';
 const UNEXPECTED = 'Something went wrong here. Try again later.';
 
 /** The words for a failure; what nobody expects is logged instead. */
@@ -40,6 +42,9 @@ const claimsOf = (idToken) => JSON.parse(Buffer.from(idToken.split('.')[1], 'bas
 
 /** The person who is logged in. Below /link, `req.oidc` is the second login. */
 const ownerOf = ({ appSession: { id_token } }) => id_token && claimsOf(id_token).sub;
+
+/** Whether that person has logged in within the last minutes. */
+const isFresh = ({ appSession: { id_token } }) => id_token !== undefined && isRecent(claimsOf(id_token));
 
 /** Ends a login to the account to link. It leaves no session of its own. */
 async function linked(req, res, session) {
@@ -73,6 +78,9 @@ function requireLogin(req, res, next) {
   return res.redirect(303, '/');
 }
 
+/** Has the person log in again before a change. A stolen session cannot. */
+const requireRecentLogin = (req, res, next) => (isFresh(req) ? next() : res.redirect(303, '/again'));
+
 /** Sends what nobody may load or frame. */
 function secure(req, res, next) {
   res.set({
@@ -89,7 +97,9 @@ const app = express();
 app.disable('x-powered-by');
 app.use(secure);
 app.get('/style.css', (req, res) => res.sendFile(fileURLToPath(new URL('style.css', import.meta.url))));
-app.use(oidc.auth({ ...common, baseURL: origin }));
+// A session lasts an hour without use, and eight hours at most.
+const session = { rollingDuration: 3_600, absoluteDuration: 8 * 3_600 };
+app.use(oidc.auth({ ...common, baseURL: origin, session }));
 
 app.get('/', async (req, res) => {
   const { message } = req.appSession;
@@ -99,8 +109,14 @@ app.get('/', async (req, res) => {
   req.appSession.csrf ??= randomBytes(32).toString('base64url');
   const user = await userOf(owner);
   const suggested = await sameAddress(user);
-  return res.send(account({ user, suggested, csrf: req.appSession.csrf, message }));
+  const again = req.query.again !== undefined && isFresh(req) ? { words: AGAIN } : undefined;
+  return res.send(account({ user, suggested, csrf: req.appSession.csrf, message: message ?? again }));
 });
+
+// The login to the own account again. Whoever logs in to another account has a session of that one.
+app.get('/again', (req, res) =>
+  res.oidc.login({ returnTo: '/?again', authorizationParams: { ...common.authorizationParams, prompt: 'login', max_age: 0 } }),
+);
 
 // The second login has a cookie and a callback of its own: /link/callback.
 app.use(
@@ -115,7 +131,7 @@ app.use(
   }),
 );
 
-const forms = [express.urlencoded({ extended: false, limit: '8kb' }), requireLogin, checkForm];
+const forms = [express.urlencoded({ extended: false, limit: '8kb' }), requireLogin, checkForm, requireRecentLogin];
 
 app.post('/link', forms, async (req, res) => {
   const { suggestion } = req.body;

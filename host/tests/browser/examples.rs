@@ -19,6 +19,9 @@ const LOCKS: [(&str, &str); 3] = [
     ("webapp", include_str!("../../../examples/webapp/package-lock.json")),
 ];
 
+/// Seals the sessions of the web application, whose age a test changes.
+const SESSION_SECRET: &str = "the secret of the sessions of this suite";
+
 #[test]
 fn a_person_links_accounts_in_the_single_page_application() {
     run("spa");
@@ -123,6 +126,7 @@ fn run(name: &str) {
     let log = place.path().join("log");
     let mut command = demo(folder, name, &ports);
     command.stdout(Stdio::piped()).stderr(File::create(&log).expect("a file"));
+    command.env("SESSION_SECRET", SESSION_SECRET);
     let mut demo = Started(command.spawn().expect("bash runs"));
     let log = || fs::read_to_string(&log).unwrap_or_default();
     let address = format!("http://localhost:{}", ports.app);
@@ -139,6 +143,7 @@ fn run(name: &str) {
         .env("LIGATURE_HTTP_APP", &address)
         // This one is not started.
         .env("LIGATURE_HTTPS_APP", "https://localhost:1")
+        .env("SESSION_SECRET", SESSION_SECRET)
         .env("LIGATURE_CHROMIUM", crate::chromium().expect("it was found"))
         .env("HOME", place.path());
     run_with_log(&mut suite, &place.path().join("output"), log);

@@ -59,7 +59,7 @@ async function askForLink(page, address) {
   const answered = page.waitForResponse(/\/passwordless\/start$/);
   await start(page, 'Email with a link', 'email', address);
   await answered;
-  await says(page, 'A link will be mailed to the address that you typed. Open it in this browser within ten minutes.');
+  await says(page, 'A link will be mailed to the address that you typed. Open it in this browser within ten minutes, and leave this page open.');
 }
 
 async function enterCode(lock, code) {
@@ -67,7 +67,13 @@ async function enterCode(lock, code) {
   await lock.locator('.auth0-lock-submit').click();
 }
 
-const isUnused = async (page) => assert.equal(await page.evaluate(() => localStorage.getItem('linking')), null);
+/** Neither the link nor a token is kept. */
+const isUnused = async (page) =>
+  assert.deepEqual(await page.evaluate(() => [localStorage.getItem('linking'), sessionStorage.getItem('linking-token')]), [null, null]);
+
+/** Local storage outlives the browser: no token may get into it. */
+const keepsNoToken = async (page) =>
+  assert.doesNotMatch(await page.evaluate(() => JSON.stringify({ ...localStorage })), /token|eyJ/);
 
 test('an account of a provider is linked, its settings are kept, and it is unlinked', visit(async ({ page, visitor }) => {
   const ada = await person({ user_metadata: { theme: 'dark' } });
@@ -129,6 +135,7 @@ test('a mailbox is linked by a mailed link in another tab, after a reload of the
   const address = someone();
   await arrive(page, ada);
   await askForLink(page, address);
+  await keepsNoToken(page);
   await page.reload();
   await button(page, 'Log out').waitFor();
 
@@ -138,6 +145,21 @@ test('a mailbox is linked by a mailed link in another tab, after a reload of the
   assert.equal(await mail.locator('#user-id').innerText(), ada.id);
   assert.equal((await userOf(ada.id)).identities[1].profileData.email, address);
   await isUnused(mail);
+  await isUnused(page);
+}, MAILED));
+
+test('a mailed link whose first page was closed links nothing, and no token is left', visit(async ({ page, visitor }) => {
+  const ada = await person();
+  const address = someone();
+  await arrive(page, ada);
+  await askForLink(page, address);
+  await page.close();
+  const mail = await visitor.newPage();
+  await mail.goto((await sent(address, 'link')).link);
+  await says(mail, 'The page on which you began has been closed.');
+  await isUnused(mail);
+  await keepsNoToken(mail);
+  assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
 }, MAILED));
 
 test('a mailed link that was used links nothing again', visit(async ({ page, visitor }) => {

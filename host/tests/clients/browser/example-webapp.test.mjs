@@ -1,5 +1,7 @@
 // examples/webapp: a person links an account that is suggested, or any other one, and unlinks it.
 import assert from 'node:assert/strict';
+import { createDecipheriv } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
 import { isAccessible } from './axe.mjs';
@@ -17,6 +19,25 @@ async function arrive(page, { email }) {
   await page.getByRole('link', { name: 'Log in' }).click();
   await logIn(page, { username: email });
   await page.getByRole('link', { name: 'Log out' }).waitFor();
+}
+
+/** Sets the time of the login in the session, as if the person had logged in `seconds` ago. */
+async function age(visitor, seconds) {
+  // The copy of the example, beside this file.
+  const require = createRequire(import.meta.url);
+  const { encryptSync, getKeyStore } = require('./examples/webapp/node_modules/express-openid-connect/lib/crypto.js');
+  const [key] = getKeyStore(process.env.SESSION_SECRET, true);
+  const cookie = (await visitor.cookies(app)).find(({ name }) => name === 'appSession');
+  const [header, , iv, sealed, tag] = cookie.value.split('.');
+  const bytes = (text) => Buffer.from(text, 'base64url');
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes(iv)).setAAD(Buffer.from(header)).setAuthTag(bytes(tag));
+  const session = JSON.parse(Buffer.concat([decipher.update(bytes(sealed)), decipher.final()]));
+  const [head, body, signature] = session.id_token.split('.');
+  const claims = JSON.parse(bytes(body));
+  claims.auth_time -= seconds;
+  session.id_token = [head, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.');
+  const { iat, uat, exp } = JSON.parse(bytes(header));
+  await visitor.addCookies([{ ...cookie, value: encryptSync(JSON.stringify(session), key, { iat, uat, exp }) }]);
 }
 
 const linkAnother = (page) => button(page, 'Link another account').click();
@@ -49,6 +70,62 @@ test('an account with the same verified address is suggested, linked with its se
   assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
   assert.deepEqual(await identitiesOf(second), [second]);
 }));
+
+test('a session whose login is not recent links and unlinks only after a login again', visit(async ({ page, visitor }) => {
+  const ada = await person();
+  const github = stranger();
+  await arrive(page, ada);
+  await age(visitor, 301);
+  await linkAnother(page);
+  // Although the tenant has a session, it asks: for the own account first.
+  await page.waitForURL(/\/u\/login\?/);
+  assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
+  await logIn(page, { username: ada.email });
+  await says(page, 'You have logged in again. Now you can link and unlink.');
+  await linkAnother(page);
+  await through(page, 'GitHub', github);
+  await says(page, 'The accounts are linked.');
+
+  await page.goto(`${app}/`);
+  await age(visitor, 301);
+  await button(page, 'Unlink GitHub').click();
+  await page.waitForURL(/\/u\/login\?/);
+  assert.equal((await identitiesOf(ada.id)).length, 2);
+  await logIn(page, { username: ada.email });
+  await button(page, 'Unlink GitHub').click();
+  await says(page, 'GitHub is a separate account again.');
+}));
+
+test('a stolen session is of no use: the login again is the own of whoever stole it', visit(async ({ page, visitor }) => {
+  const [ada, mallory] = [await person(), await person()];
+  await arrive(page, ada);
+  await age(visitor, 301);
+  const stolen = await visitor.cookies(app);
+  const other = await visitor.browser().newContext();
+  await other.addCookies(stolen);
+  const thief = await other.newPage();
+  await thief.goto(`${app}/`);
+  await linkAnother(thief);
+  await logIn(thief, { username: mallory.email });
+  await says(thief, 'You have logged in again.');
+  assert.equal(await thief.locator('#user-id').innerText(), mallory.id, 'the session is of another account now');
+  await linkAnother(thief);
+  await through(thief, 'GitHub', stranger());
+  await says(thief, 'The accounts are linked.');
+  assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
+  await other.close();
+}));
+
+test('a login is recent for five minutes, to the second', async () => {
+  const { isRecent } = await import('./examples/webapp/recent.mjs');
+  const now = 1_800_000_000;
+  for (const [ago, recent] of [[0, true], [299, true], [300, false], [-60, true], [-61, false]]) {
+    assert.equal(isRecent({ auth_time: now - ago }, now), recent, `${ago} s`);
+  }
+  for (const claims of [{}, { auth_time: null }, { auth_time: String(now) }, { auth_time: now - 0.5 }]) {
+    assert.equal(isRecent(claims, now), false, JSON.stringify(claims));
+  }
+});
 
 test('an account with another address is linked', visit(async ({ page }) => {
   const ada = await person();
