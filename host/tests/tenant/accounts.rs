@@ -54,7 +54,7 @@ fn log_in(tenant: &Tenant, login: &str, password: &str) -> Response {
     tenant.token("web", &fields)
 }
 
-fn subject_of(response: &Response) -> Value {
+pub(crate) fn subject_of(response: &Response) -> Value {
     assert_eq!(response.status, 200, "{}", response.text());
     claims(&response.json()["id_token"])["sub"].clone()
 }
@@ -81,12 +81,12 @@ fn reset(tenant: &Tenant, email: &str, password: &str) -> Option<Response> {
 }
 
 /// The response to a refresh token.
-fn refreshed(tenant: &Tenant, token: &Value) -> Response {
+pub(crate) fn refreshed(tenant: &Tenant, token: &Value) -> Response {
     tenant.token("web", &[("grant_type", "refresh_token"), ("refresh_token", &text(token))])
 }
 
 /// Asks for a silent login, and returns its result.
-fn silent(browser: &mut Browser) -> String {
+pub(crate) fn silent(browser: &mut Browser) -> String {
     let answer = browser.get(&crate::tenants::authorize(&[("prompt", "none")])).answer();
     answer.get("error").cloned().unwrap_or_else(|| "logged in".to_owned())
 }

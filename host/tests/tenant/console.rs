@@ -2,11 +2,12 @@
 
 mod attacks;
 mod desk;
+mod logins;
 mod merge;
 mod pages;
 mod undo;
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [attacks::TESTS, merge::TESTS, pages::TESTS, undo::TESTS].concat()
+    [attacks::TESTS, logins::TESTS, merge::TESTS, pages::TESTS, undo::TESTS].concat()
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod attempts;
 pub(super) mod identifier_keys;
+pub(super) mod login_ender;
 pub(super) mod mail_links;
 pub(super) mod mailed_codes;
 pub(super) mod objections;

@@ -25,6 +25,7 @@ use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::notices::NoticeSender;
 use crate::tenant::observed::{ObservedDirectory, Observer};
+use crate::tenant::people::login_ender::LoginEnder;
 use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::seed::Seeding;
 use crate::tenant::people::{CookieKey, KeptParts, People};
@@ -196,7 +197,8 @@ impl Running {
             ambient: ambient.clone(),
             issuer: address.clone(),
         });
-        let observers: Vec<_> = webhooks.into_iter().collect();
+        let login_ender: Arc<dyn Observer> = Arc::new(LoginEnder { people: people.clone() });
+        let observers: Vec<_> = std::iter::once(login_ender).chain(webhooks).collect();
         let directory_without_notices = ObservedDirectory::of(directory.clone(), observers.clone());
         let directory = ObservedDirectory::of(directory, [observers, vec![notices]].concat());
         let decisions = match decisions {
