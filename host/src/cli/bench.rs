@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// The time to measure, in seconds
     #[arg(long, default_value_t = 3.0, value_parser = parse_seconds)]
     seconds: f64,
+    /// Let the policy report the verdict of each rule, as for decisions that are kept
+    #[arg(long)]
+    trace: bool,
     /// Map memory for each instance instead of using the pool
     #[arg(long)]
     on_demand: bool,
@@ -54,7 +57,8 @@ impl Args {
         let plugin = self.plugin.load(&sandbox)?;
         let case = Case::read_file(&self.case).map_err(Exit::unreadable)?;
         case.policy.check(&plugin)?;
-        let load = BenchLoad { threads: self.threads.into(), time: Duration::from_secs_f64(self.seconds) };
+        let time = Duration::from_secs_f64(self.seconds);
+        let load = BenchLoad { threads: self.threads.into(), time, trace: self.trace };
         let bench = bench_case(&sandbox, &plugin, &case, load).map_err(|error| match error {
             BenchError::NotArrived(error) => Exit::unreadable(error),
             error => Exit::failed(error),

@@ -43,6 +43,8 @@ pub struct BenchLoad {
     pub threads: usize,
     /// The time for which each thread measures, after a quarter of it to warm up.
     pub time: Duration,
+    /// Whether the plugin reports the verdict of each rule.
+    pub trace: bool,
 }
 
 /// The reason why there are no figures.
@@ -74,11 +76,11 @@ pub fn bench_case(
     load: BenchLoad,
 ) -> Result<Bench, BenchError> {
     let threads = load.threads.max(1);
-    let first = measure_first_login(plugin, case)?;
+    let first = measure_first_login(plugin, case, load.trace)?;
     let barrier = Barrier::new(threads);
     let measured = std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| measure_logins(plugin, case, load.time, &barrier))).collect();
+            (0..threads).map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?)
@@ -123,24 +125,24 @@ struct LoginFigures {
 fn measure_logins(
     plugin: &Plugin,
     case: &Case,
-    time: Duration,
+    load: BenchLoad,
     barrier: &Barrier,
 ) -> Result<ThreadFigures, BenchError> {
     let (pristine, case) = case.arrive()?;
     let decide = || {
         let directory = Arc::new(pristine.clone());
-        measure_login(plugin, &case, directory)
+        measure_login(plugin, &case, directory, load.trace)
     };
     let ambient = plugin.ambient();
     let warm = ambient.monotonic();
-    while ambient.elapsed(warm) < time / 4 {
+    while ambient.elapsed(warm) < load.time / 4 {
         decide()?;
     }
     barrier.wait();
     let mut times = Vec::with_capacity(1 << 16);
     let mut fuel = 0;
     let start = ambient.monotonic();
-    while ambient.elapsed(start) < time {
+    while ambient.elapsed(start) < load.time {
         let login = decide()?;
         times.push(u64::try_from(login.took.as_nanos()).unwrap_or(u64::MAX));
         if fuel != 0 && fuel != login.fuel {
@@ -151,18 +153,23 @@ fn measure_logins(
     Ok(ThreadFigures { times, elapsed: ambient.elapsed(start), fuel })
 }
 
-fn measure_first_login(plugin: &Plugin, case: &Case) -> Result<LoginFigures, BenchError> {
+fn measure_first_login(plugin: &Plugin, case: &Case, trace: bool) -> Result<LoginFigures, BenchError> {
     let (directory, case) = case.arrive()?;
-    measure_login(plugin, &case, Arc::new(directory))
+    measure_login(plugin, &case, Arc::new(directory), trace)
 }
 
-fn measure_login(plugin: &Plugin, case: &Case, directory: Arc<Memory>) -> Result<LoginFigures, BenchError> {
+fn measure_login(
+    plugin: &Plugin,
+    case: &Case,
+    directory: Arc<Memory>,
+    trace: bool,
+) -> Result<LoginFigures, BenchError> {
     let settings = case.policy.settings();
     let input = PluginInput {
         event: &case.event,
         settings: &settings,
         now: case.now,
-        trace: false,
+        trace,
         answer: case.answer.as_ref(),
     };
     let start = plugin.ambient().monotonic();

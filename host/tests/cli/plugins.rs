@@ -67,6 +67,15 @@ fn bench_prints_its_figures() {
 }
 
 #[test]
+fn bench_shows_the_cost_of_a_trace() {
+    let fuel = |more: &[&str]| {
+        let ran = ligature(&[&["bench", DEMO, "--seconds", "0.05", "--json"], more].concat());
+        serde_json::from_str::<Value>(&ran.stdout).expect("JSON")["fuel"].as_u64().expect("a number")
+    };
+    assert!(fuel(&["--trace"]) > fuel(&[]));
+}
+
+#[test]
 fn plugin_that_is_not_there() {
     assert_snapshot!(sentence(&ligature(&["run", DEMO, "--plugin", "nowhere.wasm"])));
 }
