@@ -91,12 +91,21 @@ fn people_add_and_remove_ways_to_log_in() {
 
 #[test]
 fn the_tenants_own_pages_look_as_approved() {
-    // The pictures were made with this font.
-    if !Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists() {
-        SUITES.skip("the looks of pages", "there is no DejaVu Sans (Debian: fonts-dejavu-core)");
-        return;
+    if has_approved_font() {
+        run("looks.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
     }
-    run("looks.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
+}
+
+#[test]
+fn operators_work_at_the_console() {
+    run("console.test.mjs", CONSOLE);
+}
+
+#[test]
+fn the_console_looks_as_approved() {
+    if has_approved_font() {
+        run("console-looks.test.mjs", CONSOLE);
+    }
 }
 
 #[test]
@@ -122,6 +131,15 @@ fn the_readmes_sequence_ends_with_two_accounts_linked() {
     readme::see_the_link(place.path());
     assert!(!tenant.log().contains(" WARN "), "{}", tenant.log());
     tenant.stop();
+}
+
+/// Returns whether this machine has the font with which the pictures were made.
+fn has_approved_font() -> bool {
+    let is_there = Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists();
+    if !is_there {
+        SUITES.skip("the looks of pages", "there is no DejaVu Sans (Debian: fonts-dejavu-core)");
+    }
+    is_there
 }
 
 fn installed() -> Option<&'static Path> {
@@ -152,6 +170,7 @@ struct Setting {
 }
 
 const USUAL: Setting = Setting { policy: None, switch: "" };
+const CONSOLE: Setting = Setting { policy: Some("console-policy.json"), switch: "console.enabled = true\n" };
 
 /// Runs one suite against a tenant of its own.
 fn run(file: &str, setting: Setting) {

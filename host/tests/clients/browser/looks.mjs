@@ -18,8 +18,8 @@ const SIZES = { desktop: { width: 900, height: 600 }, phone: { width: 360, heigh
 // differently, which are 1 % of them; without a stylesheet, a third and more are elsewhere.
 export const TOLERANCE = 0.1;
 
-/** Compares a page, on both devices, in light and dark. */
-export async function look(page, name) {
+/** Compares a page, on both devices, in light and dark: all of it, or the part that is seen first. */
+export async function look(page, name, { fullPage = true } = {}) {
   await page.waitForLoadState('load');
   await settle(page);
   const before = page.viewportSize();
@@ -28,7 +28,7 @@ export async function look(page, name) {
     await page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
-      const shot = PNG.sync.read(await page.screenshot({ fullPage: true, animations: 'disabled' }));
+      const shot = PNG.sync.read(await page.screenshot({ fullPage, animations: 'disabled' }));
       different.push(...compare(`${name}-${device}-${colorScheme}`, shot));
     }
   }
@@ -44,6 +44,8 @@ async function settle(page) {
       texts.currentNode.data = texts.currentNode.data
         .replace(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, '2026-01-01T12:00:00.000Z')
         .replace(/\b\d\d? [A-Z][a-z]{2} \d{4}, \d\d:\d\d/g, '1 Jan 2026, 12:00')
+        .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/g, '2026-01-01 12:00:00 UTC')
+        .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '00000000-0000-0000-0000-000000000000')
         .replace(/localhost:\d+/g, 'localhost:4480')
         .replace(/[\w-]{40,}/g, 'a-random-name')
         .replace(/\b\d{6}\b/g, '123456');
