@@ -21,6 +21,7 @@ use super::login::return_path::path_of_login;
 use super::paths::HOME;
 #[cfg(feature = "hook")]
 use super::redirect::see_page;
+use crate::service::forms::{FormFault, refuse_foreign};
 
 /// The persons who may enter.
 #[derive(Clone)]
@@ -48,8 +49,15 @@ impl Access {
         }
     }
 
+    /// Refuses a request of a page of another origin.
+    pub(super) fn refuse_foreign(&self, headers: &HeaderMap) -> Result<(), FormFault> {
+        let origins = self.own_origins(headers);
+        let is_own = origins.iter().any(|origin| refuse_foreign(headers, origin).is_ok());
+        if is_own { Ok(()) } else { Err(FormFault::Foreign) }
+    }
+
     /// Returns the origins of the console's own pages.
-    pub(super) fn own_origins(&self, headers: &HeaderMap) -> Vec<String> {
+    fn own_origins(&self, headers: &HeaderMap) -> Vec<String> {
         match self {
             Self::Local => {
                 let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

@@ -110,8 +110,9 @@ pub(super) fn settle(visit: &ConsoleVisit) -> PageResult {
     if conflict.settled.is_none() && are_separate {
         mark_as_separate(visit, &conflict.user_ids)?;
     }
-    let settled =
-        Settled { at: visit.now(), by: visit.operator.name.clone(), note: mask_addresses(note).into_owned() };
+    // The mask of a short address is longer than the address.
+    let note = mask_addresses(note).chars().take(CONFLICT_NOTE).collect();
+    let settled = Settled { at: visit.now(), by: visit.operator.name.clone(), note };
     let result = visit.directory().settle_conflict(&key, &settled);
     tracing::info!(
         target: "audit", operator = %mask_addresses(&visit.operator.name), action = "settle a conflict",
@@ -121,7 +122,11 @@ pub(super) fn settle(visit: &ConsoleVisit) -> PageResult {
     match result {
         Ok(_) => Ok(see_page(&with_query(CONFLICTS, &[("done", Some("settled"))]))),
         Err(ApiError::StateChanged(_)) => {
-            let words = "The conflict was settled meanwhile.";
+            let words = if conflict.settled.is_none() && are_separate {
+                "The conflict was settled meanwhile. The accounts were marked as separate."
+            } else {
+                "The conflict was settled meanwhile. Nothing was changed."
+            };
             let link = (CONFLICTS, "Back to the conflicts");
             Err(visit.refuse_with_link(StatusCode::CONFLICT, words, link))
         }

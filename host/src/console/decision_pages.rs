@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 
+use super::chart::KINDS;
 use super::decision_rows::{DecisionRow, describe_decision, name_level};
 use super::frame::Frame;
 use super::paths::{DECISIONS, path_of_entry, path_of_user, with_query};
@@ -16,7 +17,7 @@ use crate::model::{ApiError, Decision, RuleVerdict, Timestamp};
 use crate::service::page::filters;
 
 /// The number of decisions of a list.
-const ON_PAGE: usize = 25;
+const ON_PAGE: usize = 15;
 /// The most reasons and verdicts on the page of a decision.
 const MOST: usize = 60;
 
@@ -70,10 +71,14 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
         let time = format!("{day}{clock}").parse::<Timestamp>();
         time.map(Some).map_err(|_| unreadable(name))
     };
+    let kind = params.get("kind");
+    if kind.is_some_and(|kind| !KINDS.contains(&kind)) {
+        return Err(visit.refuse(StatusCode::BAD_REQUEST, "There is no such kind of decision."));
+    }
     let before = params.get("before").map(str::parse::<DecisionId>).transpose();
     let query = DecisionQuery {
         user_id: params.get("user").map(str::to_owned),
-        kind: params.get("kind").map(str::to_owned),
+        kind: kind.map(str::to_owned),
         code: params.get("code").map(str::to_owned),
         since: day("since", "T00:00:00.000Z")?,
         until: day("until", "T23:59:59.999Z")?,
@@ -103,7 +108,7 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
         frame,
         user_id: text("user"),
         kind: text("kind"),
-        kinds: ["proceed", "linked", "suggest", "deny"],
+        kinds: KINDS,
         code: text("code"),
         since: text("since"),
         until: text("until"),

@@ -25,9 +25,12 @@ pub(super) struct FeedCursor {
 }
 
 impl FeedCursor {
-    /// The position after the newest decision of now. None if there is none.
-    pub(super) fn new(newest: Option<DecisionId>) -> Self {
-        Self { position: newest, ..Self::default() }
+    /// The position before the newest decisions of now, which were shown. One that is written late, or in
+    /// the same millisecond, may have an id among theirs.
+    /// `most` is the number that was asked for.
+    pub(super) fn new(newest: Vec<DecisionId>, most: usize) -> Self {
+        let position = newest.iter().min().filter(|_| newest.len() >= most).cloned();
+        Self { position, shown: newest.into_iter().collect(), ..Self::default() }
     }
 
     pub(super) fn position(&self) -> Option<DecisionId> {

@@ -13,7 +13,7 @@ use crate::model::ApiError;
 use crate::service::page::filters;
 
 /// The number of entries, and of decisions, on the page.
-const SHOWN: usize = 10;
+const SHOWN: usize = 6;
 
 #[derive(Template)]
 #[template(path = "console_home.html")]

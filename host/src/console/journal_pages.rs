@@ -12,7 +12,7 @@ use crate::model::{ApiError, Metadata};
 use crate::service::page::filters;
 
 /// The number of entries of a list.
-const ON_PAGE: usize = 25;
+const ON_PAGE: usize = 15;
 /// The most names of a kind on a page.
 const MOST: usize = 50;
 

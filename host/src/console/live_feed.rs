@@ -19,6 +19,8 @@ const MOST_VIEWERS: usize = 16;
 const BACKLOG: usize = 256;
 /// The most decisions of one poll, and the most that a viewer gets who comes back.
 const AT_A_TIME: usize = 100;
+/// The newest decisions among which a further one may be written.
+const NEWEST: usize = 25;
 
 /// The live tail.
 pub(super) struct LiveFeed {
@@ -60,9 +62,8 @@ impl LiveFeed {
     pub(super) async fn view(self: &Arc<Self>, last: Option<DecisionId>) -> Result<Viewer, NoView> {
         let place = self.viewers.clone().try_acquire_owned().map_err(|_| NoView::Full)?;
         let receiver = self.sender.subscribe();
-        let newest = self.find(DecisionQuery { limit: 1, ..DecisionQuery::default() }).await?;
-        let newest = newest.first().map(|kept| kept.id.clone());
-        self.poll_from(newest);
+        let newest = self.find(DecisionQuery { limit: NEWEST, ..DecisionQuery::default() }).await?;
+        self.poll_from(newest.into_iter().map(|kept| kept.id).collect());
         let earlier = match last {
             None => Vec::new(),
             after => self.find(DecisionQuery { after, limit: AT_A_TIME, ..DecisionQuery::default() }).await?,
@@ -77,10 +78,10 @@ impl LiveFeed {
     }
 
     /// Starts the poller, unless it runs.
-    fn poll_from(self: &Arc<Self>, newest: Option<DecisionId>) {
+    fn poll_from(self: &Arc<Self>, newest: Vec<DecisionId>) {
         let mut is_polling = self.is_polling.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::replace(&mut is_polling, true) {
-            tokio::spawn(poll(Arc::downgrade(self), FeedCursor::new(newest)));
+            tokio::spawn(poll(Arc::downgrade(self), FeedCursor::new(newest, NEWEST)));
         }
     }
 

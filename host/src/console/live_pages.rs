@@ -1,5 +1,6 @@
 //! The live tail: its page, its script and its events.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -25,7 +26,9 @@ use crate::service::page::filters;
 const SCRIPT: &str = include_str!("../../templates/console_live.js");
 
 /// The number of decisions that the page begins with.
-const SHOWN: usize = 15;
+const SHOWN: usize = 8;
+/// The most bytes of the rows that the page begins with: traces beyond them are left out.
+const ROWS: usize = 24_000;
 
 #[derive(Template)]
 #[template(path = "console_live.html")]
@@ -38,8 +41,8 @@ struct LivePage<'a> {
 
 #[derive(Template)]
 #[template(path = "console_live_row.html")]
-struct LiveRow<'a> {
-    row: DecisionRow<'a>,
+struct LiveRow<'a, 'k> {
+    row: &'a DecisionRow<'k>,
 }
 
 /// `GET /console/live`: the newest decisions, and the script that shows further ones.
@@ -47,15 +50,27 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let query = DecisionQuery { limit: SHOWN, ..DecisionQuery::default() };
     let decisions =
         visit.directory().find_decisions(&query).map_err(|error| visit.refuse_unavailable(&error))?;
+    let mut rows: Vec<DecisionRow<'_>> = decisions.iter().map(DecisionRow::new).collect();
+    drop_traces(&mut rows);
     visit.audit("view the live tail", "");
     let frame = visit.frame();
     let nonce = frame.nonce.clone();
-    let page = LivePage {
-        frame,
-        rows: decisions.iter().map(DecisionRow::new).collect(),
-        last: decisions.first().map(|first| first.id.as_str()),
-    };
+    let page = LivePage { frame, rows, last: decisions.first().map(|first| first.id.as_str()) };
     Ok(page::respond_with_own_script(StatusCode::OK, page.render(), &nonce))
+}
+
+/// Leaves out the traces for which the page has no room. The page of the decision has them.
+fn drop_traces(rows: &mut [DecisionRow<'_>]) {
+    let measure = |row: &DecisionRow<'_>| LiveRow { row }.render().map_or(ROWS, |row| row.len());
+    let traces: Vec<_> = rows.iter_mut().map(|row| (measure(row), std::mem::take(&mut row.trace))).collect();
+    let mut left = ROWS.saturating_sub(rows.iter().map(measure).sum());
+    for (row, (whole, trace)) in rows.iter_mut().zip(traces) {
+        let more = whole.saturating_sub(measure(row));
+        if more <= left {
+            left -= more;
+            row.trace = trace;
+        }
+    }
 }
 
 /// `GET /console/live.js`: the script of the page.
@@ -68,6 +83,10 @@ pub(super) async fn events(State(console): State<Arc<Console>>, request: Request
     let Ok(operator) = console.access.identify(&request) else {
         return (StatusCode::UNAUTHORIZED, "The session has ended.\n").into_response();
     };
+    if console.access.refuse_foreign(request.headers()).is_err() {
+        tracing::warn!(target: "audit", operator = %mask_addresses(&operator.name), "a live tail for another site was refused");
+        return (StatusCode::FORBIDDEN, "The tail is for pages of the console.\n").into_response();
+    }
     let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let query = request.uri().query().and_then(|query| query.strip_prefix("after="));
     let last = header.or(query).and_then(|id| id.parse::<DecisionId>().ok());
@@ -81,7 +100,7 @@ pub(super) async fn events(State(console): State<Arc<Console>>, request: Request
             return (StatusCode::SERVICE_UNAVAILABLE, "The directory failed.\n").into_response();
         }
     };
-    let view = View { console, operator, viewer, last: None, is_over: false };
+    let view = View { console, operator, viewer, missed: HashSet::new(), next: None, is_over: false };
     let events = stream::unfold(view, |view| async { view.next().await });
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }
@@ -91,8 +110,10 @@ struct View {
     console: Arc<Console>,
     operator: Operator,
     viewer: Viewer,
-    /// The last decision that was sent from before the viewer came.
-    last: Option<DecisionId>,
+    /// The decisions that were sent from before the viewer came: the poller may find them again.
+    missed: HashSet<DecisionId>,
+    /// The decision that is sent next, if the session is still open.
+    next: Option<Arc<KeptDecision>>,
     is_over: bool,
 }
 
@@ -106,13 +127,17 @@ impl View {
                 self.is_over = true;
                 return Some((Ok(Event::default().event("end").data("over")), self));
             }
+            if let Some(kept) = self.next.take() {
+                return Some((Ok(new_event(&kept)), self));
+            }
             if let Some(kept) = self.viewer.earlier.pop_front() {
-                self.last = Some(kept.id.clone());
+                self.missed.insert(kept.id.clone());
                 return Some((Ok(new_event(&kept)), self));
             }
             match tokio::time::timeout(POLL, self.viewer.receiver.recv()).await {
-                Ok(Ok(kept)) if self.last.as_ref().is_some_and(|last| kept.id <= *last) => {}
-                Ok(Ok(kept)) => return Some((Ok(new_event(&kept)), self)),
+                Ok(Ok(kept)) if self.missed.contains(&kept.id) => {}
+                // The session may have ended while this waited.
+                Ok(Ok(kept)) => self.next = Some(kept),
                 // The viewer was slow; the page says nothing of what it has missed.
                 Ok(Err(RecvError::Lagged(_))) | Err(_) => {}
                 Ok(Err(RecvError::Closed)) => return None,
@@ -123,7 +148,7 @@ impl View {
 
 /// An event with a row of the page. Foreign text in it is escaped, and has no line ends.
 fn new_event(kept: &KeptDecision) -> Event {
-    let row = LiveRow { row: DecisionRow::new(kept) }.render().unwrap_or_default();
+    let row = LiveRow { row: &DecisionRow::new(kept) }.render().unwrap_or_default();
     let event = Event::default().id(kept.id.as_str()).event("decision");
     event.json_data(&row).unwrap_or_default()
 }

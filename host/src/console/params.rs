@@ -10,12 +10,16 @@ const LONGEST: usize = 8 << 10;
 pub(super) struct Params(BTreeMap<String, String>);
 
 impl Params {
-    /// Reads a query or a form. `None` if a parameter occurs twice or is too long.
+    /// Reads a query or a form. `None` if a parameter occurs twice, is too long, or contains the
+    /// character NUL, which databases refuse.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         let mut params = BTreeMap::new();
         for (key, value) in url::form_urlencoded::parse(text).filter(|(_, value)| !value.is_empty()) {
             let is_long = key.len() > LONGEST || value.len() > LONGEST;
-            if is_long || params.insert(key.into_owned(), value.into_owned()).is_some() {
+            if is_long
+                || value.contains('\0')
+                || params.insert(key.into_owned(), value.into_owned()).is_some()
+            {
                 return None;
             }
         }
@@ -38,6 +42,7 @@ mod tests {
         let values = ["a", "b", "c", "d", "e"].map(|name| params.get(name));
         assert_eq!(values, [Some("1 2"), None, None, Some("|"), None]);
         assert!(Params::read(b"a=1&a=2").is_none());
+        assert!(Params::read(b"a=x%00").is_none());
         assert!(Params::read(format!("a={}", "x".repeat(LONGEST + 1)).as_bytes()).is_none());
     }
 }

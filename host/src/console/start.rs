@@ -16,7 +16,7 @@ use crate::service::forms::FormKey;
 
 /// The persons who may enter the console.
 #[derive(Clone)]
-pub struct ConsoleAccess(Access);
+pub struct ConsoleAccess(pub(super) Access);
 
 impl ConsoleAccess {
     /// Everybody who reaches the server. For one that listens on this machine only, and refuses requests

@@ -19,7 +19,7 @@ use super::state::Console;
 use crate::directory::{Administration, Provenance};
 use crate::model::{ApiError, Timestamp, mask_addresses};
 use crate::service::blocking::run_blocking;
-use crate::service::forms::{Form, FormFault, refuse_foreign};
+use crate::service::forms::{Form, FormFault};
 use crate::service::page;
 
 /// A visit by an operator.
@@ -59,10 +59,10 @@ async fn open(console: Arc<Console>, mut request: Request) -> Result<ConsoleVisi
         Some(_) => request.extract::<Bytes, _>().await.ok().and_then(|body| Params::read(&body)),
         None => Params::read(request.uri().query().unwrap_or_default().as_bytes()),
     };
-    let is_readable = params.is_some();
+    let is_readable = params.is_some() && !id.contains('\0');
     let visit = ConsoleVisit { console, operator, params: params.unwrap_or_default(), id, path };
     if !is_readable {
-        let words = "The request has a parameter twice, or is too long.";
+        let words = "The request has a parameter twice, is too long, or contains the character NUL.";
         return Err(visit.refuse(StatusCode::BAD_REQUEST, words));
     }
     if let Some(headers) = form {
@@ -73,11 +73,7 @@ async fn open(console: Arc<Console>, mut request: Request) -> Result<ConsoleVisi
 
 impl ConsoleVisit {
     fn accept_form(&self, headers: &HeaderMap) -> Result<(), FormFault> {
-        let origins = self.console.access.own_origins(headers);
-        let is_own = origins.iter().any(|origin| refuse_foreign(headers, origin).is_ok());
-        if !is_own {
-            return Err(FormFault::Foreign);
-        }
+        self.console.access.refuse_foreign(headers)?;
         let form = Form { action: &self.path, session: &self.operator.session };
         self.console.form_key.check(form, self.params.get("form").unwrap_or_default())
     }

@@ -13,8 +13,8 @@ use crate::model::{ApiError, Timestamp};
 const USER_IDS: usize = 1 << 10;
 /// The most characters of a note.
 pub const CONFLICT_NOTE: usize = 500;
-/// The most characters of a name in a settlement.
-const NAME: usize = 200;
+/// The most characters of a name in a settlement: that of an operator of the console may have 255.
+const NAME: usize = 255;
 
 /// The key of a conflict: a hash of its code and of the ids of its users.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! `/console`, the operators' pages.
 
 mod attacks;
+mod decisions;
 mod desk;
 mod logins;
 mod merge;
@@ -9,5 +10,5 @@ mod undo;
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [attacks::TESTS, logins::TESTS, merge::TESTS, pages::TESTS, undo::TESTS].concat()
+    [attacks::TESTS, decisions::TESTS, logins::TESTS, merge::TESTS, pages::TESTS, undo::TESTS].concat()
 }

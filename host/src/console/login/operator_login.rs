@@ -82,6 +82,12 @@ impl OperatorLogin {
         self.sessions.is_open(&operator.session)
     }
 
+    /// Begins a session without a login.
+    #[cfg(test)]
+    pub(in crate::console) fn begin_session(&self, operator: &str) -> String {
+        self.sessions.begin(operator)
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.ambient.since_epoch().as_secs()
     }
