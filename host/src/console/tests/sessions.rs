@@ -16,6 +16,9 @@ use crate::console::login::operator_login::OperatorLogin;
 use crate::directory::{ConflictQuery, Directory, KeptDecisions};
 use crate::model::{Decision, Level};
 
+/// A way in which a session ends.
+type End = fn(&Office);
+
 const ORIGIN: &str = "https://console.example.com";
 const IDLE: Duration = Duration::from_mins(30);
 const MOMENT: Duration = Duration::from_millis(1);
@@ -71,8 +74,7 @@ fn without_a_session_every_page_leads_to_the_login() {
 
 #[test]
 fn an_ended_session_shows_and_changes_nothing() {
-    let ends: [(&str, fn(&Office)); 3] = [("log out", log_out), ("idle", be_idle), ("8 hours", work_8_hours)];
-    for (name, end) in ends {
+    for (name, end) in [("log out", log_out as End), ("idle", be_idle), ("8 hours", work_8_hours)] {
         let (office, _) = open("ada@example.com");
         office.keep_conflict();
         let page = office.page("/console/conflicts");
