@@ -1,6 +1,7 @@
 //! `ligature backfill`.
 
 mod apply;
+mod explain;
 mod policy_args;
 mod preview;
 mod report_folder;
@@ -12,9 +13,8 @@ mod suggestions;
 mod undo;
 mod watch;
 
-use super::{CommandResult, Exit};
+use super::CommandResult;
 use crate::ambient::Ambient;
-use crate::backfill::{BackfillError, PlanError};
 
 /// Find accounts with the same address that exist already, and link them
 ///
@@ -45,24 +45,5 @@ impl Args {
             Command::Undo(args) => args.execute(ambient),
             Command::Suggestions(args) => args.execute(),
         }
-    }
-}
-
-/// Returns the exit of a failed backfill.
-fn explain(error: BackfillError) -> Exit {
-    match error {
-        BackfillError::Directory(error) => error.into(),
-        BackfillError::Plan(error) => error.into(),
-        error @ (BackfillError::FileChanged
-        | BackfillError::Spool(_)
-        | BackfillError::Unwritable(_)
-        | BackfillError::DamagedGroup(..)) => Exit::failed(error),
-        error => Exit::unreadable(error),
-    }
-}
-
-impl From<PlanError> for Exit {
-    fn from(error: PlanError) -> Self {
-        Self::unreadable(error)
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::explain;
+use super::explain::explain;
 use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::run_summary::{RunSummary, stopped_notice};
 use super::selection_args::SelectionArgs;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::explain;
+use super::explain::explain;
 use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::report_folder::ReportFolder;
 use super::watch::Watch;

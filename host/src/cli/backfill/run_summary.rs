@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::explain;
+use super::explain::explain;
 use crate::backfill::{BackfillError, RunRecord};
 use crate::cli::{CommandResult, Exit, print, print_json};
 use crate::directory::{BackfillStore, GroupCount, RunGroupState};

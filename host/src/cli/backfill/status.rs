@@ -1,6 +1,6 @@
 //! `ligature backfill status`.
 
-use super::explain;
+use super::explain::explain;
 use super::run_summary::RunSummary;
 use crate::ambient::Ambient;
 use crate::backfill::require_store;

@@ -1,6 +1,6 @@
 //! `ligature backfill undo`.
 
-use super::explain;
+use super::explain::explain;
 use super::run_summary::RunSummary;
 use super::selection_args::SelectionArgs;
 use super::stop::stop_on_signals;

@@ -1,0 +1,23 @@
+//! The exits of failed backfills.
+
+use crate::backfill::{BackfillError, PlanError};
+use crate::cli::Exit;
+
+/// Returns the exit of a failed backfill.
+pub(super) fn explain(error: BackfillError) -> Exit {
+    match error {
+        BackfillError::Directory(error) => error.into(),
+        BackfillError::Plan(error) => error.into(),
+        error @ (BackfillError::FileChanged
+        | BackfillError::Spool(_)
+        | BackfillError::Unwritable(_)
+        | BackfillError::DamagedGroup(..)) => Exit::failed(error),
+        error => Exit::unreadable(error),
+    }
+}
+
+impl From<PlanError> for Exit {
+    fn from(error: PlanError) -> Self {
+        Self::unreadable(error)
+    }
+}
