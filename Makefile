@@ -51,7 +51,8 @@ test: target
 # one database and for the hook, which has `auth0` and `built-in`. Each further set would
 # compile the library and its tests once more, which takes minutes of CI, to run tests
 # that `make test` runs with all features.
-CHECKED_FEATURES := auth0 built-in sqlite postgres transfer backfill tenant hook cli serve hook-command cli,sqlite,transfer
+CHECKED_FEATURES := auth0 built-in sqlite postgres transfer backfill tenant hook hook,built-in cli serve \
+	hook-command cli,sqlite,transfer
 ALONE := --quiet --locked --package ligature-host --no-default-features
 
 features: target
@@ -61,7 +62,7 @@ features: target
 	$(CARGO) test $(ALONE) --lib --test embedding
 	$(CARGO) test $(ALONE) --lib --test embedding --features sqlite
 	$(CARGO) test $(ALONE) --test embedding --features postgres
-	$(CARGO) test $(ALONE) --lib --features hook
+	$(CARGO) test $(ALONE) --lib --features hook,built-in
 
 # Coverage-guided fuzzing on the stable toolchain: the same as `cargo fuzz run decide`
 # on nightly, without the sanitizer.

@@ -28,7 +28,6 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `built-in` | [`PLUGIN`]: the policy `link-users-by-email`, embedded |
 //! | `auth0` | [`auth0`] |
 //! | `sqlite`, `postgres` | directories in a database |
 //! | `transfer` | [`transfer`] |
@@ -38,7 +37,7 @@
 //! | `serve` | the command `ligature serve` |
 //! | `hook` | [`hook`] |
 //! | `hook-command` | the command `ligature hook` |
-//! | `built-in` | the built-in policy, compiled into the library |
+//! | `built-in` | [`PLUGIN`]: the built-in policy `link-users-by-email`, compiled into the library |
 //!
 //! All of them are on unless `default-features` is `false`.
 
@@ -98,9 +97,6 @@ pub mod terminal;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 
-/// The plugin `link-users-by-email`, built with this host.
 #[cfg(feature = "built-in")]
-pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));
-
-/// The name of [`PLUGIN`] in messages.
-pub const PLUGIN_NAME: &str = "link-users-by-email";
+pub use policies::PLUGIN;
+pub use policies::PLUGIN_NAME;

@@ -33,15 +33,15 @@ impl<'a> Account<'a> {
         Self { user, state: LinkingState::parse(user.app_metadata.as_deref()), claims }
     }
 
-    /// The account of this login. A connection that none of its identities is
-    /// of leads into it all the same, with no word on any address.
+    /// The account of this login. If no identity is of the login's connection, the
+    /// account gets a claim of that connection without an address.
     pub(crate) fn from_login(event: &'a LoginEvent, policy: &Policy) -> Self {
         let mut account = Self::from_user(&event.user, policy);
         let (connection, strategy) = (event.connection.name.as_str(), event.connection.strategy.as_str());
         let mut is_known = false;
         for claim in account.claims.iter_mut().filter(|claim| claim.connection == connection) {
             is_known = true;
-            // An identity of another kind than its connection is of none.
+            // The provider contradicts the strategy of the connection, so that the claim is not trusted.
             if !strategy.is_empty() && claim.strategy != strategy {
                 claim.trust = Trust::Untrusted;
             }
@@ -61,17 +61,17 @@ impl<'a> Account<'a> {
         self.user.email.as_deref().unwrap_or_default()
     }
 
-    /// The claim that the account's own address rests on.
+    /// Returns the claim of the root identity, about the account's own address.
     pub(crate) fn root(&self) -> &AddressClaim<'a> {
         self.claims.first().unwrap_or(&AddressClaim::NONE)
     }
 
-    /// The claims of all other identities that lead into the account.
+    /// Returns the claims of the linked identities.
     pub(crate) fn linked(&self) -> &[AddressClaim<'a>] {
         self.claims.get(1..).unwrap_or_default()
     }
 
-    /// The claims of every identity that leads into the account.
+    /// Returns the claims of all identities.
     pub(crate) fn claims(&self) -> &[AddressClaim<'a>] {
         &self.claims
     }
@@ -94,8 +94,8 @@ impl<'a> Account<'a> {
         denies || root.email.as_deref().is_some_and(|own| !own.eq_ignore_ascii_case(self.email()))
     }
 
-    /// The address that the root identity itself came with; the account's where
-    /// nothing is known of it.
+    /// Returns the address that the root identity supplied; the account's own if that is
+    /// unknown.
     pub(crate) fn root_address(&self) -> &'a str {
         self.user.identities.first().and_then(|root| root.email.as_deref()).unwrap_or(self.email())
     }

@@ -16,7 +16,7 @@ pub(crate) struct AddressClaim<'a> {
     pub(crate) address: &'a str,
     /// Whether the provider calls the identity's own address verified.
     pub(crate) is_verified: bool,
-    /// Whether the policy takes the connection's word on the address.
+    /// Whether the policy trusts the connection for the address.
     pub(crate) trust: Trust,
 }
 

@@ -188,7 +188,7 @@ impl<'a> Key<'a> {
             }
             at += 8;
         }
-        // Only in a text that is no JSON can a zero stand in both.
+        // Both contain a zero only if the text is not JSON.
         ours.len().cmp(&theirs.len())
     }
 }
@@ -281,7 +281,7 @@ pub(crate) fn visit_pairs<'a>(
 
 /// Writes the object in the form that the host writes, down to this many levels
 /// below the first; below, only white space is removed. If members have the same key, the
-/// last counts. A text that is no object becomes an empty object.
+/// last counts. A text that is not an object becomes an empty object.
 pub(crate) fn to_canonical(text: &str, levels: usize) -> String {
     let mut out = String::new();
     match write(&mut out, text, levels) {

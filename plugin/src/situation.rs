@@ -87,8 +87,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) barred: Vec<(&'a str, ReasonCode)>,
     /// The other candidates, in the order of user ids.
     pub(crate) eligible: Vec<Candidate<'a>>,
-    /// The indices into `eligible` of the candidates that are meant. Empty if it is
-    /// ambiguous.
+    /// The indices into `eligible` of the candidates to link: those that belong to the person who logs in.
+    /// Empty if that is ambiguous.
     pub(crate) meant: Vec<usize>,
     /// The place in the party of the account that stays, and the reason.
     primary: (usize, ReasonCode),
@@ -203,12 +203,12 @@ impl<'a> Situation<'a> {
         (0..self.eligible.len()).filter(|&index| is_meant(&self.eligible[index])).collect()
     }
 
-    /// The candidates that are meant.
+    /// Returns the candidates that are meant.
     pub(crate) fn meant(&self) -> impl Iterator<Item = &Candidate<'a>> {
         self.meant.iter().map(|&index| &self.eligible[index])
     }
 
-    /// The login's account and those that are meant.
+    /// Returns the login's account and the candidates that are meant.
     pub(crate) fn party(&self) -> impl Iterator<Item = &Account<'a>> {
         std::iter::once(&self.current).chain(self.meant().map(|candidate| &candidate.account))
     }
@@ -220,7 +220,7 @@ impl<'a> Situation<'a> {
         with_current.chain(self.pairs_of_meant())
     }
 
-    /// Every two of the candidates that are meant.
+    /// Returns every pair of the candidates that are meant.
     pub(crate) fn pairs_of_meant(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
         self.meant.iter().enumerate().flat_map(move |(place, &a)| {
             let others = self.meant.iter().skip(place + 1);
@@ -228,7 +228,7 @@ impl<'a> Situation<'a> {
         })
     }
 
-    /// Every two accounts of the party.
+    /// Returns every pair of accounts of the party.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
         self.party().enumerate().flat_map(|(place, a)| self.party().skip(place + 1).map(move |b| (a, b)))
     }

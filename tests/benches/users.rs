@@ -23,7 +23,7 @@ pub(crate) fn user(n: usize) -> String {
     )
 }
 
-/// A file with so many users.
+/// Writes a file with `users` users.
 pub(crate) fn file_of(folder: &Path, users: usize) -> PathBuf {
     let file = folder.join(format!("{users}.ndjson"));
     let mut out = BufWriter::new(std::fs::File::create(&file).expect("a file"));

@@ -33,7 +33,7 @@ enum Cut {
     BeforeCommit,
 }
 
-/// Stands between the program and the server, and cuts so many commits.
+/// Stands between the program and the server, and cuts a number of commits.
 struct Proxy {
     port: u16,
     left: Arc<AtomicU32>,

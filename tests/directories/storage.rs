@@ -201,7 +201,7 @@ fn a_killed_process_leaves_links_whole_or_absent(_: &Implementation) {
     assert_eq!(answered, [true; PAIRS]);
 }
 
-/// Kills the child some time after so many links. True if it was not through by
+/// Kills the child some time after `links` links. Returns whether it was not done by
 /// then.
 fn run_and_kill(file: &Path, links: usize, answered: &mut [bool; PAIRS]) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("this program"))

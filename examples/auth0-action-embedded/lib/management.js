@@ -111,7 +111,7 @@ class ManagementClient {
     try {
       return JSON.parse(text);
     } catch {
-      const why = `the tenant's answer is no JSON (status ${response.status}); check LIGATURE_AUTH0_DOMAIN`;
+      const why = `the tenant's answer is not JSON (status ${response.status}); check LIGATURE_AUTH0_DOMAIN`;
       throw new RequestError(new ApiError("unavailable", why));
     }
   }
@@ -143,7 +143,7 @@ class ManagementClient {
   }
 }
 
-/** The origin of a tenant: https, or http on loopback. Throws if the text is no domain. */
+/** The origin of a tenant: https, or http on loopback. Throws if the text is not a domain. */
 function originOf(domain) {
   const expected = "LIGATURE_AUTH0_DOMAIN: expected a domain such as my-tenant.eu.auth0.com";
   if (!/^[A-Za-z0-9.-]+(:\d+)?$/.test(domain)) throw new Error(expected);

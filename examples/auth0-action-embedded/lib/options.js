@@ -9,9 +9,9 @@ function checkOptions(options) {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) throw new Error(`createAction: unknown option ${JSON.stringify(unknown)}${hintOf(unknown)}`);
   const { policy = {}, budgetMs = 1 } = options;
-  if (!isObject(policy)) throw new Error("createAction: `policy` is no object; it is the policy document itself");
+  if (!isObject(policy)) throw new Error("createAction: `policy` is not an object; it is the policy document itself");
   if (!(Number.isFinite(budgetMs) && budgetMs > 0)) {
-    throw new Error("createAction: `budgetMs` is no positive number of milliseconds");
+    throw new Error("createAction: `budgetMs` is not a positive number of milliseconds");
   }
 }
 

@@ -28,7 +28,7 @@ class Tenant {
   /** Returns the users with exactly this address. */
   async findByEmail(email) {
     const found = await this.client.read(`users-by-email?email=${encodeURIComponent(email)}`);
-    if (!Array.isArray(found)) throw new ApiError("unavailable", "the tenant's answer is no list of users");
+    if (!Array.isArray(found)) throw new ApiError("unavailable", "the tenant's answer is not a list of users");
     return found.map(read).filter((user) => user.email === email);
   }
 
@@ -97,7 +97,7 @@ function read(user) {
   try {
     return readUser(user);
   } catch (error) {
-    throw new ApiError("unavailable", `the tenant's answer is no user: ${error.message}`);
+    throw new ApiError("unavailable", `the tenant's answer is not a user: ${error.message}`);
   }
 }
 

@@ -24,9 +24,9 @@ function readUser(user, connection) {
   if (!own) throw new TypeError("a user without a `user_id`");
   for (const key of ["user_metadata", "app_metadata"]) {
     const value = user[key] ?? {};
-    if (typeof value !== "object" || Array.isArray(value)) throw new TypeError(`\`${key}\` of a user is no object`);
+    if (typeof value !== "object" || Array.isArray(value)) throw new TypeError(`\`${key}\` of a user is not an object`);
   }
-  if (typeof (user.email ?? "") !== "string") throw new TypeError("the `email` of a user is no text");
+  if (typeof (user.email ?? "") !== "string") throw new TypeError("the `email` of a user is not a text");
   if (typeof (user.blocked ?? false) !== "boolean") throw new TypeError("`blocked` of a user is no boolean");
   const isRounded = ({ user_id: id }) => typeof id === "number" && !Number.isSafeInteger(id);
   if (user.identities?.some(isRounded)) throw new TypeError("the id of an identity is a number beyond 2^53");
@@ -108,7 +108,7 @@ function versionOf(user) {
 /** Lower-cases ASCII letters only: `ı` is not `i`. */
 const lowerAscii = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
-/** The forms of an address that its login may look up; none if the text is no address. */
+/** The forms of an address that its login may look up; none if the text is not an address. */
 function addressForms(email) {
   const at = email.lastIndexOf("@");
   return at < 1 || at === email.length - 1 ? null : { literal: email, lower: lowerAscii(email) };

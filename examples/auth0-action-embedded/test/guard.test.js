@@ -77,7 +77,7 @@ for (const [name, own] of [
   ["is verified by a text", { email_verified: "true" }],
   ["is verified by a number", { email_verified: 1 }],
   ["is missing", { email: undefined }],
-  ["is no address", { email: "@example.com" }],
+  ["is not an address", { email: "@example.com" }],
 ]) {
   test(`nothing is looked up for a login whose address ${name}`, async () => {
     const { guard } = await login({ own, isBlind: true });
@@ -90,7 +90,7 @@ const strangers = [
   ["neither side is the login's", { primary: OTHER, secondary: "auth0|stranger" }, /neither side/],
   ["both sides are the login's", { primary: OWN, secondary: OWN }, /the same user/],
   ["one side was never looked up", { primary: "auth0|stranger", secondary: OWN }, /never looked up/],
-  ["one side is no user", { primary: "__proto__", secondary: OWN }, /never looked up/],
+  ["one side is not a user", { primary: "__proto__", secondary: OWN }, /never looked up/],
 ];
 for (const [name, sides, why] of strangers) {
   test(`a link is refused if ${name}, and every later call too`, async () => {

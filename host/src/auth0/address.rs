@@ -80,7 +80,7 @@ impl TenantAddress {
     ///
     /// # Errors
     ///
-    /// If the address is no URL, which parsing has excluded.
+    /// If the address is not a URL, which parsing has excluded.
     #[cfg(feature = "hook")]
     pub(crate) fn issuer(&self) -> Result<Url, SetupError> {
         Url::parse(&self.url("/")).map_err(|error| refuse(&error.to_string()))

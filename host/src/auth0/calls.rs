@@ -20,19 +20,13 @@ const MOST_PAGES: usize = 20;
 
 impl ManagementClient {
     fn get(&self, segments: &[&str], need: Need) -> Result<ApiRequest, CallError> {
-        self.call(Method::GET, segments, None, need)
+        self.call(Method::GET, segments, need)
     }
 
-    fn call(
-        &self,
-        method: Method,
-        segments: &[&str],
-        json: Option<Value>,
-        need: Need,
-    ) -> Result<ApiRequest, CallError> {
+    fn call(&self, method: Method, segments: &[&str], need: Need) -> Result<ApiRequest, CallError> {
         let path = path(segments).map_err(|kind| self.error(kind))?;
         let repeat = if method == Method::GET { Repeat::Read } else { Repeat::Change };
-        Ok(ApiRequest { method, path, json, repeat, need })
+        Ok(ApiRequest { method, path, json: None, repeat, need })
     }
 
     /// Returns all entries of a list that comes in pages.
@@ -101,8 +95,8 @@ impl UsersApi for ManagementClient {
         limit: TimeLimit,
     ) -> Result<Vec<Identity>, CallError> {
         let json = json!({"provider": identity.provider, "user_id": identity.user_id});
-        let call = self.call(Method::POST, &["users", primary, "identities"], Some(json), Need::LINK)?;
-        self.read_json(&ApiRequest { repeat: Repeat::WithoutEffect, ..call }, limit)
+        let call = self.call(Method::POST, &["users", primary, "identities"], Need::LINK)?;
+        self.read_json(&ApiRequest { json: Some(json), repeat: Repeat::WithoutEffect, ..call }, limit)
     }
 
     fn unlink(
@@ -112,14 +106,14 @@ impl UsersApi for ManagementClient {
         limit: TimeLimit,
     ) -> Result<Vec<Identity>, CallError> {
         let segments = ["users", primary, "identities", identity.provider, identity.user_id];
-        let call = self.call(Method::DELETE, &segments, None, Need::LINK)?;
+        let call = self.call(Method::DELETE, &segments, Need::LINK)?;
         self.read_json(&ApiRequest { repeat: Repeat::WithoutEffect, ..call }, limit)
     }
 
     fn patch_user(&self, user_id: &str, patch: &Value, limit: TimeLimit) -> Result<User, CallError> {
         let segments = ["users", user_id];
-        let call = self.call(Method::PATCH, &segments, Some(patch.clone()), Need::WRITE_METADATA)?;
-        self.read_json(&call, limit)
+        let call = self.call(Method::PATCH, &segments, Need::WRITE_METADATA)?;
+        self.read_json(&ApiRequest { json: Some(patch.clone()), ..call }, limit)
     }
 
     fn roles(&self, user_id: &str, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
@@ -131,8 +125,8 @@ impl UsersApi for ManagementClient {
             return Ok(());
         }
         let json = json!({"roles": ids});
-        let call = self.call(Method::POST, &["users", user_id, "roles"], Some(json), Need::ASSIGN_ROLES)?;
-        self.change(&call, limit)
+        let call = self.call(Method::POST, &["users", user_id, "roles"], Need::ASSIGN_ROLES)?;
+        self.change(&ApiRequest { json: Some(json), ..call }, limit)
     }
 
     fn organizations(&self, user_id: &str, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
@@ -142,8 +136,8 @@ impl UsersApi for ManagementClient {
     fn add_member(&self, organization: &str, user_id: &str, limit: TimeLimit) -> Result<(), CallError> {
         let json = json!({"members": [user_id]});
         let segments = ["organizations", organization, "members"];
-        let call = self.call(Method::POST, &segments, Some(json), Need::ADD_MEMBER)?;
-        self.change(&call, limit)
+        let call = self.call(Method::POST, &segments, Need::ADD_MEMBER)?;
+        self.change(&ApiRequest { json: Some(json), ..call }, limit)
     }
 
     fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<UnmetNeed>, CallError> {

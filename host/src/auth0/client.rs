@@ -47,6 +47,12 @@ pub(super) struct ApiRequest {
     pub(super) need: Need,
 }
 
+/// A call with the bytes of its body, which every attempt sends.
+struct PreparedCall<'a> {
+    call: &'a ApiRequest,
+    body: Option<Vec<u8>>,
+}
+
 /// The answer of `/oauth/token`.
 ///
 /// Source: RFC 6749, section 5.1.
@@ -141,8 +147,9 @@ impl ManagementClient {
     }
 
     fn send(&self, call: &ApiRequest, limit: TimeLimit) -> Result<TenantResponse, CallError> {
-        let json = call.json.as_ref().map(|json| json.to_string().into_bytes());
-        let attempt = || self.attempt(call, json.as_deref(), limit);
+        let body = call.json.as_ref().map(|json| json.to_string().into_bytes());
+        let prepared = PreparedCall { call, body };
+        let attempt = || self.attempt(&prepared, limit);
         retry(&self.tenant.ambient, limit, call.repeat, attempt).map_err(|kind| self.error(kind))
     }
 
@@ -151,18 +158,13 @@ impl ManagementClient {
     }
 
     /// Tries a call once; twice if the token is no longer accepted.
-    fn attempt(
-        &self,
-        call: &ApiRequest,
-        json: Option<&[u8]>,
-        limit: TimeLimit,
-    ) -> Result<TenantResponse, Failure> {
+    fn attempt(&self, prepared: &PreparedCall<'_>, limit: TimeLimit) -> Result<TenantResponse, Failure> {
         let token = self.token(limit).map_err(Failure::lasting)?;
-        match self.attempt_with(&token, call, json, limit) {
+        match self.attempt_with(&token, prepared, limit) {
             Err(Failure { kind: CallErrorKind::Refused { status: 401, .. }, .. }) => {
                 self.tenant.tokens.forget(&token);
                 let token = self.token(limit).map_err(Failure::lasting)?;
-                self.attempt_with(&token, call, json, limit)
+                self.attempt_with(&token, prepared, limit)
             }
             result => result,
         }
@@ -171,10 +173,10 @@ impl ManagementClient {
     fn attempt_with(
         &self,
         token: &MachineToken,
-        call: &ApiRequest,
-        json: Option<&[u8]>,
+        prepared: &PreparedCall<'_>,
         limit: TimeLimit,
     ) -> Result<TenantResponse, Failure> {
+        let PreparedCall { call, body } = prepared;
         if let Some(refusal) = token.earlier_refusal(call.need) {
             return Err(Failure::lasting(refusal));
         }
@@ -188,7 +190,7 @@ impl ManagementClient {
             method: call.method.clone(),
             path: &call.path,
             token: Some(&token.text),
-            json,
+            json: body.as_deref(),
             correlation_id: &self.correlation_id,
         };
         let answer = self.tenant.transport.send(&sending, limit)?;

@@ -26,8 +26,7 @@ pub(super) enum Repeat {
     WithoutEffect,
 }
 
-/// Tries until a try succeeds, another one makes no sense, or the limit would pass
-/// while waiting.
+/// Repeats a request until it succeeds, fails for good, or its next wait would exceed the time limit.
 pub(super) fn retry<T>(
     ambient: &Ambient,
     limit: TimeLimit,

@@ -55,6 +55,15 @@ impl<'a> LoginFile<'a> {
     }
 }
 
+/// The login of an event's file, before it arrives in a directory.
+pub(super) struct ReadLogin<'a> {
+    file: &'a Path,
+    event: LoginEvent,
+    policies: Vec<LoadedPolicy>,
+    /// The time of the login, if the command sets it.
+    now: Option<Timestamp>,
+}
+
 /// A login that has arrived in a directory.
 pub(super) struct ArrivedLogin {
     pub(super) directory: Arc<dyn Administration>,
@@ -93,19 +102,28 @@ impl LoginArgs {
         policy_set.read_case(case, &self.overrides.read_overrides()?)
     }
 
-    /// Opens the directory and lets the login of an event arrive in it.
-    pub(super) fn arrive(
+    /// Reads the event of a login, with the policies that decide it.
+    pub(super) fn read_login<'a>(
         &self,
-        file: &Path,
+        file: &'a Path,
         policy_set: &PolicySet,
-        mode: OpenMode,
-        ambient: &Ambient,
-    ) -> Result<ArrivedLogin, Exit> {
+    ) -> Result<ReadLogin<'a>, Exit> {
         let overrides = self.overrides.read_overrides()?;
         let event = read_event(file).map_err(Exit::unreadable)?;
         let policies = policy_set.policies_of_event(overrides.policy)?;
+        Ok(ReadLogin { file, event, policies, now: overrides.now })
+    }
+
+    /// Opens the directory and lets the login arrive in it.
+    pub(super) fn arrive(
+        &self,
+        login: ReadLogin<'_>,
+        mode: OpenMode,
+        ambient: &Ambient,
+    ) -> Result<ArrivedLogin, Exit> {
+        let ReadLogin { file, event, policies, now } = login;
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), mode, ambient)?;
-        let now = overrides.now.unwrap_or_else(|| ambient.now());
+        let now = now.unwrap_or_else(|| ambient.now());
         let event_user_id = event.user.user_id.clone();
         let event = arrive(&*directory, event, now).map_err(|error| match error {
             ArrivalError::Directory(error) => error.into(),

@@ -79,7 +79,7 @@ impl Args {
         ambient: &Ambient,
     ) -> Result<RecordedLogin, Exit> {
         let ArrivedLogin { directory, policies, event, now, .. } =
-            self.login.arrive(file, policy_set, OpenMode::DryRun, ambient)?;
+            self.login.arrive(self.login.read_login(file, policy_set)?, OpenMode::DryRun, ambient)?;
         let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
         let request = DecisionRequest { event: &event, now, trace: false, answer: None };
         let context = DecisionContext {

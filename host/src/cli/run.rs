@@ -91,7 +91,7 @@ impl Args {
     ) -> Result<(Case, Report, CommandResult), Exit> {
         let mode = if self.dry_run { OpenMode::DryRun } else { OpenMode::Create };
         let ArrivedLogin { directory, policies, event, event_user_id, now } =
-            self.login.arrive(file, policy_set, mode, ambient)?;
+            self.login.arrive(self.login.read_login(file, policy_set)?, mode, ambient)?;
         let case = Case {
             title: format!("The login of {}", mask_addresses(&event.user.user_id)),
             file: file.to_owned(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::PluginVersion;
+use super::provenance::PluginVersion;
 use crate::ambient::Ambient;
 use crate::model::{Decision, Level, Reason, RuleVerdict, Timestamp, mask_addresses, truncate};
 

@@ -14,7 +14,7 @@ pub(super) trait DecisionRecords {
     fn decision(&mut self, id: &DecisionId) -> TxResult<Option<KeptDecision>>;
     /// Returns the decisions that match, in the order of the query.
     fn decisions(&mut self, query: &DecisionQuery) -> TxResult<Vec<KeptDecision>>;
-    /// Returns the newest decision that has at least so many newer ones.
+    /// Returns the newest decision that has at least `newer` newer ones.
     fn decision_behind(&mut self, newer: usize) -> TxResult<Option<DecisionId>>;
     /// Removes decisions, at most `most`. Returns their number.
     fn remove_decisions(&mut self, which: &OldDecisions, most: usize) -> TxResult<u64>;
@@ -38,7 +38,7 @@ pub(super) trait DecisionRecords {
     fn count_conflicts(&mut self, settled: bool) -> TxResult<u64>;
     /// Adds a conflict. Returns false if there is one with its key.
     fn add_conflict(&mut self, conflict: &Conflict) -> TxResult<bool>;
-    /// Replaces a conflict that has happened so many times. Returns false if it has not.
+    /// Replaces a conflict that has happened `times` times. Returns false if it has happened again since.
     fn replace_conflict(&mut self, conflict: &Conflict, times: u64) -> TxResult<bool>;
     /// Removes a conflict, if there is one.
     fn remove_conflict(&mut self, key: &ConflictKey) -> TxResult<()>;

@@ -1,7 +1,8 @@
 //! Queries for entries of the journal.
 
 use super::entry_state::EntryState;
-use super::journal::{Actor, Entry, EntryId, EntryKind};
+use super::journal::{Entry, EntryId, EntryKind};
+use super::provenance::Actor;
 use crate::model::{Moment, Timestamp};
 
 /// A query for entries. Its conditions are combined with "and".

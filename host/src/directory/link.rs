@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::journal::{Entry, EntryKind, PrimaryChange, Provenance, Snapshot, SnapshotState};
+use super::journal::{Entry, EntryKind, PrimaryChange, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
+use super::provenance::Provenance;
 use super::records::{Records, TxError, TxResult, conflict};
 use super::stored::Stored;
 use super::users::get_at_version;

@@ -58,6 +58,7 @@ mod open;
 mod open_error;
 mod open_mode;
 mod operations;
+mod provenance;
 mod records;
 mod repair;
 mod run_records;
@@ -98,8 +99,8 @@ pub(crate) use event_merge::merge_known_user;
 pub use find_users::find_users;
 pub use import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, UserWithPassword};
 pub use journal::{
-    Access, Actor, Entry, EntryId, EntryKind, Evidence, MetadataChange, PluginVersion, PrimaryChange,
-    Provenance, Snapshot, SnapshotSelection, SnapshotState, UndoneLink,
+    Access, Entry, EntryId, EntryKind, MetadataChange, PrimaryChange, Snapshot, SnapshotSelection,
+    SnapshotState, UndoneLink,
 };
 pub use journal_query::JournalQuery;
 #[cfg(feature = "_sql")]
@@ -116,6 +117,7 @@ pub use open::{OpenOptions, open};
 pub use open_error::OpenError;
 pub use open_mode::OpenMode;
 pub use operations::{Administration, Directory};
+pub use provenance::{Actor, Evidence, PluginVersion, Provenance};
 pub use repair::{Repair, RepairOutcome};
 pub use seal_key::{KeyError, SealKey};
 pub use set_blocked::SetBlocked;

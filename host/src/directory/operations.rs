@@ -244,13 +244,13 @@ pub trait Administration: Directory + KeptDecisions {
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError>;
 
     /// Returns the hosts at which users of a tenant log in, in lower case. Empty if they are not
-    /// known, or if the directory is no tenant.
+    /// known, or if the directory is not a tenant.
     fn login_hosts(&self) -> &[String] {
         &[]
     }
 
     /// Returns the canonical host of a tenant whose custom domains are not listed; none for a tenant of
-    /// this machine, and if the directory is no tenant.
+    /// this machine, and if the directory is not a tenant.
     fn tenant_host(&self) -> Option<&str> {
         None
     }

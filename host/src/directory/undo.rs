@@ -6,9 +6,10 @@ use ligature_linking_marks::LINKING;
 
 use super::assumed_connection::apply_known_connections;
 use super::entry_state::EntryState;
-use super::journal::{Entry, EntryId, EntryKind, MetadataChange, Provenance, Snapshot, SnapshotState};
+use super::journal::{Entry, EntryId, EntryKind, MetadataChange, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
+use super::provenance::Provenance;
 use super::records::{Records, TxError, TxResult, conflict};
 use super::stored::Stored;
 use super::undo_refusal::{UndoRefusal, UndoRefusalKind};

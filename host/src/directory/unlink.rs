@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::journal::{Entry, EntryKind, Provenance};
+use super::journal::{Entry, EntryKind};
 use super::journal_entries::append_entry;
+use super::provenance::Provenance;
 use super::records::{Records, TxResult, conflict};
 use super::users::{first_version, get_user, replace_user};
 use crate::model::{

@@ -204,11 +204,11 @@ impl Case {
         for (key, id) in users.chain([("event.user", &self.event.user.user_id)]) {
             if !id.split_once('|').is_some_and(|(provider, id)| !provider.is_empty() && !id.is_empty()) {
                 let message = format!("`{key}`: the user_id `{id}` is not of the form `provider|id`");
-                return Err(self.id_error(text, id, 0, message));
+                return Err(self.id_error(find_id(text, id, 0), message));
             }
             if key == "users" && !ids.insert(id.clone()) {
                 let message = format!("`users`: there are two users with the user_id `{id}`");
-                return Err(self.id_error(text, id, 1, message));
+                return Err(self.id_error(find_id(text, id, 1), message));
             }
         }
         Ok(())
@@ -226,11 +226,8 @@ impl Case {
         self
     }
 
-    /// Creates an error at the nth occurrence of this user id, counting from 0.
-    fn id_error(&self, text: &str, id: &str, nth: usize, message: String) -> InputError {
-        let quoted = Value::from(id).to_string();
-        let at = text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]));
-        InputError { file: display_path(&self.file), place: at, message }
+    fn id_error(&self, place: Option<(usize, usize)>, message: String) -> InputError {
+        InputError { file: display_path(&self.file), place, message }
     }
 
     /// Returns the clock and randomness of the case's directory. The clock stands at the
@@ -267,4 +264,9 @@ impl Case {
     pub fn faulty_directory(&self, directory: Arc<Memory>) -> FaultyDirectory {
         FaultyDirectory::new(directory, self.faults.clone(), self.exact_look_up)
     }
+}
+/// Returns line and column of the nth occurrence of a user id in a case, counting from 0.
+fn find_id(text: &str, id: &str, nth: usize) -> Option<(usize, usize)> {
+    let quoted = Value::from(id).to_string();
+    text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]))
 }

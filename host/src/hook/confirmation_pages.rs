@@ -340,12 +340,9 @@ impl ConfirmationVisit {
     }
 
     fn keep(&self, opened: &OpenQuestion, secret: usize) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
-        let confirmations = &self.confirmations;
         let secret = self.hook.secrets.keys().get(secret);
-        let random = confirmations.ambient.random();
-        AppendHeaders(
-            secret.and_then(|secret| self.cookies().keep(opened, confirmations.now(), secret, random)),
-        )
+        let ambient = &self.confirmations.ambient;
+        AppendHeaders(secret.and_then(|secret| self.cookies().keep(opened, secret, ambient)))
     }
 }
 

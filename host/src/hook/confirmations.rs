@@ -83,8 +83,16 @@ pub struct Confirmations {
     pub(super) ambient: Ambient,
 }
 
+/// A login, and its user as the directory has it now.
+#[derive(Clone, Copy)]
+pub(super) struct CurrentLogin<'a> {
+    pub(super) event: &'a LoginEvent,
+    pub(super) user: &'a User,
+}
+
 /// A suggestion of a policy, about which the user is asked.
 pub(super) struct SuggestedStep<'a> {
+    pub(super) policy: &'a LoadedPolicy,
     pub(super) step: Step,
     pub(super) candidates: &'a [String],
     /// Whether the tenant is asked for a second factor.
@@ -137,11 +145,11 @@ impl Confirmations {
     /// `None` if it is too large even so.
     pub(super) fn ask(
         &self,
-        (event, user): (&LoginEvent, &User),
+        login: CurrentLogin<'_>,
         suggestion: SuggestedStep<'_>,
-        policy: &LoadedPolicy,
         secret: &hmac::Key,
     ) -> Option<Redirect> {
+        let CurrentLogin { event, user } = login;
         let name = user.rest.get("name").and_then(|name| name.as_str());
         let question = Question {
             current: user.user_id.clone(),
@@ -151,7 +159,7 @@ impl Confirmations {
             candidates: suggestion.candidates.iter().map(|id| Digest::of_text(id)).collect(),
             step: suggestion.step,
             second_factor: suggestion.second_factor,
-            policy: Digest::of_policy(policy),
+            policy: Digest::of_policy(suggestion.policy),
             prompt: count_prompts(user),
             browser: BrowserTraits::of_event(event),
             expires: self.now() + QUESTION_LIFE,
@@ -165,18 +173,14 @@ impl Confirmations {
         Some(Redirect { url: join_path(&self.public_url, ASK).into(), token })
     }
 
-    /// Reads an answer that the Action has brought back, for the policies in force.
-    pub(super) fn read_answer(
+    /// Checks an answer against the login and the policies in force.
+    pub(super) fn check_answer(
         &self,
-        sealed: Option<&str>,
-        (event, user): (&LoginEvent, &User),
+        answered: SealedAnswer,
+        login: CurrentLogin<'_>,
         policies: &[LoadedPolicy],
-        secrets: &Secrets,
     ) -> Result<StepAnswer, AnswerFault> {
-        let sealed = sealed.ok_or(AnswerFault::Missing)?;
-        let (answered, _): (SealedAnswer, usize) =
-            open(secrets.keys(), ANSWER, sealed).ok_or(AnswerFault::Altered)?;
-        answered.check(event, user, self.now())?;
+        answered.check(login.event, login.user, self.now())?;
         let SealedAnswer { question, proof, .. } = answered;
         let asked = |policy: &&LoadedPolicy| Digest::of_policy(policy) == question.policy;
         let policy = policies.iter().find(asked).ok_or(AnswerFault::OtherPolicy)?;
@@ -187,6 +191,13 @@ impl Confirmations {
     pub(super) fn now(&self) -> u64 {
         self.ambient.since_epoch().as_secs()
     }
+}
+
+/// Opens an answer that the Action has brought back.
+pub(super) fn open_answer(sealed: Option<&str>, secrets: &Secrets) -> Result<SealedAnswer, AnswerFault> {
+    let sealed = sealed.ok_or(AnswerFault::Missing)?;
+    let (answered, _) = open(secrets.keys(), ANSWER, sealed).ok_or(AnswerFault::Altered)?;
+    Ok(answered)
 }
 
 /// Shared by the requests of browsers and of the Action.

@@ -14,7 +14,7 @@ const LONGEST_HOST: usize = 253;
 /// is that of another tenant.
 #[derive(Debug, Default)]
 pub(super) struct LoginHosts {
-    /// The canonical host of the tenant; none if the directory is no tenant, or lists its hosts.
+    /// The canonical host of the tenant; none if the directory is not a tenant, or lists its hosts.
     canonical: Option<String>,
     noticed: Mutex<BTreeSet<String>>,
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::answer::{Action, ActionAnswer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
-use super::confirmations::{SharedConfirmations, SuggestedStep};
+use super::arrived_login::Arrived;
+use super::confirmations::{CurrentLogin, SharedConfirmations, SuggestedStep, open_answer};
 use super::login_hosts::LoginHosts;
 use super::metrics::Metrics;
 use super::question::AnswerFault;
@@ -14,19 +15,13 @@ use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, UserKeeper};
 use crate::directory::{Administration, ArrivalError, CountedLogin, arrive, merge_known_user};
 use crate::guard::Guard;
-use crate::model::{
-    ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
-    truncate,
-};
+use crate::model::{ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, User, mask_addresses};
 use crate::policies::LoadedPolicy;
 use crate::recording::LoginRecorder;
 use crate::service::DecisionRecorder;
 use crate::service::decider::Decider;
 use crate::service::decision_log::log_policy_run;
 use crate::service::decision_recorder::NotedLogin;
-
-/// The most bytes of the ids that a log line names.
-const LONGEST_PAIR: usize = 500;
 
 /// The dependencies of a login.
 pub(super) struct Logins {
@@ -65,22 +60,23 @@ pub(super) enum Stage {
     },
 }
 
+/// Whether the user was asked in this login. A login asks once.
+enum UserStep<'a> {
+    /// The user was not asked.
+    NotAsked {
+        /// Whether the user can be asked now.
+        can_prompt: bool,
+    },
+    /// The user was asked, and gave this answer if it counts.
+    Asked(Option<&'a StepAnswer>),
+}
+
 /// The result of asking a user.
 enum AskResult {
     /// The redirect to the question.
     Redirect(Action),
     /// The user was blocked after the login began.
     Blocked(Arc<User>),
-}
-
-/// A login whose user has arrived in the directory.
-struct Arrived<'a> {
-    /// The user's id as the tenant knows it.
-    user_id: &'a str,
-    event: Arc<LoginEvent>,
-    gate: &'a Arc<AnswerGate>,
-    now: Timestamp,
-    secret: usize,
 }
 
 impl Logins {
@@ -122,10 +118,10 @@ impl Logins {
     fn decide_first(&self, arrived: &Arrived<'_>, can_redirect: bool) -> ActionAnswer {
         let loaded = self.decider.policies();
         let can_prompt = can_redirect && self.confirmations.is_some();
-        let mut decided = self.run_policies(&loaded, arrived, None, can_prompt);
-        if let Decision::Suggest { step, candidates } = &decided.outcome.decision {
+        let mut decided = self.run_policies(&loaded, arrived, UserStep::NotAsked { can_prompt });
+        if let Decision::Suggest { .. } = decided.outcome.decision {
             let asked = match can_prompt {
-                true => self.ask(&loaded, arrived, &decided, (*step, candidates)),
+                true => self.ask(&loaded, arrived, &decided),
                 false => None,
             };
             match asked {
@@ -160,9 +156,9 @@ impl Logins {
         loaded: &[LoadedPolicy],
         arrived: &Arrived<'_>,
         decided: &LoginDecision<Guard>,
-        (step, candidates): (Step, &[String]),
     ) -> Option<AskResult> {
         let confirmations = self.confirmations.as_ref()?;
+        let Decision::Suggest { step, candidates } = &decided.outcome.decision else { return None };
         let FinalUser::User(user) = &decided.final_user else { return None };
         // As it is now: the prompt has been counted since the event, and the answer is compared with it.
         let user = self.directory.get(&user.user_id).ok()?.user;
@@ -172,9 +168,10 @@ impl Logins {
         let name = &decided.steps.last()?.policy;
         let policy = loaded.iter().find(|policy| *policy.name == **name)?;
         let secret = self.secrets.keys().get(arrived.secret)?;
-        let second_factor = step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
-        let suggestion = SuggestedStep { step, candidates, second_factor };
-        let redirect = confirmations.ask((&arrived.event, &user), suggestion, policy, secret)?;
+        let second_factor = *step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
+        let suggestion = SuggestedStep { policy, step: *step, candidates, second_factor };
+        let login = CurrentLogin { event: &arrived.event, user: &user };
+        let redirect = confirmations.ask(login, suggestion, secret)?;
         Some(AskResult::Redirect(Action::Redirect { url: redirect.url, token: redirect.token }))
     }
 
@@ -195,18 +192,19 @@ impl Logins {
             Err(ApiError::NotFound(_)) => None,
             Err(error) => return self.answer_failed_directory(arrived.user_id, &error),
         };
-        let answer = self.read_answer(&loaded, (arrived, user.as_deref()), sealed);
+        let login = user.as_deref().map(|user| CurrentLogin { event: &arrived.event, user });
+        let answer = self.read_answer(&loaded, login, sealed);
         // The event may be older than the prompt, which it does not count then.
         let event = user.map_or_else(|| arrived.event.clone(), |user| with_marks_of(&arrived.event, &user));
         let arrived = &Arrived { event, ..*arrived };
-        let mut decided = self.run_policies(&loaded, arrived, answer.as_ref().ok(), false);
+        let mut decided = self.run_policies(&loaded, arrived, UserStep::Asked(answer.as_ref().ok()));
         let mut why = answer.err().map(|fault| self.refuse_answer(arrived, fault));
         if let Decision::Suggest { step, .. } = decided.outcome.decision {
             why = why.or_else(|| Some(self.refuse_proof(arrived)));
             // An answer that counts would have named the policy that asks.
             let policy = decided.steps.last().map(|step| step.policy.clone());
             let declined = StepAnswer { step, proof: None, policy };
-            decided = self.run_policies(&loaded, arrived, Some(&declined), false);
+            decided = self.run_policies(&loaded, arrived, UserStep::Asked(Some(&declined)));
         }
         decided.outcome.reasons.splice(0..0, why);
         self.answer_decision(&loaded, arrived, decided)
@@ -215,12 +213,12 @@ impl Logins {
     fn read_answer(
         &self,
         loaded: &[LoadedPolicy],
-        (arrived, user): (&Arrived<'_>, Option<&User>),
+        login: Option<CurrentLogin<'_>>,
         sealed: Option<&str>,
     ) -> Result<StepAnswer, AnswerFault> {
         let confirmations = self.confirmations.as_ref().ok_or(AnswerFault::NotConfigured)?;
-        let user = user.ok_or(AnswerFault::OtherUser)?;
-        confirmations.read_answer(sealed, (&arrived.event, user), loaded, &self.secrets)
+        let login = login.ok_or(AnswerFault::OtherUser)?;
+        confirmations.check_answer(open_answer(sealed, &self.secrets)?, login, loaded)
     }
 
     fn refuse_answer(&self, arrived: &Arrived<'_>, fault: AnswerFault) -> Reason {
@@ -243,7 +241,7 @@ impl Logins {
     fn answer_proof(&self, arrived: &Arrived<'_>) -> ActionAnswer {
         let detail = "This login proves an account for another login, which is decided by itself.";
         let reasons = vec![new_reason("CONFIRMATION_LOGIN", Level::Info, detail.to_owned())];
-        log_decision(arrived, None, "proceed", &reasons);
+        arrived.log_decision(None, "proceed", &reasons);
         self.answer_user(arrived, arrived.event.account(), ActionAnswer::new(Action::Proceed, reasons))
     }
 
@@ -251,9 +249,12 @@ impl Logins {
         &self,
         loaded: &[LoadedPolicy],
         arrived: &Arrived<'_>,
-        answer: Option<&StepAnswer>,
-        can_prompt: bool,
+        user_step: UserStep<'_>,
     ) -> LoginDecision<Guard> {
+        let (answer, can_prompt) = match user_step {
+            UserStep::NotAsked { can_prompt } => (None, can_prompt),
+            UserStep::Asked(answer) => (answer, false),
+        };
         let Arrived { event, gate, now, .. } = arrived;
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
         let request = DecisionRequest { event, now: *now, trace: self.decisions.is_on(), answer };
@@ -281,9 +282,9 @@ impl Logins {
         let (policy, outcome) = (decided.steps.last().map(|step| step.policy.as_str()), &decided.outcome);
         let kind = outcome.decision.kind();
         self.metrics.decisions.count_decision(kind);
-        log_decision(arrived, policy, kind, &outcome.reasons);
+        arrived.log_decision(policy, kind, &outcome.reasons);
         if let Some(primary) = decided.steps.iter().find_map(|step| step.api.linked()) {
-            audit_link(arrived, policy, primary, &outcome.reasons);
+            arrived.audit_link(policy, primary, &outcome.reasons);
         }
     }
 
@@ -383,30 +384,6 @@ fn with_marks_of(event: &Arc<LoginEvent>, user: &User) -> Arc<LoginEvent> {
     let mut account = User::clone(event.account());
     account.app_metadata.clone_from(&user.app_metadata);
     Arc::new(merge_known_user(LoginEvent::clone(event), &Arc::new(account)))
-}
-
-/// Logs a decision with its reasons.
-fn log_decision(arrived: &Arrived<'_>, policy: Option<&str>, decision: &str, reasons: &[Reason]) {
-    let event = &arrived.event;
-    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
-    // The accounts that the decision is about: of `WOULD_LINK`, the primary first.
-    let pair = reasons.iter().find(|reason| reason.subject.len() > 1).map(|it| it.subject.join(" "));
-    let pair = pair.as_deref().map(|ids| truncate(&mask_addresses(ids), LONGEST_PAIR).into_owned());
-    tracing::info!(
-        target: "login", user = %mask_addresses(&event.user.user_id),
-        client = event.client.as_ref().map(|it| it.client_id.as_str()), policy, decision,
-        reasons = codes.join(" "), pair, is_late = arrived.gate.is_closed().then_some(true), "login decided"
-    );
-}
-
-/// Records that this login has linked accounts, for whoever notifies their owner: the service
-/// sends no mail. The journal has the rest.
-fn audit_link(arrived: &Arrived<'_>, policy: Option<&str>, primary: &str, reasons: &[Reason]) {
-    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
-    tracing::info!(
-        target: "audit", user = %mask_addresses(&arrived.event.user.user_id), primary = %mask_addresses(primary),
-        policy, reasons = codes.join(" "), "accounts were linked"
-    );
 }
 
 fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> ActionAnswer {

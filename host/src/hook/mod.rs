@@ -14,6 +14,7 @@
 //! | `open_question` | the question that is open in a browser |
 //! | `return_form` | the way back to the tenant's transaction |
 //! | `answer_gate` | no change of the directory after the login was answered |
+//! | `arrived_login` | a login whose user has arrived in the directory, and the log of its decision |
 //! | `answer` | the answer to the Action |
 //! | `queue` | the logins that are decided, and those that wait |
 //! | `signature`, `secrets`, `seen_signatures` | the authentication of a request |
@@ -28,6 +29,7 @@
 mod action_request;
 mod answer;
 mod answer_gate;
+mod arrived_login;
 mod body_memory;
 mod confirmation_end;
 mod confirmation_pages;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::question::{Digest, Question};
+use crate::ambient::Ambient;
 use crate::oidc::LoginAttempt;
-use crate::random::Random;
 use crate::service::sealing::{Purpose, open, seal};
 
 /// The purpose of a question whose page is open, in the browser's cookie.
@@ -49,11 +49,11 @@ impl CookieScope {
     pub(super) fn keep(
         self,
         open_question: &OpenQuestion,
-        now: u64,
         secret: &hmac::Key,
-        random: &dyn Random,
+        ambient: &Ambient,
     ) -> Option<(axum::http::HeaderName, HeaderValue)> {
-        let value = seal(secret, OPEN_QUESTION, open_question, random)?;
+        let value = seal(secret, OPEN_QUESTION, open_question, ambient.random())?;
+        let now = ambient.since_epoch().as_secs();
         self.header(value, open_question.question.expires.saturating_sub(now))
     }
 

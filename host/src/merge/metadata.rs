@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Metadata, find_prototype_key};
 
-/// A rule for the first-level keys of the account that goes.
+/// A rule for the first-level metadata keys of the removed account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetadataRule {

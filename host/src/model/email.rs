@@ -12,7 +12,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The forms of this address. None if the text is no address: all accounts
+    /// The forms of this address. None if the text is not an address: all accounts
     /// without an address would match it.
     #[must_use]
     pub fn from_email(email: &str) -> Option<Self> {

@@ -111,7 +111,7 @@ impl OidcClient {
     ///
     /// # Errors
     ///
-    /// If the issuer is no URL that can be asked, or the machine has no certificates of authorities.
+    /// If the issuer is not a URL that can be asked, or the machine has no certificates of authorities.
     pub(crate) fn of_issuer(
         issuer: &str,
         credentials: ClientCredentials,

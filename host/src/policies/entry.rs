@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::TomlEntry;
+use super::{PLUGIN_NAME, TomlEntry};
 use crate::limits::Limits;
 use crate::reading::{InputError, object, read_toml_text, rewrite_message};
 use crate::sandbox::Wasi;
@@ -90,7 +90,7 @@ impl PolicyEntry {
         match (&self.name, of_file) {
             (Some(name), _) => name.clone(),
             (None, Some(stem)) => stem.to_string_lossy().into_owned(),
-            (None, None) => crate::PLUGIN_NAME.to_owned(),
+            (None, None) => PLUGIN_NAME.to_owned(),
         }
     }
 
@@ -163,7 +163,7 @@ impl PolicyEntry {
 mod tests {
     use std::path::Path;
 
-    use super::PoliciesFile;
+    use super::{PLUGIN_NAME, PoliciesFile};
 
     fn parse(text: &str) -> Result<PoliciesFile, String> {
         PoliciesFile::parse(Path::new("conf/policies.toml"), text)
@@ -178,7 +178,7 @@ mod tests {
         let limits = file.policy[1].limits(&file.limits).unwrap();
         assert_eq!((limits.fuel, limits.tables), (7, 3));
         assert_eq!(file.policy[1].plugin.as_deref(), Some(Path::new("conf/a.wasm")));
-        assert_eq!((file.policy[0].name(), file.policy[1].name()), (crate::PLUGIN_NAME.into(), "a".into()));
+        assert_eq!((file.policy[0].name(), file.policy[1].name()), (PLUGIN_NAME.into(), "a".into()));
     }
 
     #[test]

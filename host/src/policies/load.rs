@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{EntrySettings, LoadedPolicy, PolicyDocument, PolicyEntry, PolicyError};
+use super::built_in::built_in_plugin;
+use super::{EntrySettings, LoadedPolicy, PLUGIN_NAME, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
 use crate::sandbox::{Cancel, LoadError, Options, Plugin, Sandbox, StartError, read_component};
 
@@ -44,6 +45,15 @@ pub enum SourceError {
         file: PathBuf,
         /// The reason.
         why: String,
+    },
+    /// The entry names no plugin, and the build has no built-in policy.
+    #[error(
+        "policy {name}: this program was built without the built-in policy (the cargo feature `built-in`); name a \
+         `plugin`"
+    )]
+    NotBuiltIn {
+        /// The policy.
+        name: String,
     },
     /// The plugin does not load.
     #[error("plugin {name} {why}")]
@@ -117,7 +127,10 @@ impl Source {
 
     fn plugin(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
         let (name, bytes) = match &self.entry.plugin {
-            None => (crate::PLUGIN_NAME.to_owned(), Cow::Borrowed(crate::PLUGIN)),
+            None => match built_in_plugin() {
+                Some(plugin) => (PLUGIN_NAME.to_owned(), Cow::Borrowed(plugin)),
+                None => return Err(SourceError::NotBuiltIn { name: self.name.to_string() }),
+            },
             Some(file) => {
                 let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
                     let why = crate::reading::describe_read_error(&error);
@@ -176,7 +189,7 @@ impl LoadedPolicy {
         let text = |key: &str| document.get(key).and_then(serde_json::Value::as_str);
         match text("mode") {
             Some(mode) => Some(mode.to_owned().into()),
-            None if self.plugin.name() != crate::PLUGIN_NAME => None,
+            None if self.plugin.name() != PLUGIN_NAME => None,
             None => Some(match text("preset") {
                 Some("strict") => "suggest".into(),
                 Some(_) => "auto".into(),
@@ -197,6 +210,7 @@ fn to_hexadecimal(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[cfg(feature = "built-in")]
 mod tests {
     use std::path::Path;
 

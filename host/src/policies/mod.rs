@@ -1,40 +1,18 @@
 //! The policies of a login, in order: the plugin, policy document, limits and pin
 //! of each.
 
+mod built_in;
 mod document;
 mod entry;
-#[cfg(feature = "built-in")]
 mod load;
+mod loaded_policy;
 mod toml_entry;
 
-use std::sync::Arc;
-
+#[cfg(feature = "built-in")]
+pub use built_in::PLUGIN;
+pub use built_in::PLUGIN_NAME;
 pub use document::{Origin, PolicyDocument, PolicyError, PolicyWarning};
 pub use entry::{EntrySettings, PoliciesFile, PolicyEntry};
-#[cfg(feature = "built-in")]
 pub use load::{Source, SourceError};
+pub use loaded_policy::LoadedPolicy;
 pub use toml_entry::TomlEntry;
-
-use crate::sandbox::{Plugin, Settings};
-
-/// A loaded policy: a plugin, and a policy document that it has checked.
-#[derive(Clone)]
-pub struct LoadedPolicy {
-    /// The policy's name in messages and in the trace.
-    pub name: Arc<str>,
-    /// The plugin.
-    pub plugin: Arc<Plugin>,
-    /// The policy document.
-    pub settings: Settings,
-    /// The options of the document that give a protection up or have no effect,
-    /// where they were asked for.
-    pub warnings: Arc<[PolicyWarning]>,
-}
-
-impl LoadedPolicy {
-    /// Returns a borrow of the policy, as a decision needs it.
-    #[must_use]
-    pub fn borrowed(&self) -> crate::decide::Policy<'_> {
-        crate::decide::Policy { name: &self.name, plugin: &self.plugin, settings: &self.settings }
-    }
-}

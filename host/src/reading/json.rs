@@ -73,7 +73,7 @@ pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseFault
         let message = error.to_string();
         let message = strip_place(&message, error.line(), error.column());
         let at = match strip_unknown_key(&path, message) {
-            // A text that is no JSON has no path, or a part that is unknown.
+            // A text that is not JSON has no path, or a part that is unknown.
             "" | "." | "?" => String::new(),
             path => format!("`{path}`: "),
         };

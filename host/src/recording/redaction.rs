@@ -281,7 +281,7 @@ mod tests {
         case["event"].take()
     }
 
-    /// The JSON pointers of every value that is no object and no list, and of a field of its own
+    /// The JSON pointers of every value that is neither an object nor a list, and of a field of its own
     /// in every object.
     fn places(value: &Value, at: &str, found: &mut Vec<String>) {
         match value {

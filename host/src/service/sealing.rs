@@ -26,7 +26,7 @@ impl Purpose {
     }
 }
 
-/// Seals a value by a secret. `None` if the value is no JSON.
+/// Seals a value by a secret. `None` if the value is not JSON.
 pub(crate) fn seal(
     secret: &hmac::Key,
     purpose: Purpose,

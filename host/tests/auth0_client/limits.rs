@@ -101,7 +101,7 @@ fn a_clock_ten_minutes_off_changes_no_wait() {
     }
 }
 
-/// A tenant that allows so many calls in each second, and counts those beyond.
+/// Starts a tenant that allows `allowed` calls in each second, and counts those beyond.
 fn strict(allowed: usize) -> (Standin, Arc<AtomicUsize>) {
     let start = Instant::now();
     let counts: Arc<[AtomicUsize; 60]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));

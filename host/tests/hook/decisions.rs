@@ -15,7 +15,7 @@ crate::tests![
     what_is_kept_of_a_user_is_forgotten,
 ];
 
-/// The decisions that are kept, the newest first, once there are so many.
+/// Waits until `expected` decisions are kept, and returns them, the newest first.
 fn kept(place: &Place, expected: usize) -> Vec<Value> {
     list(place, &["decisions", "list", "--json"], expected)
 }

@@ -49,7 +49,7 @@ fn other(number: usize) -> Value {
     event_of(&format!("google-oauth2|{number}"), &format!("n{number}@example.com"), "google-oauth2")
 }
 
-/// Waits until so many logins are decided or wait.
+/// Waits until `deciding` logins are being decided and `waiting` logins wait.
 fn wait_for_queue(service: &Service, deciding: usize, waiting: usize) {
     let expected = [
         format!("ligature_hook_queue{{kind=\"deciding\"}} {deciding}\n"),

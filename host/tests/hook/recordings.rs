@@ -24,7 +24,7 @@ crate::tests![
 
 const FOLDER: &str = "recordings";
 
-/// The recordings in the folder, once there are so many.
+/// Waits for `expected` recordings in the folder, and returns them.
 fn recordings(place: &Place, expected: usize) -> Vec<PathBuf> {
     let until = Instant::now() + Duration::from_secs(10);
     loop {

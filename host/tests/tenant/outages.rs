@@ -32,7 +32,7 @@ crate::tests![
 /// Logins at a time: as many as a process has connections.
 const AT_ONCE: usize = 16;
 
-/// A private server and a tenant on it, with so many users.
+/// Starts a private server, and a tenant on it with `users` users.
 fn started(users: usize) -> Result<(Postgres, String, Tenant), NoServer> {
     started_with(&(0..users).map(user).collect::<String>())
 }

@@ -11,7 +11,7 @@ pub type Members<'a> = BTreeMap<String, &'a RawValue>;
 ///
 /// # Errors
 ///
-/// When the text is no object.
+/// If the text is not an object.
 pub fn parse_members(text: &str) -> serde_json::Result<Members<'_>> {
     serde_json::from_str(text)
 }
@@ -20,7 +20,7 @@ pub fn parse_members(text: &str) -> serde_json::Result<Members<'_>> {
 ///
 /// # Errors
 ///
-/// When one of the two is no object.
+/// If one of the two is not an object.
 pub fn overlay_members(under: &str, over: &str) -> serde_json::Result<String> {
     let mut members = parse_members(under)?;
     for (key, value) in parse_members(over)? {

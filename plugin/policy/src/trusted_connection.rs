@@ -27,3 +27,23 @@ pub struct TrustedDetail {
     /// domains are not linked.
     pub domains: Vec<String>,
 }
+
+/// Returns whether connections of this strategy belong to one customer each. Source:
+/// Auth0's event schema, the enterprise category of identities.
+#[must_use]
+pub fn is_enterprise(strategy: &str) -> bool {
+    matches!(
+        strategy,
+        "ad" | "adfs"
+            | "auth0-adldap"
+            | "google-apps"
+            | "ip"
+            | "office365"
+            | "oidc"
+            | "okta"
+            | "pingfederate"
+            | "samlp"
+            | "sharepoint"
+            | "waad"
+    )
+}

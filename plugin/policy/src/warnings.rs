@@ -1,8 +1,9 @@
 //! Options of a policy that open an attack, or that have no effect.
 
+use crate::policy::LOOK_UP_AGAIN_AFTER_DAYS;
 use crate::{
-    BlockedCandidate, Caution, LOOK_UP_AGAIN_AFTER_DAYS, LookUp, MetadataRule, Mfa, OnMultiple, Policy,
-    Primary, PrivilegedDecision, Strictness, TrustedConnection, is_enterprise,
+    BlockedCandidate, Caution, LookUp, MetadataRule, Mfa, OnMultiple, Policy, Primary, PrivilegedDecision,
+    Strictness, TrustedConnection, is_enterprise,
 };
 
 /// An option that gives a protection up, or that has no effect.

@@ -1,5 +1,5 @@
-//! The rules, in two tables: those that are weighed before the look-up, on the
-//! login alone, and those that are weighed after it. The first that stops the
+//! The rules, in two tables: those that are evaluated before the look-up, on the
+//! login alone, and those that are evaluated after it. The first that stops the
 //! decision decides; all of them are traced.
 //!
 //! A new rule is a function in one of the files below, a line in one of the two
@@ -16,17 +16,17 @@ use crate::situation::{LoginContext, Situation};
 pub(crate) use accounts::sides;
 pub(crate) use ruling::{EarlierRuling, RuleResult, Ruling, RulingKind};
 
-/// A rule that is weighed on the login alone. No account is looked up for a login
+/// A rule that is evaluated on the login alone. No account is looked up for a login
 /// that one of these stops.
 pub(crate) struct RuleBefore {
     pub(crate) name: &'static str,
     pub(crate) weigh: fn(&LoginContext) -> RuleResult,
 }
 
-/// A rule that is weighed on the login and the accounts found.
+/// A rule that is evaluated on the login and the accounts found.
 pub(crate) struct RuleAfter {
     pub(crate) name: &'static str,
-    /// Whether it can replace what was decided.
+    /// Whether the rule can replace the ruling of an earlier rule.
     pub(crate) overrules: bool,
     pub(crate) weigh: fn(&Situation, &EarlierRuling) -> RuleResult,
 }

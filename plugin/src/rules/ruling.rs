@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::bindings::{Reason, Step};
 use crate::situation::Situation;
 
-/// The state of the decision when a rule is weighed: none yet, or the stop of an
+/// The state of the decision when a rule is evaluated: none yet, or the stop of an
 /// earlier rule.
 pub(crate) type EarlierRuling = Option<Ruling>;
 

@@ -16,7 +16,7 @@ fn read_sources() -> Sources {
 fn no_files_of_a_room_name_each_other_in_a_circle() {
     let sources = read_sources();
     let graph = sources.names.iter().filter(|(module, _)| !module.is_empty()).map(|(module, names)| {
-        let names = names.iter().filter(|it| it[0] == module[0]);
+        let names = names.iter().filter(|it| it.first() == module.first());
         (module.clone(), names.cloned().collect())
     });
     assert_eq!(circles(&graph.collect()), Vec::<String>::new());
@@ -76,6 +76,26 @@ fn reach<'a>(graph: &'a Graph, module: &Module) -> BTreeSet<&'a Module> {
         }
     }
     reached
+}
+
+/// The file of a folder (`mod.rs`, or `lib.rs`) lists its files and gives their items further names. An item
+/// that it defines itself is in a circle with each file that uses it.
+#[test]
+fn no_file_uses_an_item_that_is_defined_above_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = PLUGIN_CRATES.iter().map(|name| root.join(name).join("src"));
+    let mut found = Vec::new();
+    let mut modules = 0;
+    for folder in crates.chain([root.join("../host/src")]) {
+        let sources = Sources::read(&folder);
+        modules += sources.names.len();
+        for (module, names) in &sources.names {
+            let above = names.iter().filter(|it| module.starts_with(it));
+            found.extend(above.map(|it| format!("{} uses an item of {:?}", module.join("/"), it.join("/"))));
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert!(modules > 400, "there are few files: {modules}");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn used_rooms(sources: &Sources) -> BTreeMap<String, BTreeMap<String, Vec<String
         // The crate's root declares every room.
         let Some(room) = module.first() else { continue };
         let used = used.entry(room.clone()).or_default();
-        for name in names.iter().map(|it| &it[0]).filter(|it| *it != room) {
+        for name in names.iter().filter_map(|it| it.first()).filter(|it| *it != room) {
             let modules = used.entry(name.clone()).or_default();
             if modules.last() != Some(&module.join("/")) {
                 modules.push(module.join("/"));

@@ -14,7 +14,8 @@ pub(crate) type Module = Vec<String>;
 
 /// The modules of a crate.
 pub(crate) struct Sources {
-    /// The modules that each module names. Modules that it re-exports from its own folder are left out.
+    /// The modules that each module names. Modules that it re-exports from its own folder are left
+    /// out. The crate's root is the module with the empty path.
     pub(crate) names: BTreeMap<Module, BTreeSet<Module>>,
 }
 
@@ -49,7 +50,7 @@ impl Sources {
         let for_tests: Vec<Module> = files.values().flat_map(|file| file.for_tests.clone()).collect();
         files.retain(|module, _| !for_tests.iter().any(|it| module.starts_with(it)));
         let names = files.iter().map(|(module, file)| {
-            let named = file.paths.iter().filter_map(|path| resolve(&files, path));
+            let named = file.paths.iter().map(|path| resolve(&files, path));
             (module.clone(), named.filter(|it| it != module).collect())
         });
         Self { names: names.collect() }
@@ -72,9 +73,8 @@ fn list_modules(folder: &Path, module: &Module, found: &mut Vec<(Module, String)
     }
 }
 
-/// Returns the module that a path leads to, through re-exports; `None` for an item of the crate's
-/// root.
-fn resolve(files: &BTreeMap<Module, File>, path: &[String]) -> Option<Module> {
+/// Returns the module that a path leads to, through re-exports.
+fn resolve(files: &BTreeMap<Module, File>, path: &[String]) -> Module {
     let mut module = Module::new();
     for (place, name) in path.iter().enumerate() {
         let child = [module.clone(), vec![name.clone()]].concat();
@@ -88,7 +88,7 @@ fn resolve(files: &BTreeMap<Module, File>, path: &[String]) -> Option<Module> {
         }
         break;
     }
-    (!module.is_empty()).then_some(module)
+    module
 }
 
 /// Reads the paths of one file.
@@ -136,6 +136,10 @@ impl Reader<'_> {
                         file.paths.push(path);
                     }
                     1 + 3 * (path.len().max(1) - 1)
+                }
+                // The path in `pub(in crate::room)` limits who may use an item.
+                [TokenTree::Group(group), ..] if is_public && group.delimiter() == Delimiter::Parenthesis => {
+                    1
                 }
                 [TokenTree::Group(group), ..] => {
                     self.read(group.stream(), scope, file);

@@ -247,7 +247,7 @@ impl<'a> Load<'a> {
         windows
     }
 
-    /// Tenths of so many requests, with the server's memory at each end.
+    /// Measures tenths of `requests` requests, with the server's memory at each end.
     pub(crate) fn tenths(self, requests: u64) -> Vec<(Window, f64)> {
         let mut last = self.sample();
         let begin = last.requests;
@@ -267,7 +267,7 @@ impl<'a> Load<'a> {
         tenths
     }
 
-    /// Waits until so many things are done, and ends.
+    /// Waits until `done` requests are done, and ends.
     pub(crate) fn until(self, done: u64) {
         while self.sample().done < done {
             std::thread::sleep(Duration::from_millis(10));

@@ -40,7 +40,7 @@ impl Cookies {
         cookies.find(|(name, _)| *name == self.name(kind)).map(|(_, value)| value)
     }
 
-    /// Returns the header that keeps a value for so many seconds; for the time of the browser's
+    /// Returns the header that keeps a value for `seconds` seconds; for the time of the browser's
     /// session if none are given.
     pub(super) fn keep(self, kind: CookieKind, value: &str, seconds: Option<u64>) -> Option<Header> {
         let mut cookie = Cookie::new(self.name(kind), value);

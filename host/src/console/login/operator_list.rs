@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(find("x", Some("ada@example.com"), false), None);
         assert_eq!(find("AUTH0|7", None, false), None);
         assert_eq!(find("x", Some("ada@example.com.evil.test"), true), None);
-        // An address is no id of the issuer's, and an id is no address.
+        // An address is not an id of the issuer's, and an id is not an address.
         assert_eq!(find("x", Some("auth0|7"), true), None);
     }
 

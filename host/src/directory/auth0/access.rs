@@ -17,24 +17,23 @@ impl Auth0Directory {
     pub(super) fn read_access(&self, user: &mut User, limit: TimeLimit) -> Result<Access, ApiError> {
         let mut access = Access::default();
         let roles = self.api.roles(&user.user_id, limit);
-        if let Some(roles) = self.note_refusal("roles", user, roles, &mut access)? {
+        if let Some(roles) = self.note_refusal(&format!("roles of {}", user.user_id), roles, &mut access)? {
             user.roles = roles.iter().map(|role| role.name.clone()).collect();
             access.role_ids = roles.into_iter().map(|role| role.id).collect();
         }
         let organizations = self.api.organizations(&user.user_id, limit);
-        if let Some(organizations) =
-            self.note_refusal("organization memberships", user, organizations, &mut access)?
-        {
+        let subject = format!("organization memberships of {}", user.user_id);
+        if let Some(organizations) = self.note_refusal(&subject, organizations, &mut access)? {
             user.organizations = organizations.iter().map(|it| it.id.clone()).collect();
             access.organization_ids = organizations.into_iter().map(|it| it.id).collect();
         }
         Ok(access)
     }
 
+    /// Returns the entries of an answer. If the tenant refuses them for good, `access` notes it.
     fn note_refusal(
         &self,
-        what: &str,
-        user: &User,
+        subject: &str,
         answer: Result<Vec<Named>, CallError>,
         access: &mut Access,
     ) -> Result<Option<Vec<Named>>, ApiError> {
@@ -42,8 +41,7 @@ impl Auth0Directory {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_lasting(&error) => {
                 access.unread.push(format!(
-                    "The {what} of {} could not be read, and are not given back by an undo: {error}.",
-                    user.user_id
+                    "The {subject} could not be read, and are not given back by an undo: {error}."
                 ));
                 Ok(None)
             }

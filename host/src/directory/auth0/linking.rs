@@ -15,6 +15,14 @@ use crate::directory::journal::{Entry, EntryKind, PrimaryChange, Snapshot, Snaps
 use crate::directory::link::{CheckedLink, ReadPair};
 use crate::model::{ApiError, Metadata, User, absorb, carry_over_marks, mask_addresses};
 
+/// A link that the tenant has made, before its metadata is written.
+struct MadeLink<'a> {
+    entry: &'a Entry,
+    snapshot: &'a Snapshot,
+    /// The primary with the secondary's identities.
+    primary: User,
+}
+
 impl Auth0Directory {
     /// Links two users: read both, write the entry `intended` with everything that the
     /// tenant destroys, request the link, write `linked`, write the metadata, write `done`.
@@ -65,7 +73,8 @@ impl Auth0Directory {
             ))),
             LinkEffect::Linked(identities) => {
                 let primary = User { identities, ..primary };
-                Ok(Arc::new(self.complete_new_link(&entry, &snapshot, primary, limit)))
+                let made = MadeLink { entry: &entry, snapshot: &snapshot, primary };
+                Ok(Arc::new(self.complete_new_link(made, limit)))
             }
         }
     }
@@ -86,7 +95,8 @@ impl Auth0Directory {
     }
 
     /// Writes the metadata of a link that has just happened, and returns the primary.
-    fn complete_new_link(&self, entry: &Entry, snapshot: &Snapshot, primary: User, limit: TimeLimit) -> User {
+    fn complete_new_link(&self, made: MadeLink<'_>, limit: TimeLimit) -> User {
+        let MadeLink { entry, snapshot, primary } = made;
         match self.journal.mark_linked(entry) {
             Ok(true) => {}
             Ok(false) => return primary,

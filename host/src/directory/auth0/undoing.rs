@@ -128,8 +128,7 @@ impl Auth0Directory {
         limit: TimeLimit,
     ) -> Result<(User, Vec<String>), ApiError> {
         let (link, snapshot) = self.read_undone_link(entry)?;
-        let mut notes = Vec::new();
-        let secondary = self.rejoin(&link, &snapshot, &mut notes, limit)?;
+        let (secondary, mut notes) = self.rejoin(&link, &snapshot, limit)?;
         let mut wanted = secondary.clone();
         add_missing(&mut wanted.user_metadata, snapshot.secondary.user_metadata.as_ref());
         add_missing(&mut wanted.app_metadata, snapshot.secondary.app_metadata.as_ref());
@@ -175,14 +174,15 @@ impl Auth0Directory {
     }
 
     /// Links the secondary's own linked identities to it again, each of which the unlinking
-    /// has made a separate user. Notes those that are no users any more. Returns the secondary.
+    /// has made a separate user. Returns the secondary, and a sentence for each of them that is
+    /// not a user any more.
     fn rejoin(
         &self,
         link: &Entry,
         snapshot: &Snapshot,
-        notes: &mut Vec<String>,
         limit: TimeLimit,
-    ) -> Result<User, ApiError> {
+    ) -> Result<(User, Vec<String>), ApiError> {
+        let mut notes = Vec::new();
         let secondary = self.read_user(&link.secondary, limit)?;
         let missing: Vec<&Identity> = snapshot
             .secondary
@@ -206,7 +206,8 @@ impl Auth0Directory {
                 LinkEffect::Unknown(error) => return Err(error),
             }
         }
-        if missing.is_empty() { Ok(secondary) } else { self.read_user(&link.secondary, limit) }
+        let secondary = if missing.is_empty() { secondary } else { self.read_user(&link.secondary, limit)? };
+        Ok((secondary, notes))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Kept decisions in a dry run.
 
-use super::{Layered, from_behind};
+use super::layered::{Layered, from_behind};
 use crate::directory::conflict::{Conflict, ConflictFilter, ConflictKey};
 use crate::directory::decision::{DecisionCount, DecisionId, KeptDecision};
 use crate::directory::decision_query::{DecisionQuery, OldDecisions};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decisions::CountKey;
-use super::{Before, State};
+use super::state::{Before, State};
 use crate::directory::conflict::{Conflict, ConflictFilter, ConflictKey};
 use crate::directory::decision::{DecisionCount, DecisionId, KeptDecision};
 use crate::directory::decision_query::{DecisionQuery, OldDecisions};

@@ -126,7 +126,7 @@ pub(super) fn add(connection: &mut impl Connection, conflict: &Conflict) -> TxRe
     Ok(added == 1)
 }
 
-/// Replaces a conflict that has happened so many times. Returns false if it has not.
+/// Replaces a conflict that had happened `before` times. Returns false if it has happened again since.
 pub(super) fn replace(connection: &mut impl Connection, conflict: &Conflict, before: u64) -> TxResult<bool> {
     let Changing { last_at, times, latest, settled_at, settled_by, note } = changing(conflict);
     let changed = connection.execute(

@@ -10,7 +10,7 @@ use crate::directory::conflict::{Conflict, ConflictFilter, ConflictKey};
 use crate::directory::decision::{DecisionCount, DecisionId, KeptDecision, LeftOutPart};
 use crate::directory::decision_query::{DecisionQuery, OldDecisions, codes_of};
 use crate::directory::decision_records::DecisionRecords;
-use crate::directory::journal::PluginVersion;
+use crate::directory::provenance::PluginVersion;
 use crate::directory::records::TxResult;
 use crate::model::{Decision, Reason, RuleVerdict};
 

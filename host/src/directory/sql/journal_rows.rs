@@ -10,10 +10,10 @@ use super::seal::{Seal, Unsealed};
 use crate::ambient::Ambient;
 use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{
-    Actor, Entry, EntryId, EntryKind, Evidence, PluginVersion, Provenance, Snapshot, SnapshotSelection,
-    SnapshotState, UndoneLink,
+    Entry, EntryId, EntryKind, Snapshot, SnapshotSelection, SnapshotState, UndoneLink,
 };
 use crate::directory::journal_query::EntryFilter;
+use crate::directory::provenance::{Actor, Evidence, PluginVersion, Provenance};
 use crate::directory::records::{TxError, TxResult};
 use crate::model::{ApiError, Moment, Reason, mask_addresses};
 

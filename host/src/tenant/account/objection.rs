@@ -75,7 +75,9 @@ fn render(token: &str, objection: &Objection, done: Option<&'static str>) -> Res
 
 fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError> {
     let (accounts, done) = match &objection.change {
-        ContestedChange::Link { link, kept, moved } => part(visit, objection, (link, kept, moved))?,
+        ContestedChange::Link { link, kept, moved } => {
+            part(visit, objection, ContestedLink { link, kept, moved })?
+        }
         // Only a login proves that a removed login belongs to the account: an objection never links.
         ContestedChange::Separation => (read_own(visit, objection)?, ENDED),
     };
@@ -94,7 +96,16 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
     Ok(render("", objection, Some(done)))
 }
 
-const ENDED: &str = "All logins of your account were ended. If you want a login back that was removed, log in and add it: you prove it anew.";
+const ENDED: &str = "All logins of your account were ended. If you want a login back that was removed, log in and add it: you prove it again.";
+
+/// The link that an objection is about.
+struct ContestedLink<'a> {
+    link: &'a EntryId,
+    /// The account that the link has kept.
+    kept: &'a str,
+    /// The identities that the link has moved, as the ids of their users.
+    moved: &'a [String],
+}
 
 /// The accounts whose logins are to end, and what was done.
 type Done = (Vec<Arc<User>>, &'static str);
@@ -107,12 +118,8 @@ fn read_own(visit: &Visit, objection: &Objection) -> Result<Vec<Arc<User>>, ApiE
 
 /// Undoes a link. If it cannot be undone, because an attacker has changed settings meanwhile, its
 /// identities are separated without restoring the data.
-fn part(
-    visit: &Visit,
-    objection: &Objection,
-    (link, kept, moved): (&EntryId, &str, &[String]),
-) -> Result<Done, ApiError> {
-    let tenant = &visit.tenant;
+fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> Result<Done, ApiError> {
+    let (tenant, ContestedLink { link, kept, moved }) = (&visit.tenant, contested);
     // A user who is blocked must not get an account back that is not.
     if read_owner(&*tenant.directory, kept)?.is_some_and(|holder| holder.blocked) {
         let done = "The account is blocked, so that the logins stay together. Ask support. All logins of your account were ended.";

@@ -72,8 +72,7 @@ pub(crate) async fn add_resource_policy(mut response: Response) -> Response {
     response
 }
 
-/// Returns whether a browser asks that wants a page: `text/html` stands among what it
-/// takes, and is not ruled out.
+/// Returns whether the `Accept` header allows `text/html`, as that of a browser does.
 ///
 /// Source: RFC 9110, 12.5.1.
 pub(crate) fn wants_page(headers: &HeaderMap) -> bool {

@@ -8,18 +8,19 @@ use axum::http::{HeaderMap, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use crate::directory::{Actor, Provenance};
+use crate::directory::{Actor, Administration, Provenance};
 use crate::model::{ApiError, User};
 use crate::tenant::config::Config;
 use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::metrics::Metrics;
+use crate::tenant::people::revocations::Revocations;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Issuer};
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::signing::verification::{Claims, TokenError};
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Shared;
 
 /// The holder of a token for the Management API.
 #[derive(Debug, Clone)]
@@ -42,18 +43,23 @@ const LEGACY_SCOPES: [&str; 3] =
 
 impl Caller {
     /// Verifies a token and returns its caller.
-    fn authenticate(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
-        let claims = tenant.signing.verify(token).map_err(|error| refuse_token(&tenant.metrics, error))?;
-        if is_for_management(&tenant.signing.hosts, &claims) {
+    fn authenticate(
+        signing: &Signing,
+        config: &Config,
+        metrics: &Metrics,
+        token: &str,
+    ) -> Result<Self, Problem> {
+        let claims = signing.verify(token).map_err(|error| refuse_token(metrics, error))?;
+        if is_for_management(&signing.hosts, &claims) {
             return Self::authenticate_by_access_token(&claims);
         }
-        if tenant.config.legacy_id_tokens
-            && let Some(caller) = Self::authenticate_by_id_token(&tenant.config, &claims)
+        if config.legacy_id_tokens
+            && let Some(caller) = Self::authenticate_by_id_token(config, &claims)
         {
             return Ok(caller);
         }
         tracing::warn!(target: "audit", "a token for another audience was refused");
-        tenant.metrics.count_refused_token("audience");
+        metrics.count_refused_token("audience");
         let expected = format!("{}api/v2/", claims.iss);
         Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", format_audience(&claims.aud))))
     }
@@ -114,9 +120,14 @@ impl Caller {
     /// Refuses a user's token if the user is blocked, if the token is older than the last change of
     /// the user's password or address, or if it was issued for an identity that the user no longer
     /// has. A token of a deleted user passes: the endpoint finds that the user is missing.
-    fn require_active(&self, tenant: &Tenant) -> Result<(), Problem> {
+    fn require_active(
+        &self,
+        directory: &dyn Administration,
+        revocations: &Revocations,
+        metrics: &Metrics,
+    ) -> Result<(), Problem> {
         let Some(user_id) = &self.user_id else { return Ok(()) };
-        let is_theirs = match tenant.directory.get(user_id) {
+        let is_theirs = match directory.get(user_id) {
             Ok(own) => {
                 self.require_unblocked(&own.user)?;
                 self.claims.has_identity_of(&own.user)
@@ -124,9 +135,9 @@ impl Caller {
             Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),
         };
-        if !is_theirs || tenant.people.revocations.is_revoked(user_id, self.claims.began()) {
+        if !is_theirs || revocations.is_revoked(user_id, self.claims.began()) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
-            tenant.metrics.count_refused_token("revoked");
+            metrics.count_refused_token("revoked");
             let words = "The token was revoked: the password or the account was changed since.";
             return Err(Problem::token(words));
         }
@@ -229,12 +240,21 @@ impl FromRequestParts<Shared> for Caller {
         });
         match token {
             Some(token) if !token.is_empty() => {
-                let caller = Self::authenticate(tenant, token)?;
+                let caller = Self::authenticate(&tenant.signing, &tenant.config, &tenant.metrics, token)?;
                 if caller.user_id.is_none() {
                     return Ok(caller);
                 }
                 let (is_remote, tenant) = (tenant.is_remote, tenant.clone());
-                TOKEN_CHECK.run(is_remote, move || caller.require_active(&tenant).map(|()| caller)).await
+                TOKEN_CHECK
+                    .run(is_remote, move || {
+                        caller.require_active(
+                            &*tenant.directory,
+                            &tenant.people.revocations,
+                            &tenant.metrics,
+                        )?;
+                        Ok(caller)
+                    })
+                    .await
             }
             _ => {
                 let message = "Bad HTTP authentication header format";

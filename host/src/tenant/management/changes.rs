@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::directory::{Credential, Stored};
 use crate::model::{ApiError, Metadata, User, Verification, patch};
-use crate::tenant::config::Connection;
+use crate::tenant::config::{Config, Connection};
 use crate::tenant::management::attributes::{
     check_email, check_metadata, check_phone, check_text, deserialize_present,
 };
@@ -89,7 +89,9 @@ pub(super) fn change_user(
         let stored = tenant.directory.get(user_id)?;
         match change.apply(tenant, &stored, hash.as_deref())? {
             Ok(user) => {
-                change.send_verification(tenant, issuer, &user);
+                if let Some((connection, link)) = change.verification(&tenant.config, &user) {
+                    tenant.people.send_verification(issuer, connection, link);
+                }
                 return Ok(user);
             }
             Err(ApiError::StateChanged(_)) => {}
@@ -216,17 +218,18 @@ impl UserChange {
         }
     }
 
-    /// Sends a verification link to the user's address, if the change asks for it and the address
-    /// is not verified.
-    fn send_verification(&self, tenant: &Tenant, issuer: &Issuer, user: &User) {
-        let connection = user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
-        if let (Some(true), Some(connection), Some(email)) = (self.verify_email, connection, &user.email)
-            && connection.is_database()
-            && !user.email_verified.is_verified()
-        {
-            let link = VerificationLink::new(&user.user_id, email);
-            tenant.people.send_verification(issuer, connection, link);
-        }
+    /// Returns the verification link to mail to the user's address, if the change asks for it and
+    /// the address is not verified; and the connection in whose name it is mailed.
+    fn verification<'a>(
+        &self,
+        config: &'a Config,
+        user: &User,
+    ) -> Option<(&'a Connection, VerificationLink)> {
+        let connection = config.connection(&user.identities.first()?.connection)?;
+        let email = user.email.as_ref()?;
+        let is_wanted =
+            self.verify_email == Some(true) && connection.is_database() && !user.email_verified.is_verified();
+        is_wanted.then(|| (connection, VerificationLink::new(&user.user_id, email)))
     }
 
     fn set_root(&self, user: &mut User) {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::directory::Administration;
 use crate::model::{Metadata, is_connection_name};
 use crate::random::Random;
 use crate::tenant::config::{Config, Connection, CreatedConnection, CreationError, is_strategy};
@@ -21,7 +22,7 @@ use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::tickets::require_client;
 use crate::tenant::management::users::delete_user;
-use crate::tenant::state::Tenant;
+use crate::tenant::people::People;
 
 /// The largest size of the options, in bytes.
 const OPTIONS: usize = 16 << 10;
@@ -329,17 +330,26 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:connections"])?;
     let id = read_path(path)?;
-    let (name, users) = visit.run(move |Visit { tenant, .. }| remove_connection(tenant, &id)).await?;
+    let (name, users) = visit
+        .run(move |Visit { tenant, .. }| {
+            remove_connection(&tenant.config, &*tenant.directory, &tenant.people, &id)
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, users, "a connection was removed");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes a connection and its users. Returns the connection's name, and the number of users
 /// removed.
-fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
-    let name = find_created(&tenant.config, id)?.connection.name.clone();
+fn remove_connection(
+    config: &Config,
+    directory: &dyn Administration,
+    people: &People,
+    id: &str,
+) -> Result<(String, usize), Problem> {
+    let name = find_created(config, id)?.connection.name.clone();
     let mut members = Vec::new();
-    each_user(&*tenant.directory, &tenant.ambient, |stored| {
+    each_user(directory, |stored| {
         let identities = &stored.user.identities;
         let of_it = identities.iter().filter(|it| it.connection == name).count();
         if of_it > 0 && of_it < identities.len() {
@@ -352,8 +362,8 @@ fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Probl
         Ok(true)
     })?;
     // Remove the connection first, so that its users cannot log in while they are deleted.
-    tenant.config.created.remove(id);
-    members.iter().try_for_each(|user| delete_user(&*tenant.directory, &tenant.people, user))?;
+    config.created.remove(id);
+    members.iter().try_for_each(|user| delete_user(directory, people, user))?;
     Ok((name, members.len()))
 }
 

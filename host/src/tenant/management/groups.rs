@@ -2,11 +2,11 @@
 
 use axum::http::StatusCode;
 
+use crate::directory::Administration;
 use crate::tenant::management::members::replace_key;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::management_data::StoredGroup;
 use crate::tenant::management_data::groups::{GroupError, GroupErrorReason, GroupKind};
-use crate::tenant::state::Tenant;
+use crate::tenant::management_data::{ManagementData, StoredGroup};
 
 impl From<GroupError> for Problem {
     fn from(GroupError { kind, reason }: GroupError) -> Self {
@@ -44,25 +44,30 @@ impl From<GroupError> for Problem {
 /// Changes a group that the Management API has created. Its members remain members. Returns the
 /// changed group.
 pub(super) fn change<G: StoredGroup>(
-    tenant: &Tenant,
+    data: &ManagementData,
+    directory: &dyn Administration,
     id: &str,
     with: impl FnOnce(&G) -> G,
 ) -> Result<G, Problem> {
-    let groups = G::groups(&tenant.management_data);
+    let groups = G::groups(data);
     let before = groups.get_changeable(id)?;
     let after = with(&before);
     groups.replace(&after)?;
     if after.key() != before.key() {
-        replace_key::<G>(tenant, before.key(), Some(after.key()))?;
+        replace_key::<G>(directory, before.key(), Some(after.key()))?;
     }
     Ok(after)
 }
 
 /// Removes a group that the Management API has created, and the membership of its members.
-pub(super) fn remove<G: StoredGroup>(tenant: &Tenant, id: &str) -> Result<(), Problem> {
-    let groups = G::groups(&tenant.management_data);
+pub(super) fn remove<G: StoredGroup>(
+    data: &ManagementData,
+    directory: &dyn Administration,
+    id: &str,
+) -> Result<(), Problem> {
+    let groups = G::groups(data);
     let group = groups.get_changeable(id)?;
-    replace_key::<G>(tenant, group.key(), None)?;
+    replace_key::<G>(directory, group.key(), None)?;
     groups.remove(id);
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::tenant::management::path::{UserId, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::schemas::ProviderName;
 use crate::tenant::management::user_json;
+use crate::tenant::people::People;
 use crate::tenant::state::Tenant;
 
 /// The account to link, named by its id or proved by its ID token.
@@ -112,7 +113,12 @@ fn link_account(
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
         by_id => (find_named_account(&tenant.config, &*tenant.directory, &by_id)?, None),
     };
-    let answer = link_users(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
+    let answer = link_users(
+        &*tenant.directory,
+        &tenant.people,
+        caller,
+        Pair { primary, secondary, by_proof: proof.is_some() },
+    );
     if let (Err(_), Some(token)) = (&answer, proof) {
         tenant.management_data.spent_proofs.give_back(&token);
     }
@@ -127,17 +133,22 @@ struct Pair {
     by_proof: bool,
 }
 
-fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, Problem> {
+fn link_users(
+    directory: &dyn Administration,
+    people: &People,
+    caller: &Caller,
+    pair: Pair,
+) -> Result<Arc<User>, Problem> {
     let Pair { primary, secondary, by_proof } = &pair;
     let mut answer = Err(ApiError::StateChanged(primary.clone()));
     let mut moved = Vec::new();
     // Retry when an account changes at the same moment: such conflicts are short.
     for _ in 0..5 {
-        let first = tenant.directory.get(primary)?;
+        let first = directory.get(primary)?;
         if primary == secondary {
             return Err(Problem::operation("Main identity and the new one are the same."));
         }
-        let second = match tenant.directory.get(secondary) {
+        let second = match directory.get(secondary) {
             Ok(stored) => Some(stored),
             // The directory's `link` reports that the account is missing.
             Err(ApiError::NotFound(_)) => None,
@@ -147,7 +158,7 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
             caller.require_unblocked(&first.user)?;
             second.iter().try_for_each(|it| caller.require_unblocked(&it.user))?;
         }
-        answer = tenant.directory.link(&CheckedLink {
+        answer = directory.link(&CheckedLink {
             request: LinkRequest {
                 primary: primary.clone(),
                 secondary: secondary.clone(),
@@ -165,7 +176,7 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
                 }),
                 ..caller.provenance()
             }),
-            now: tenant.ambient.now(),
+            now: directory.ambient().now(),
         });
         moved = second.map(|it| it.user.identities.clone()).unwrap_or_default();
         if !matches!(answer, Err(ApiError::StateChanged(_))) {
@@ -173,7 +184,7 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
         }
     }
     if answer.is_ok() {
-        tenant.people.end_refresh_tokens(&moved, primary);
+        people.end_refresh_tokens(&moved, primary);
     }
     tracing::info!(
         target: "audit", client = caller.client_id, primary = %mask_addresses(primary),

@@ -4,7 +4,6 @@ use ligature_linking_marks::PROTECTED;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::ambient::Ambient;
 use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, IdentityKey, Metadata, User, patch};
 use crate::password_hash;
@@ -12,7 +11,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::management::new_user::NewUser;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::management::tickets::find_by_address;
-use crate::tenant::state::Tenant;
+use crate::tenant::people::People;
 
 /// The fields of the import format.
 const ALLOWED: [&str; 15] = [
@@ -135,11 +134,16 @@ impl<'a> ImportedUser<'a> {
     }
 
     /// Creates the user, or updates the existing one if `upsert` is set.
-    pub(super) fn import(self, tenant: &Tenant, upsert: bool) -> Result<ImportResult, ImportFault> {
-        match self.find_existing(&*tenant.directory)? {
-            None => self.insert(&*tenant.directory, &tenant.ambient),
+    pub(super) fn import(
+        self,
+        directory: &dyn Administration,
+        people: &People,
+        upsert: bool,
+    ) -> Result<ImportResult, ImportFault> {
+        match self.find_existing(directory)? {
+            None => self.insert(directory),
             Some(_) if !upsert => Err(user_exists()),
-            Some(id) => self.update(tenant, &id),
+            Some(id) => self.update(directory, people, &id),
         }
     }
 
@@ -174,7 +178,8 @@ impl<'a> ImportedUser<'a> {
         Ok(first)
     }
 
-    fn insert(self, directory: &dyn Administration, ambient: &Ambient) -> Result<ImportResult, ImportFault> {
+    fn insert(self, directory: &dyn Administration) -> Result<ImportResult, ImportFault> {
+        let ambient = directory.ambient();
         let id = self.id.clone().unwrap_or_else(|| ambient.random().object_id());
         let credential = Credential {
             connection: self.connection.name.clone(),
@@ -196,7 +201,12 @@ impl<'a> ImportedUser<'a> {
 
     /// Updates the user's profile and metadata. The login name and the verification of the address
     /// stay as they are. An update can block the user, but not unblock the user.
-    fn update(self, tenant: &Tenant, id: &str) -> Result<ImportResult, ImportFault> {
+    fn update(
+        self,
+        directory: &dyn Administration,
+        people: &People,
+        id: &str,
+    ) -> Result<ImportResult, ImportFault> {
         let different = |what: &'static str| {
             ImportFault::new(
                 "NOT_CHANGED",
@@ -211,7 +221,7 @@ impl<'a> ImportedUser<'a> {
             return Err(different("mfa_factors"));
         }
         for _ in 0..5 {
-            let stored = match tenant.directory.get(&format!("auth0|{id}")) {
+            let stored = match directory.get(&format!("auth0|{id}")) {
                 Ok(stored) => stored,
                 Err(ApiError::NotFound(_)) => {
                     let message = "The user is linked to another user and has no profile of its own.";
@@ -234,11 +244,11 @@ impl<'a> ImportedUser<'a> {
             }
             self.patch_metadata(&mut user)?;
             user.blocked |= self.fields.get("blocked") == Some(&Value::Bool(true));
-            user.updated_at = Some(tenant.ambient.now());
-            match tenant.directory.update(user, stored.version) {
+            user.updated_at = Some(directory.ambient().now());
+            match directory.update(user, stored.version) {
                 Ok(updated) => {
                     if updated.user.blocked {
-                        tenant.people.revoke_logins(&updated.user);
+                        people.revoke_logins(&updated.user);
                     }
                     return Ok(ImportResult::Updated);
                 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::directory::Administration;
 use crate::model::{ApiError, User};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::paging::PageQuery;
@@ -12,7 +13,6 @@ use crate::tenant::management::problem::Problem;
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management_data::{ManagementData, StoredGroup};
 use crate::tenant::profile;
-use crate::tenant::state::Tenant;
 
 /// The most members of one group that are listed, in checkpoint paging too.
 const MOST_LISTED: usize = 1_000;
@@ -55,7 +55,7 @@ pub(super) async fn list<G: StoredGroup>(
         .run(move |Visit { tenant, .. }| {
             let group = G::groups(&tenant.management_data).get(&id)?;
             let mut members = Vec::new();
-            each_user(&*tenant.directory, &tenant.ambient, |stored| {
+            each_user(&*tenant.directory, |stored| {
                 if G::keys(&stored.user).iter().any(|key| key == group.key()) {
                     members.push(profile::describe_member(&stored.user));
                 }
@@ -78,7 +78,7 @@ pub(super) async fn add<G: StoredGroup>(
             let groups = groups.collect::<Result<Vec<_>, _>>()?;
             users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
             users.iter().try_for_each(|user| {
-                change_keys::<G>(tenant, user, |keys| {
+                change_keys::<G>(&*tenant.directory, user, |keys| {
                     for group in &groups {
                         if !keys.iter().any(|key| key == group.key()) {
                             keys.push(group.key().to_owned());
@@ -101,28 +101,28 @@ pub(super) async fn remove<G: StoredGroup>(
         .run(move |Visit { tenant, .. }| {
             let known = groups_by_key::<G>(&tenant.management_data);
             let is_kept = |key: &str| !ids.iter().any(|id| id == find(&known, key).id());
-            users
-                .iter()
-                .try_for_each(|user| change_keys::<G>(tenant, user, |keys| keys.retain(|key| is_kept(key))))
+            users.iter().try_for_each(|user| {
+                change_keys::<G>(&*tenant.directory, user, |keys| keys.retain(|key| is_kept(key)))
+            })
         })
         .await
 }
 
 /// Replaces the key of a group at all its members with `by`, or removes it.
 pub(super) fn replace_key<G: StoredGroup>(
-    tenant: &Tenant,
+    directory: &dyn Administration,
     key: &str,
     by: Option<&str>,
 ) -> Result<(), Problem> {
     let mut members = Vec::new();
-    each_user(&*tenant.directory, &tenant.ambient, |stored| {
+    each_user(directory, |stored| {
         if G::keys(&stored.user).iter().any(|it| it == key) {
             members.push(stored.user.user_id.clone());
         }
         Ok(true)
     })?;
     for member in members {
-        let done = change_keys::<G>(tenant, &member, |keys| {
+        let done = change_keys::<G>(directory, &member, |keys| {
             let had = keys.len();
             keys.retain(|it| it != key && Some(it.as_str()) != by);
             if had > keys.len() {
@@ -140,19 +140,19 @@ pub(super) fn replace_key<G: StoredGroup>(
 
 /// Changes the keys of the groups of a user. Retries if the user is changed at the same time.
 fn change_keys<G: StoredGroup>(
-    tenant: &Tenant,
+    directory: &dyn Administration,
     user_id: &str,
     with: impl Fn(&mut Vec<String>),
 ) -> Result<(), Problem> {
     for _ in 0..5 {
-        let stored = tenant.directory.get(user_id)?;
+        let stored = directory.get(user_id)?;
         let mut user = User::clone(&stored.user);
         with(G::keys_mut(&mut user));
         if G::keys(&user) == G::keys(&stored.user) {
             return Ok(());
         }
-        user.updated_at = Some(tenant.ambient.now());
-        match tenant.directory.update(user, stored.version) {
+        user.updated_at = Some(directory.ambient().now());
+        match directory.update(user, stored.version) {
             Ok(_) => return Ok(()),
             Err(ApiError::StateChanged(_)) => {}
             Err(error) => return Err(error.into()),

@@ -94,7 +94,11 @@ pub(super) async fn delete(
     caller.require(&["delete:organizations"])?;
     let id = read_path(path)?;
     let organization = id.clone();
-    visit.run(move |Visit { tenant, .. }| groups::remove::<Organization>(tenant, &id)).await?;
+    visit
+        .run(move |Visit { tenant, .. }| {
+            groups::remove::<Organization>(&tenant.management_data, &*tenant.directory, &id)
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, organization, "an organization was removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -163,7 +163,7 @@ pub(super) async fn update(
     wanted.check()?;
     let role = visit
         .run(move |Visit { tenant, .. }| {
-            groups::change(tenant, &id, |before: &Role| {
+            groups::change(&tenant.management_data, &*tenant.directory, &id, |before: &Role| {
                 let name = wanted.name.unwrap_or_else(|| before.name.clone());
                 let description = wanted.description.unwrap_or_else(|| before.description.clone());
                 Role::new(before.id.clone(), name, description)
@@ -188,7 +188,11 @@ pub(super) async fn delete(
     caller.require(&["delete:roles"])?;
     let id = read_path(path)?;
     let role = id.clone();
-    visit.run(move |Visit { tenant, .. }| groups::remove::<Role>(tenant, &id)).await?;
+    visit
+        .run(move |Visit { tenant, .. }| {
+            groups::remove::<Role>(&tenant.management_data, &*tenant.directory, &id)
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, role, "a role was removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::ambient::Ambient;
 use crate::directory::{Administration, Stored};
 use crate::tenant::management::problem::Problem;
 
@@ -15,9 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Stops when `each` returns false or fails.
 pub(super) fn each_user(
     directory: &dyn Administration,
-    ambient: &Ambient,
     mut each: impl FnMut(&Stored) -> Result<bool, Problem>,
 ) -> Result<(), Problem> {
+    let ambient = directory.ambient();
     let (start, mut problem) = (ambient.monotonic(), None);
     directory.each_user(&mut |stored| {
         if ambient.elapsed(start) > PATIENCE {

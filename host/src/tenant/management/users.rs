@@ -10,10 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::ambient::Ambient;
 use crate::directory::{Administration, Stored};
 use crate::model::{ApiError, User};
-use crate::tenant::config::LEGACY;
+use crate::tenant::config::{Config, LEGACY};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::ManagementCall;
 use crate::tenant::management::body::Body;
@@ -27,7 +26,6 @@ use crate::tenant::management::user_json;
 use crate::tenant::management::user_json::FieldSelection;
 use crate::tenant::people::People;
 use crate::tenant::profile;
-use crate::tenant::state::Tenant;
 
 /// The most results of one search.
 ///
@@ -107,10 +105,13 @@ pub(super) async fn list(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    visit.run(move |Visit { tenant, .. }| find_users(tenant, &query)).await.map(Json)
+    visit
+        .run(move |Visit { tenant, .. }| find_users(&tenant.config, &*tenant.directory, &query))
+        .await
+        .map(Json)
 }
 
-fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
+fn find_users(config: &Config, directory: &dyn Administration, params: &ListQuery) -> Result<Value, Problem> {
     let fields = FieldSelection::parse(params.fields.as_deref(), params.include_fields)?;
     let page = params.page.unwrap_or(0) as usize;
     let per_page = params.per_page.unwrap_or(50) as usize;
@@ -121,7 +122,7 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
         None | Some("v3") => {}
         // v2 is read as v3. The OpenAPI document leaves it out, because it is only enabled for older
         // clients.
-        Some("v2") if tenant.config.legacy_id_tokens => {}
+        Some("v2") if config.legacy_id_tokens => {}
         Some("v2") => return Err(Problem::query(&format!("search_engine: v2 {LEGACY}"))),
         Some(_) => return Err(Problem::query("search_engine: only v3 is there")),
     }
@@ -138,12 +139,12 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
     let with_totals = params.include_totals == Some(true);
     let (users, total) = match (&query, &sort) {
         (None, None) => {
-            let users = tenant.directory.page("", start + per_page)?;
+            let users = directory.page("", start + per_page)?;
             // Count on request only, because counting reads every user.
-            let total = if with_totals { tenant.directory.count()? } else { 0 };
+            let total = if with_totals { directory.count()? } else { 0 };
             (users.into_iter().map(|it| it.user).collect(), total)
         }
-        _ => search_users(&*tenant.directory, &tenant.ambient, query.as_ref(), sort.as_ref())?,
+        _ => search_users(directory, query.as_ref(), sort.as_ref())?,
     };
     let users: Vec<Value> =
         users.iter().skip(start).take(per_page).map(|user| user_json::render_user(user, &fields)).collect();
@@ -158,10 +159,10 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
 /// Returns the first users that match, in the order of `sort`, and the number of all matches.
 fn search_users(
     directory: &dyn Administration,
-    ambient: &Ambient,
     query: Option<&Query>,
     sort: Option<&Sort>,
 ) -> Result<(Vec<Arc<User>>, u64), Problem> {
+    let ambient = directory.ambient();
     let start = ambient.monotonic();
     let (mut first, mut total, mut after) = (Vec::new(), 0, String::new());
     loop {

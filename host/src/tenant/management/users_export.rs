@@ -163,7 +163,7 @@ fn export_users(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<V
     let format = body.format.unwrap_or_default();
     let mut file = FileOfUsers::new(format, body.fields.clone());
     let (mut left, mut failed) = (body.limit.unwrap_or(u64::MAX), None);
-    each_user(&*tenant.directory, &tenant.ambient, |stored| {
+    each_user(&*tenant.directory, |stored| {
         let is_of = |name: &String| stored.user.identities.iter().any(|it| it.connection == *name);
         if connection.as_ref().is_none_or(is_of) {
             left -= 1;

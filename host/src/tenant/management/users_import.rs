@@ -198,7 +198,8 @@ impl RunningImport {
             } else if self.tenant.ambient.elapsed(start) > PATIENCE {
                 Err(ImportFault::new("TIMEOUT", "The import took too long; import this user again.", ""))
             } else {
-                ImportedUser::parse(user, connection).and_then(|it| it.import(&self.tenant, upsert))
+                ImportedUser::parse(user, connection)
+                    .and_then(|it| it.import(&*self.tenant.directory, &self.tenant.people, upsert))
             };
             match became {
                 Ok(ImportResult::Inserted) => inserted += 1,

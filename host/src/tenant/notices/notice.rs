@@ -54,11 +54,17 @@ pub(crate) enum ChangeKind {
     Contested,
 }
 
+/// The text of a notice, and the time of the change.
+struct Notice {
+    text: Vec<String>,
+    at: Timestamp,
+}
+
 impl Notices<'_> {
     /// Sends the notices of a change. Returns their number.
     pub(crate) fn send(&self, change: &AccountChange<'_>) -> usize {
         let now = self.ambient.now();
-        let text = self.describe(change, now);
+        let notice = Notice { text: self.describe(change, now), at: now };
         let mut told: Vec<String> = Vec::new();
         // Each side has its own limit, and the main address is the first: whoever takes an account
         // over cannot use up the notices to its owner.
@@ -69,7 +75,7 @@ impl Notices<'_> {
             recipients.retain(|it| !is_told(&told, &it.to));
             for recipient in recipients.into_iter().take(MOST) {
                 if !is_told(&told, &recipient.to) {
-                    self.mail(&recipient, link.clone(), (text.clone(), now));
+                    self.mail(&recipient, link.clone(), &notice);
                     told.push(recipient.to);
                 }
             }
@@ -77,7 +83,8 @@ impl Notices<'_> {
         told.len()
     }
 
-    fn mail(&self, recipient: &Recipient, link: Option<String>, (mut text, at): (Vec<String>, Timestamp)) {
+    fn mail(&self, recipient: &Recipient, link: Option<String>, notice: &Notice) {
+        let (mut text, at) = (notice.text.clone(), notice.at);
         if link.is_some() {
             let until = at.as_millis().saturating_add(OBJECTION_S * 1000);
             let until = Timestamp::from_millis(until).map(format_time).unwrap_or_default();

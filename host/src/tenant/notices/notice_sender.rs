@@ -128,7 +128,7 @@ mod tests {
     use crate::tenant::store::spent_names::SpentNames;
     use crate::tenant::store::state_dir::StateDir;
 
-    /// A directory with Ada and an account of Google, and the people whose outbox is told.
+    /// A directory with Ada and an account of Google, and the people with the outbox of their notices.
     struct Told {
         directory: Arc<dyn Administration>,
         people: Arc<People>,

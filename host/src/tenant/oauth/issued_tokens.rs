@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::ambient::Ambient;
 use crate::model::User;
-use crate::tenant::config::Client;
+use crate::tenant::config::{Client, Lifetimes};
 use crate::tenant::flows::authorization::{Audience, Authorization};
 use crate::tenant::flows::authorization_code::AuthorizationCode;
 use crate::tenant::oauth::authorization_response::ResponseParams;
@@ -35,8 +36,12 @@ impl Issuance<'_> {
     }
 
     /// Issues an access token. Returns it, and for how many seconds it is valid.
-    pub(crate) fn issue_access_token(&self, tenant: &Tenant) -> (String, u64) {
-        let lifetimes = &tenant.config.lifetimes;
+    fn issue_access_token(
+        &self,
+        lifetimes: &Lifetimes,
+        signing: &Signing,
+        ambient: &Ambient,
+    ) -> (String, u64) {
         let userinfo = self.issuer.userinfo();
         let (audience, lifetime): (Value, u64) = match self.audience {
             Audience::Userinfo => (userinfo.into(), lifetimes.access_token),
@@ -47,8 +52,8 @@ impl Issuance<'_> {
             Audience::Api(api) if self.has("openid") => (json!([api, userinfo]), lifetimes.access_token),
             Audience::Api(api) => (api.as_str().into(), lifetimes.access_token),
         };
-        let now = to_seconds(tenant.ambient.now());
-        let token = tenant.signing.keys.sign(&AccessClaims {
+        let now = to_seconds(ambient.now());
+        let token = signing.keys.sign(&AccessClaims {
             iss: self.issuer.name(),
             sub: &self.user.user_id,
             aud: audience,
@@ -57,7 +62,7 @@ impl Issuance<'_> {
             scope: self.scope,
             azp: &self.client.client_id,
             gty: None,
-            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began, tenant.ambient.random())),
+            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began, ambient.random())),
         });
         (token, lifetime)
     }
@@ -91,7 +96,8 @@ impl Issuance<'_> {
         tenant: &Tenant,
         refresh: Option<String>,
     ) -> (Value, Option<String>) {
-        let (access_token, expires_in) = self.issue_access_token(tenant);
+        let Tenant { config, signing, ambient, .. } = tenant;
+        let (access_token, expires_in) = self.issue_access_token(&config.lifetimes, signing, ambient);
         let mut answer = json!({
             "access_token": access_token, "expires_in": expires_in, "token_type": "Bearer", "scope": self.scope,
         });
@@ -141,7 +147,9 @@ impl Issuance<'_> {
                 issuer: self.issuer.clone(),
             }))
         });
-        let access_token = response_type.token.then(|| self.issue_access_token(tenant));
+        let Tenant { config, signing, ambient, .. } = tenant;
+        let access_token =
+            response_type.token.then(|| self.issue_access_token(&config.lifetimes, signing, ambient));
         if let Some((token, expires_in)) = &access_token {
             params.extend([
                 ("access_token", token.clone()),

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::directory::Credential;
+use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, IdentityKey};
 use crate::service::page;
 use crate::service::page::filters;
@@ -12,9 +12,10 @@ use crate::tenant::embedded::database;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
-use crate::tenant::logins::log_events::AccountEvent;
+use crate::tenant::logins::log_events::{AccountEvent, Events};
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
+use crate::tenant::people::People;
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
@@ -82,12 +83,16 @@ fn set_password(tenant: &Tenant, ticket: &ResetLink, hash: String) -> Result<boo
 }
 
 /// Verifies an address by a mailed link.
-pub(crate) fn verify_email(tenant: &Tenant, ticket: &str) -> Response {
-    let verified = tenant.people.verifications.spend(ticket, |VerificationLink { user_id, email }| {
-        let is_verified =
-            mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())?;
+pub(crate) fn verify_email(
+    people: &People,
+    directory: &dyn Administration,
+    events: &Events,
+    ticket: &str,
+) -> Response {
+    let verified = people.verifications.spend(ticket, |VerificationLink { user_id, email }| {
+        let is_verified = mailbox_proof::verify_email(directory, user_id, email, directory.ambient().now())?;
         if is_verified {
-            tenant.logins.events.record_verification(user_id, email);
+            events.record_verification(user_id, email);
         }
         Ok(is_verified)
     });

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::directory::Credential;
+use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, IdentityKey};
 use crate::service::page;
 use crate::service::page::filters;
@@ -16,7 +16,7 @@ use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::log_events::AccountEvent;
+use crate::tenant::logins::log_events::{AccountEvent, Events};
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
 use crate::tenant::pages::mailed_links;
@@ -81,10 +81,11 @@ pub(crate) async fn verify_email(visit: Visit) -> Response {
         .run(|visit| {
             let tenant = &*visit.tenant;
             let ticket = visit.params.get("ticket").unwrap_or_default();
+            let (directory, events) = (&*tenant.directory, &tenant.logins.events);
             let tickets = &tenant.flows.tickets.verifications;
-            let verified = tickets.spend(ticket, |known| redeem_verification(tenant, known));
+            let verified = tickets.spend(ticket, |known| redeem_verification(directory, events, known));
             match verified {
-                None => mailed_links::verify_email(tenant, ticket),
+                None => mailed_links::verify_email(&tenant.people, directory, events, ticket),
                 Some(Ok(response)) => response,
                 Some(Err(error)) => unavailable(error).into_response(),
             }
@@ -92,15 +93,20 @@ pub(crate) async fn verify_email(visit: Visit) -> Response {
         .await
 }
 
-fn redeem_verification(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
+fn redeem_verification(
+    directory: &dyn Administration,
+    events: &Events,
+    ticket: &VerificationTicket,
+) -> Result<Response, ApiError> {
     let VerificationTicket { user_id, email, then, until, .. } = ticket;
-    if *until <= tenant.ambient.now() {
+    let now = directory.ambient().now();
+    if *until <= now {
         return Ok(show_used(VERIFICATION_USED));
     }
-    if !mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())? {
+    if !mailbox_proof::verify_email(directory, user_id, email, now)? {
         return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now."));
     }
-    tenant.logins.events.record_verification(user_id, email);
+    events.record_verification(user_id, email);
     Ok(match then {
         Some(then) => then.clone().follow("Your email was verified. You can continue using the application."),
         None => html::message_page(StatusCode::OK, "Done", "Your address is verified."),

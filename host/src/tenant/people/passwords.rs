@@ -139,7 +139,7 @@ mod tests {
     use crate::tenant::people::passwords::{Attempt, PasswordError, PasswordHash, Passwords};
 
     #[test]
-    fn an_imported_password_is_hashed_anew_when_it_is_typed() {
+    fn an_imported_password_is_hashed_again_when_it_is_typed() {
         let passwords =
             Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 }, &Ambient::system());
         let with = |hash: &str| Credential {

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_expires_at_its_last_millisecond_and_its_successor_anew() {
+    fn a_token_expires_at_its_last_millisecond_and_a_rotation_renews_its_time() {
         let (clock, ambient) = at_ten();
         let (tokens, first) = issued_by(&ambient);
         clock.advance(Duration::from_millis(59_999));

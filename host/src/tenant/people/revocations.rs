@@ -70,7 +70,7 @@ impl Revocations {
         }
         if !text.is_empty() {
             let mut lines = 0;
-            this.write_anew(&mut lines)?;
+            this.rewrite(&mut lines)?;
             this.lines = Mutex::new(lines);
         }
         Ok(this)
@@ -82,7 +82,7 @@ impl Revocations {
         self.known.put(identity, since);
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let written =
-            if *lines as u64 > 2 * MOST { self.write_anew(&mut lines) } else { self.append(identity, since) };
+            if *lines as u64 > 2 * MOST { self.rewrite(&mut lines) } else { self.append(identity, since) };
         *lines += 1;
         if let Err(error) = written {
             tracing::error!(target: "audit", %error, "a revocation was not stored, and ends with this process");
@@ -99,7 +99,7 @@ impl Revocations {
     }
 
     /// Rewrites the file without revocations that no longer matter.
-    fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
+    fn rewrite(&self, lines: &mut usize) -> Result<(), StateError> {
         let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
         // Compares with the clock, by which tokens expire, and not with moments, which may be ahead
         // of it.

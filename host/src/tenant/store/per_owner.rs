@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_no_longer_counted_and_lives_anew_when_it_is_put_again() {
+    fn an_ended_entry_is_no_longer_counted_and_can_be_put_again() {
         let (clock, ambient) = at_ten();
         let kept = PerOwner::new(10, 60, &ambient);
         kept.put("1", OwnedName("ada"));

@@ -41,7 +41,7 @@ impl SpentNames {
         let (state, ambient) = (state.clone(), ambient.clone());
         let this = Self { state, file, spent: Mutex::new(Spent { until, lines: 0 }), ambient };
         if !text.is_empty() {
-            this.write_anew(&mut this.lock())?;
+            this.rewrite(&mut this.lock())?;
         }
         Ok(this)
     }
@@ -86,14 +86,14 @@ impl SpentNames {
 
     fn append(&self, spent: &mut Spent, (name, until): (&[u8; 32], u64)) -> Result<(), StateError> {
         if spent.lines >= 2 * MOST {
-            return self.write_anew(spent);
+            return self.rewrite(spent);
         }
         spent.lines += 1;
         self.state.append_line(self.file, &to_line(name, until))
     }
 
     /// Rewrites the file without the names that have expired.
-    fn write_anew(&self, spent: &mut Spent) -> Result<(), StateError> {
+    fn rewrite(&self, spent: &mut Spent) -> Result<(), StateError> {
         let now = self.ambient.now().as_millis();
         spent.until.retain(|_, until| *until > now);
         spent.lines = spent.until.len();

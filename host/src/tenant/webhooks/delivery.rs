@@ -105,7 +105,7 @@ impl Posting {
             .header("content-type", "application/cloudevents+json")
             .header("webhook-id", &event.id)
             .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", sign(&self.key, (&event.id, timestamp), &event.body));
+            .header("webhook-signature", sign(&self.key, &event.id, timestamp, &event.body));
         match request.send(event.body.as_str()) {
             Ok(response) if response.status().is_success() => Ok(()),
             Ok(response) => Err(format!("status {}", response.status().as_u16())),
@@ -125,7 +125,7 @@ fn is_given_up(made_at: Timestamp, now: Timestamp) -> bool {
 /// Signs an event.
 ///
 /// Source: Standard Webhooks, "Signature scheme".
-fn sign(key: &hmac::Key, (id, timestamp): (&str, u64), body: &str) -> String {
+fn sign(key: &hmac::Key, id: &str, timestamp: u64, body: &str) -> String {
     let tag = hmac::sign(key, format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(tag))
 }
@@ -172,7 +172,7 @@ mod tests {
     fn a_signature_is_the_one_of_standard_webhooks() {
         let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        let signature = sign(&key, ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330), "{\"test\": 2432232314}");
+        let signature = sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, "{\"test\": 2432232314}");
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 }

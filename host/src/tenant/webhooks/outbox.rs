@@ -58,7 +58,7 @@ impl WebhookOutbox {
             waiting: Mutex::new(Waiting { events, bytes, file_bytes: text.len() }),
             changed: Condvar::new(),
         };
-        this.write_anew(&mut this.lock())?;
+        this.rewrite(&mut this.lock())?;
         Ok(this)
     }
 
@@ -105,7 +105,7 @@ impl WebhookOutbox {
             waiting.bytes = waiting.bytes.saturating_sub(event.body.len());
         }
         let written = if waiting.file_bytes > REWRITE_BYTES {
-            self.write_anew(&mut waiting)
+            self.rewrite(&mut waiting)
         } else {
             self.append(&mut waiting, &format!("- {}\n", event.id))
         };
@@ -120,7 +120,7 @@ impl WebhookOutbox {
     }
 
     /// Rewrites the file without the events that were delivered.
-    fn write_anew(&self, waiting: &mut Waiting) -> Result<(), StateError> {
+    fn rewrite(&self, waiting: &mut Waiting) -> Result<(), StateError> {
         let lines = waiting
             .events
             .iter()

@@ -109,7 +109,7 @@ fn an_objection_undoes_the_link_and_ends_the_logins() {
     let preview = attacker.prove_github("666");
     attacker.confirm(&preview);
     let told = newest(&tenant, 9);
-    let owner = told.iter().find(|notice| notice["to"] == "ada@example.com").expect("the owner is told");
+    let owner = told.iter().find(|notice| notice["to"] == "ada@example.com").expect("a notice to the owner");
     // The owner reads the mail, and is not logged in.
     let mut owner_browser = tenant.browser();
     let done = object(&mut owner_browser, &token(owner));
@@ -139,7 +139,7 @@ fn an_objection_works_once_and_for_seven_days() {
             let preview = ada.prove_github(id);
             assert_eq!(ada.confirm(&preview).status, 303);
             let told = notices(&tenant.send(&Request::get("/dev/outbox")), 9);
-            token(told.iter().find(|it| it["to"] == "ada@example.com").expect("the owner is told"))
+            token(told.iter().find(|it| it["to"] == "ada@example.com").expect("a notice to the owner"))
         })
         .into();
     tenant.advance_ms(7 * 86_400_000 - 1);
@@ -398,7 +398,7 @@ fn an_old_objection_does_not_touch_the_next_owner() {
     let done = object(&mut tenant.browser(), &link);
     assert!(done.text().contains("had been undone already"), "{}", done.text());
     assert_eq!(ada.get("/account").status, 200, "she stays logged in");
-    assert_eq!(newest(&tenant, 1_000).len(), before, "nobody is told of her account");
+    assert_eq!(newest(&tenant, 1_000).len(), before, "no notice is about her account");
     assert_eq!(bob.get("/account").status, 302);
     assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
 }

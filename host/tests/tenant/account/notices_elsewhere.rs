@@ -71,7 +71,7 @@ fn a_link_at_a_login_is_told_and_can_be_contested() {
     assert!(done.text().contains("The addition was undone"), "{}", done.text());
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
     assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080"]);
-    // The undo is told by the objection alone, once to each address.
+    // Only the objection reports the undo, once to each address.
     let told = newest(&tenant, 9);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(words(&told[0]).contains("said of a change that it was not theirs"), "{}", told[0]);
@@ -160,7 +160,7 @@ fn a_separation_after_the_proof_of_a_mailbox_cannot_be_contested() {
     assert_eq!(tenant.send(&Request::post("/u/reset").form(&fields)).status, 200);
     assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080"]);
     let told = newest(&tenant, newest(&tenant, 99).len() - before);
-    assert!(!told.is_empty(), "the separation is told");
+    assert!(!told.is_empty(), "the separation is reported");
     for notice in &told {
         assert!(notice.get("link").is_none(), "{notice}");
         assert!(words(notice).contains("because the address was proved after"), "{notice}");

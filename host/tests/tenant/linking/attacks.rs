@@ -265,13 +265,13 @@ fn an_owner_who_logs_out_meanwhile() {
     // Somebody else's login in the same browser is not theirs.
     id_token(&tenant, &mut ada, "ada@example.com");
     let page = ask_link(&mut ada, &hint, "google-oauth2");
-    id_token_anew(&tenant, &mut ada, "eve@example.com");
+    fresh_id_token(&tenant, &mut ada, "eve@example.com");
     let answer = as_google(&mut ada, &state_of(&page), "7");
     denied(&tenant, &answer, "login_required", "The owner of the account has logged out.");
     untouched(&tenant);
 }
 
-fn id_token_anew(tenant: &Tenant, browser: &mut Browser, email: &str) {
+fn fresh_id_token(tenant: &Tenant, browser: &mut Browser, email: &str) {
     let answer = by_password(browser, email, &[("prompt", "login")]);
     tokens(tenant, &answer);
 }
@@ -354,9 +354,9 @@ fn an_owner_by_a_linked_identity() {
     assert!(page.location().contains("/u/login?"), "{}", page.location());
     assert_eq!(as_google(&mut other, &state_of(&page), "7").status, 400, "it is not offered");
     // Nor does a login by it.
-    let mut anew = tenant.browser();
-    let page = ask_link(&mut anew, &hint, "google-oauth2");
-    let refused = as_google(&mut anew, &state_of(&page), "7");
+    let mut other = tenant.browser();
+    let page = ask_link(&mut other, &hint, "google-oauth2");
+    let refused = as_google(&mut other, &state_of(&page), "7");
     let words = "Linking needs a login by the account's main identity.";
     denied(&tenant, &refused, "access_denied", words);
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);

@@ -33,7 +33,11 @@ fn owner(tenant: &Tenant) -> (Browser, String) {
 /// The error, and what it says.
 fn refused(browser: &mut Browser, target: &str) -> (String, String) {
     let response = browser.get(target);
-    assert!(response.location().starts_with(CALLBACK), "the application is told: {}", response.location());
+    assert!(
+        response.location().starts_with(CALLBACK),
+        "the application gets the result: {}",
+        response.location()
+    );
     let answer = response.answer();
     assert!(!answer.contains_key("code") && !answer.contains_key("id_token"), "{answer:?}");
     assert_eq!(answer["state"], "the state");

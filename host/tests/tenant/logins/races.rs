@@ -35,7 +35,7 @@ fn with_on_failure(on_failure: &str, users: &str) -> String {
         + users
 }
 
-/// A tenant with the accounts of so many people.
+/// Starts a tenant with the accounts of `pairs` people, two each.
 fn tenant(pairs: usize, on_failure: &str, args: &[&str]) -> Tenant {
     let users: String = (0..pairs).map(accounts).collect();
     Tenant::configured(&with_on_failure(on_failure, &users), args)

@@ -32,7 +32,7 @@ fn started(args: &[&str]) -> Tenant {
     Tenant::started(&users.concat(), args)
 }
 
-/// Waits until the log has so many lines of this message.
+/// Waits until the log has `lines` lines with this message.
 pub(super) fn wait(tenant: &Tenant, message: &str, lines: usize) {
     let until = Instant::now() + Duration::from_mins(1);
     while tenant.log().iter().filter(|line| line["message"] == message).count() < lines {

@@ -47,7 +47,7 @@ pub(crate) struct Found {
     pub(crate) time: Duration,
 }
 
-/// A state that was reached with so many moves.
+/// A state, and the number of moves that reached it.
 struct Reached {
     world: u32,
     used: Moves,
