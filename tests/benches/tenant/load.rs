@@ -46,6 +46,11 @@ impl<'a> Answer<'a> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
+    /// All headers of this name.
+    pub(crate) fn headers(&self, name: &'static str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.head.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
     /// Ends the bench if it is another answer than the one to be measured.
     pub(crate) fn expect(&self, status: &[u16]) {
         let fits = status.contains(&self.status);
@@ -148,6 +153,18 @@ impl Line {
         let answer = self.receive();
         answer.expect(&[200, 201]);
         answer.body.to_vec()
+    }
+
+    /// Sends a request, and measures the time until the whole response is there.
+    pub(crate) fn timed(&mut self, request: &[u8]) -> (Duration, Answer<'_>) {
+        let start = Instant::now();
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(request),
+            Stream::Tls(stream) => stream.write_all(request),
+        }
+        .expect("the server reads");
+        let answer = self.receive();
+        (start.elapsed(), answer)
     }
 }
 

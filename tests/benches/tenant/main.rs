@@ -15,11 +15,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use load::{CONNECTIONS, Line, Load, THREADS, Talk, Window};
+use pages::Page;
 use program::program;
 use server::Server;
 use talks::{ByEmail, ByPassword, CALLBACK, LOGINS, Mix, NewUsers, Redirects, Requests, Same, bearer};
 
 mod load;
+mod pages;
 #[path = "../program.rs"]
 mod program;
 mod server;
@@ -30,6 +32,9 @@ mod users;
 const STARTS: usize = 21;
 const WINDOWS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(3);
+/// Views of each page, one after the other.
+const VIEWS: usize = 1_000;
+const PAGES: [&str; 4] = ["login page", "suggestion page", "account page", "console page"];
 const LONG_RUN: u64 = 500_000;
 
 fn main() {
@@ -83,6 +88,14 @@ fn main() {
     measure("logins, password-realm grant", ">= 1500/s", false, &by_password);
     let redirects = || -> Box<dyn Talk> { Box::new(Redirects::new(&http)) };
     measure("logins, by redirects with PKCE (4 requests)", ">= 1500/s", false, &redirects);
+    if PAGES.iter().any(|page| is_wanted(page)) {
+        // A user who has never logged in: a login with their address is a suggestion.
+        let unused = LOGINS + fastrand::usize(..usize::MAX / 2);
+        Line::open(server.http).once(&http.new_user(&token, unused));
+        for page in pages::pages(server.http, unused) {
+            show_page(&page, pages::measure(server.http, &page, VIEWS));
+        }
+    }
     server.process.stop();
     if is_wanted("long run") {
         long_run(&place, &directory, users);
@@ -153,6 +166,13 @@ scopes = ["read:users", "create:users"]
 [[connections]]
 name = "Username-Password-Authentication"
 strategy = "auth0"
+
+[[connections]]
+name = "google-oauth2"
+strategy = "google-oauth2"
+
+[console]
+enabled = true
 "#
     )
 }
@@ -210,6 +230,19 @@ fn rates(figure: &str, asked: &str, windows: Vec<Window>) {
         load_average()
     );
     print_figure(figure, asked, &format!("{:.0}/s", of(|it| it.rate)), &costs);
+}
+
+fn show_page(page: &Page, (mut took, size): (Vec<Duration>, usize)) {
+    took.sort();
+    let ms = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    let spread = format!(
+        "p99 {:.2} ms; {} views over a kept connection, one at a time; {}",
+        ms(99),
+        took.len(),
+        load_average()
+    );
+    print_figure(&format!("{}, p50", page.name), "<= 2 ms", &format!("{:.2} ms", ms(50)), &spread);
+    print_figure(&format!("{}, size", page.name), "<= 30 KB", &format!("{:.1} KB", size as f64 / 1e3), "");
 }
 
 fn long_run(place: &Path, directory: &Path, users: usize) {

@@ -10,7 +10,7 @@ use crate::users::email;
 
 /// Users with a password.
 pub(crate) const LOGINS: usize = 10_000;
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const CALLBACK: &str = "http://localhost:3000/callback";
 const DATABASE: &str = "Username-Password-Authentication";
 
@@ -19,7 +19,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The n-th of the users with a password.
-fn login(n: usize) -> String {
+pub(crate) fn login(n: usize) -> String {
     format!("login.{n}@example.com")
 }
 
@@ -65,7 +65,7 @@ impl Requests {
             .into_bytes()
     }
 
-    fn post_form(&self, path: &str, headers: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    pub(crate) fn post_form(&self, path: &str, headers: &str, fields: &[(&str, &str)]) -> Vec<u8> {
         self.post(path, "application/x-www-form-urlencoded", headers, &form(fields))
     }
 
