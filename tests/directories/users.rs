@@ -80,6 +80,7 @@ pub(crate) fn by(name: &str) -> Arc<Provenance> {
 /// An identity to unlink.
 pub(crate) fn unlink(primary: &str, provider: &str, user_id: &str) -> Unlink {
     Unlink {
+        restores: None,
         primary: primary.to_owned(),
         provider: provider.to_owned(),
         user_id: user_id.to_owned(),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::journal::{Entry, EntryKind};
+use super::entry_state::EntryState;
+use super::journal::{Entry, EntryId, EntryKind, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
+use super::journal_query::EntryFilter;
 use super::provenance::Provenance;
 use super::records::{Records, TxResult, conflict};
 use super::users::{first_version, get_user, replace_user};
@@ -20,6 +22,9 @@ pub struct Unlink {
     pub provider: String,
     /// The identity's id, without the provider's prefix.
     pub user_id: String,
+    /// The link whose snapshot gives the separated user its profile and its metadata back, if it is
+    /// the last one that moved the identity. Without one, the user has the profile of the identity.
+    pub restores: Option<EntryId>,
     /// The actor, and the evidence.
     pub provenance: Arc<Provenance>,
     /// The time of the unlink.
@@ -28,7 +33,7 @@ pub struct Unlink {
 
 /// Makes a linked identity a separate user, and returns the user that it left.
 pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc<User>> {
-    let Unlink { primary, provider, user_id, provenance, now } = unlink;
+    let Unlink { primary, provider, user_id, restores, provenance, now } = unlink;
     let stored = get_user(records, primary)?;
     let mut rest = User::clone(&stored.user);
     let place = rest.identities.iter().position(|it| it.provider == *provider && it.user_id == *user_id);
@@ -38,7 +43,11 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
         Some(0) => return Err(ApiError::Invalid("the main identity cannot be removed".to_owned()).into()),
         Some(place) => rest.identities.remove(place),
     };
-    let mut separated = user_from_identity(&identity, *now);
+    let restored = match restores {
+        Some(link) => restore_user(records, link, &identity)?,
+        None => None,
+    };
+    let mut separated = restored.unwrap_or_else(|| user_from_identity(&identity, *now));
     let staying: Vec<String> = rest.identities.iter().map(Identity::as_user_id).collect();
     let by = provenance.actor.separation_mark();
     let noted = [
@@ -62,4 +71,27 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
         return Err(conflict(primary));
     }
     Ok(rest)
+}
+
+/// Returns the user that a link removed, with this identity alone. `None` if its snapshot cannot be
+/// read, or if a later change has moved the identity.
+fn restore_user(records: &mut dyn Records, link: &EntryId, identity: &Identity) -> TxResult<Option<User>> {
+    let id = identity.as_user_id();
+    let entries = records.entries(&EntryFilter::for_user(&id))?;
+    let moves = |entry: &&Entry| {
+        entry.secondary == id
+            && entry.undone.is_none()
+            && entry.state != EntryState::Abandoned
+            && matches!(entry.kind, EntryKind::Link | EntryKind::Unlink)
+    };
+    if entries.iter().find(moves).is_none_or(|last| last.id != *link) {
+        return Ok(None);
+    }
+    let Some(Entry { kept: SnapshotState::Whole(Snapshot { secondary, .. }), .. }) = records.entry(link)?
+    else {
+        return Ok(None);
+    };
+    let own = Identity { profile_data: None, ..identity.clone() };
+    let user = User { identities: vec![own], ..User::clone(&secondary) };
+    Ok((user.user_id == id).then_some(user))
 }

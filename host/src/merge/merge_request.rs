@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::metadata::MetadataRule;
+use super::privileged::PrivilegedAccounts;
 use crate::directory::Stored;
 
 /// The two accounts of a merge.
@@ -25,9 +26,12 @@ pub struct MergeChoice {
 
 /// The person who merges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MergeScope {
+pub enum MergeScope<'a> {
     /// The owner of both accounts.
-    Owner,
+    Owner {
+        /// The accounts that the policies name as privileged, which an owner does not merge.
+        privileged: &'a PrivilegedAccounts,
+    },
     /// An operator, who may overrule marks and unverified addresses.
     Operator,
 }

@@ -68,7 +68,7 @@ impl PlanDigest {
 pub fn plan_merge(
     pair: MergePair<'_>,
     choice: MergeChoice,
-    scope: MergeScope,
+    scope: MergeScope<'_>,
     now: Timestamp,
 ) -> Result<MergePlan, MergeRefusal> {
     let (kept, moved) = (&pair.kept.user, &pair.moved.user);
@@ -77,7 +77,7 @@ pub fn plan_merge(
     }
     let choice = match scope {
         MergeScope::Operator => choice,
-        MergeScope::Owner => MergeChoice { app_metadata: MetadataRule::Keep, ..choice },
+        MergeScope::Owner { .. } => MergeChoice { app_metadata: MetadataRule::Keep, ..choice },
     };
     let (user_metadata, user_patch) =
         plan_metadata(kept.user_metadata.as_ref(), moved.user_metadata.as_ref(), choice.user_metadata);

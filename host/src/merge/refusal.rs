@@ -1,7 +1,8 @@
 //! The reasons for which a merge is refused.
 
 use super::merge_request::MergeScope;
-use super::warning::{is_managed, is_not_to_be_linked, is_privileged};
+use super::privileged::PrivilegedAccounts;
+use super::warning::{is_managed, is_not_to_be_linked};
 use crate::model::{User, mask_addresses};
 
 /// The reason for which a merge is refused. Ids are masked.
@@ -45,7 +46,7 @@ pub enum MergeRefusal {
 }
 
 /// Returns the reason against this merge, if there is one.
-pub(super) fn find_refusal(kept: &User, moved: &User, scope: MergeScope) -> Option<MergeRefusal> {
+pub(super) fn find_refusal(kept: &User, moved: &User, scope: MergeScope<'_>) -> Option<MergeRefusal> {
     let id = |user: &User| mask_addresses(&user.user_id).into_owned();
     if kept.user_id == moved.user_id {
         return Some(MergeRefusal::SameUser(id(kept)));
@@ -63,18 +64,18 @@ pub(super) fn find_refusal(kept: &User, moved: &User, scope: MergeScope) -> Opti
     }
     match scope {
         MergeScope::Operator => None,
-        MergeScope::Owner => find_refusal_of_owner(kept, moved),
+        MergeScope::Owner { privileged } => find_refusal_of_owner(kept, moved, privileged),
     }
 }
 
 /// Returns the reason against a merge that only an operator may overrule.
-fn find_refusal_of_owner(kept: &User, moved: &User) -> Option<MergeRefusal> {
+fn find_refusal_of_owner(kept: &User, moved: &User, privileged: &PrivilegedAccounts) -> Option<MergeRefusal> {
     let id = |user: &User| mask_addresses(&user.user_id).into_owned();
     for user in [kept, moved] {
         if is_not_to_be_linked(user) {
             return Some(MergeRefusal::NotToBeLinked(id(user)));
         }
-        if is_privileged(user) {
+        if privileged.has(user) {
             return Some(MergeRefusal::Privileged(id(user)));
         }
         if user.email.is_some() && !user.email_verified.is_verified() {

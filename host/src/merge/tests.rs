@@ -1,10 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
 use super::{
     MergeAuthor, MergeChoice, MergeError, MergePair, MergePlan, MergeRefusal, MergeScope, MergeWarning,
-    MetadataRule, plan_merge,
+    MetadataRule, PrivilegedAccounts, plan_merge,
 };
 use crate::ambient::Ambient;
 use crate::directory::{Administration, Directory, JournalQuery, Memory, Provenance, Undo};
@@ -28,9 +28,15 @@ fn users(change: impl FnOnce(&mut Value, &mut Value)) -> Memory {
     Memory::with_users(&Ambient::fixed(Timestamp::default()), [read(kept), read(moved)])
 }
 
-fn plan(directory: &Memory, choice: MergeChoice, scope: MergeScope) -> Result<MergePlan, MergeRefusal> {
+fn plan(directory: &Memory, choice: MergeChoice, scope: MergeScope<'_>) -> Result<MergePlan, MergeRefusal> {
     let (kept, moved) = (directory.get(KEPT).unwrap(), directory.get(MOVED).unwrap());
     plan_merge(MergePair { kept: &kept, moved: &moved }, choice, scope, Timestamp::default())
+}
+
+/// An owner, at a tenant whose policies name no privileged account.
+fn owner() -> MergeScope<'static> {
+    static NONE: LazyLock<PrivilegedAccounts> = LazyLock::new(PrivilegedAccounts::default);
+    MergeScope::Owner { privileged: &NONE }
 }
 
 fn operator() -> MergeAuthor {
@@ -83,7 +89,7 @@ fn the_account_that_stays_is_first_and_a_plan_tells_what_will_be() {
 fn planning_changes_nothing() {
     let directory = users(|_, _| {});
     let before = directory.users();
-    plan(&directory, MergeChoice::default(), MergeScope::Owner).unwrap();
+    plan(&directory, MergeChoice::default(), owner()).unwrap();
     assert_eq!(directory.users(), before);
 }
 
@@ -134,7 +140,7 @@ fn nobody_merges_these() {
         let directory = users(change);
         let (kept, moved) = (directory.get(KEPT).unwrap(), directory.get(MOVED).unwrap());
         let moved = if why.contains("same user") { &kept } else { &moved };
-        for scope in [MergeScope::Owner, MergeScope::Operator] {
+        for scope in [owner(), MergeScope::Operator] {
             let pair = MergePair { kept: &kept, moved };
             let refusal = plan_merge(pair, MergeChoice::default(), scope, Timestamp::default()).unwrap_err();
             assert!(refusal.to_string().contains(why), "{refusal}");
@@ -159,7 +165,7 @@ fn an_owner_is_refused_where_an_operator_is_warned() {
     ];
     for (refusal, warning, change) in cases {
         let directory = users(change);
-        let owner = plan(&directory, MergeChoice::default(), MergeScope::Owner);
+        let owner = plan(&directory, MergeChoice::default(), owner());
         match owner {
             Ok(_) => assert_eq!(refusal, "", "{warning}"),
             Err(why) => assert!(!refusal.is_empty() && why.to_string().contains(refusal), "{why}"),
@@ -178,7 +184,7 @@ fn a_separation_and_an_unused_account_are_told() {
         ] } });
         moved.as_object_mut().unwrap().remove("last_login");
     });
-    let plan = plan(&directory, MergeChoice::default(), MergeScope::Owner).unwrap();
+    let plan = plan(&directory, MergeChoice::default(), owner()).unwrap();
     let told: Vec<String> = plan.warnings.iter().map(MergeWarning::to_string).collect();
     assert_eq!(
         told,
@@ -190,7 +196,7 @@ fn a_separation_and_an_unused_account_are_told() {
 fn an_owner_never_writes_app_metadata() {
     let directory = users(|_, moved| moved["app_metadata"] = json!({ "role": "admin" }));
     let all = MergeChoice { user_metadata: MetadataRule::Take, app_metadata: MetadataRule::Take };
-    let plan = plan(&directory, all, MergeScope::Owner).unwrap();
+    let plan = plan(&directory, all, owner()).unwrap();
     assert_eq!(plan.after.app_metadata, None);
     assert_eq!(plan.lost.app_metadata, ["role"]);
 }
@@ -199,7 +205,7 @@ fn an_owner_never_writes_app_metadata() {
 #[test]
 fn a_link_whose_entry_cannot_be_read_was_made_nevertheless() {
     let directory = users(|_, _| {});
-    let plan = plan(&directory, MergeChoice::default(), MergeScope::Owner).unwrap();
+    let plan = plan(&directory, MergeChoice::default(), owner()).unwrap();
     let unavailable = || Err(ApiError::Unavailable("the journal".to_owned()));
     assert_eq!(plan.name_link(unavailable()), None);
     let merged = plan.carry_out(use_directory(&directory), &operator(), Timestamp::default()).unwrap();
@@ -221,12 +227,47 @@ fn an_owner_does_not_link_an_account_with_power() {
                 let user = if side == 0 { kept } else { moved };
                 user.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             });
-            let refused = plan(&directory, MergeChoice::default(), MergeScope::Owner);
+            let refused = plan(&directory, MergeChoice::default(), owner());
             assert!(matches!(refused, Err(MergeRefusal::Privileged(_))), "{change} {side}: {refused:?}");
             let planned = plan(&directory, MergeChoice::default(), MergeScope::Operator).unwrap();
             assert!(planned.warnings.iter().any(|it| matches!(it, MergeWarning::Privileged { .. })));
         }
     }
     let harmless = users(|kept, _| kept["roles"] = json!(["administration-reader"]));
-    assert!(plan(&harmless, MergeChoice::default(), MergeScope::Owner).is_ok());
+    assert!(plan(&harmless, MergeChoice::default(), owner()).is_ok());
+}
+
+/// The policy names roles and accounts; the usual roles stay privileged.
+#[test]
+fn an_owner_does_not_link_an_account_that_a_policy_names() {
+    let documents = [
+        r#"{ "privileged": { "roles": ["Billing"] } }"#,
+        r#"{ "privileged": { "user_ids": ["github|7", "auth0|9"] } }"#,
+        r#"{ "privileged": "of another form" }"#,
+        "no JSON",
+    ];
+    let privileged = PrivilegedAccounts::from_documents(documents);
+    let by_owner = MergeScope::Owner { privileged: &privileged };
+    let github = json!({ "provider": "github", "user_id": "7", "connection": "github", "isSocial": true });
+    for (change, named) in [
+        (json!({ "roles": ["billing"] }), true),
+        (json!({ "app_metadata": { "roles": "viewer billing" } }), true),
+        (json!({ "app_metadata": { "authorization": { "roles": [{ "name": "BILLING" }] } } }), true),
+        (json!({ "roles": ["admin"] }), true),
+        (json!({ "roles": ["billing-reader"] }), false),
+    ] {
+        for side in [0, 1] {
+            let directory = users(|kept, moved| {
+                let user = if side == 0 { kept } else { moved };
+                user.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            });
+            let planned = plan(&directory, MergeChoice::default(), by_owner);
+            let is_refused = matches!(planned, Err(MergeRefusal::Privileged(_)));
+            assert_eq!(is_refused, named, "{change} {side}: {planned:?}");
+        }
+    }
+    let linked = users(|kept, _| kept["identities"].as_array_mut().unwrap().push(github));
+    let planned = plan(&linked, MergeChoice::default(), by_owner);
+    assert!(matches!(planned, Err(MergeRefusal::Privileged(_))), "{planned:?}");
+    assert!(plan(&linked, MergeChoice::default(), owner()).is_ok());
 }

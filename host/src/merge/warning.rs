@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use ligature_linking_marks::{LINKING, NO_LINK, PRIVILEGED, linking, unlinked};
+use ligature_linking_marks::{LINKING, NO_LINK, linking, unlinked};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::merge_request::MergePair;
+use super::privileged::PrivilegedAccounts;
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 
 /// A fact that a person should know before a merge.
@@ -84,7 +85,7 @@ pub(super) fn find_warnings(pair: MergePair<'_>) -> Vec<MergeWarning> {
         if is_not_to_be_linked(user) {
             warnings.push(MergeWarning::NotToBeLinked { user_id: user_id() });
         }
-        if is_privileged(user) {
+        if PrivilegedAccounts::default().has(user) {
             warnings.push(MergeWarning::Privileged { user_id: user_id() });
         }
         if user.last_login.is_none() {
@@ -114,37 +115,13 @@ fn mark<'a>(user: &'a User, key: &str) -> Option<&'a Value> {
     user.app_metadata.as_ref()?.get(LINKING)?.get(key)
 }
 
-fn is_set(value: Option<&Value>) -> bool {
+pub(super) fn is_set(value: Option<&Value>) -> bool {
     value.is_some_and(|value| !value.is_null() && *value != Value::Bool(false))
 }
 
 /// Returns whether the tenant does not want the account to be linked.
 pub(super) fn is_not_to_be_linked(user: &User) -> bool {
     is_set(user.app_metadata.as_ref().and_then(|it| it.get(NO_LINK))) || is_set(mark(user, linking::OPT_OUT))
-}
-
-/// The names of roles that give power, without regard to ASCII case.
-const POWER: [&str; 4] = ["admin", "administrator", "owner", "superuser"];
-
-/// Returns whether the account is privileged: by its mark, or by a role of the account or of its
-/// `app_metadata`, as the built-in policy has it without a list of roles.
-pub(super) fn is_privileged(user: &User) -> bool {
-    let metadata = |key: &str| user.app_metadata.as_ref().and_then(|it| it.get(key));
-    let has_power = |role: &str| POWER.iter().any(|it| it.eq_ignore_ascii_case(role.trim()));
-    let in_metadata = [metadata("roles"), metadata("authorization").and_then(|it| it.get("roles"))];
-    is_set(metadata(PRIVILEGED))
-        || user.roles.iter().any(|role| has_power(role))
-        || in_metadata.into_iter().flatten().any(|roles| names_role(roles, &has_power))
-}
-
-/// Returns whether a text, a list or an object names a role that is meant.
-fn names_role(roles: &Value, is_meant: &impl Fn(&str) -> bool) -> bool {
-    match roles {
-        Value::String(role) => role.split([',', ' ']).any(is_meant) || is_meant(role),
-        Value::Array(roles) => roles.iter().any(|it| names_role(it, is_meant)),
-        Value::Object(role) => role.get("name").is_some_and(|it| names_role(it, is_meant)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 /// Returns whether a directory manages the account.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,7 +21,15 @@ pub(crate) struct Metrics {
     pub(crate) decisions: DecisionCounts,
     tokens: Family<KindLabel, Counter>,
     refused_tokens: Family<KindLabel, Counter>,
+    account_changes: Family<AccountChangeLabels, Counter>,
     directory: DirectoryGauges,
+}
+
+/// The labels by which forms of the account page are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AccountChangeLabels {
+    change: &'static str,
+    result: &'static str,
 }
 
 /// The labels by which requests are counted.
@@ -40,6 +49,7 @@ impl Metrics {
             decisions: DecisionCounts::default(),
             tokens: Family::default(),
             refused_tokens: Family::default(),
+            account_changes: Family::default(),
             directory: DirectoryGauges::default(),
         };
         let registry = &mut new.registry;
@@ -51,6 +61,11 @@ impl Metrics {
             "tokens",
             "Successful responses of the token endpoint, by grant",
             new.tokens.clone(),
+        );
+        registry.register(
+            "account_changes",
+            "Forms of the account page that change an account, by result",
+            new.account_changes.clone(),
         );
         missing_lines.register(registry);
         if let Some(decisions) = decisions {
@@ -72,6 +87,17 @@ impl Metrics {
 
     pub(crate) fn count_refused_token(&self, why: &'static str) {
         self.refused_tokens.get_or_create(&KindLabel { kind: why }).inc();
+    }
+
+    /// Counts a form of the account page by the status of its response.
+    pub(crate) fn count_account_change(&self, change: &'static str, status: StatusCode) {
+        let result = match status {
+            StatusCode::OK | StatusCode::SEE_OTHER => "done",
+            StatusCode::CONFLICT => "changed",
+            status if status.is_server_error() => "failed",
+            _ => "refused",
+        };
+        self.account_changes.get_or_create(&AccountChangeLabels { change, result }).inc();
     }
 
     /// Returns all metrics, in Prometheus' text format.

@@ -2,6 +2,7 @@
 
 mod add;
 mod attacks;
+mod faults;
 mod freshness;
 mod history;
 mod linked_login;
@@ -17,6 +18,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
     [
         add::TESTS,
         attacks::TESTS,
+        faults::TESTS,
         freshness::TESTS,
         history::TESTS,
         linked_login::TESTS,

@@ -2,7 +2,7 @@
 
 use ligature_host::directory::{
     CheckedLink, EntryKind, JournalQuery, MetadataUpdate, SnapshotSelection, SnapshotState, Undo, UndoError,
-    arrive,
+    Unlink, arrive,
 };
 use ligature_host::model::{MetadataPatch, Timestamp, User};
 
@@ -29,6 +29,8 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_dry_run_of_an_undo_changes_nothing
     what_the_journal_has_forgotten_cannot_be_undone
     a_snapshot_is_forgotten_from_the_millisecond_after_its_entry
+    an_unlink_gives_the_user_of_a_link_back
+    an_unlink_ignores_a_link_that_is_not_the_last
 };
 
 fn the_journal_says_who_and_why_and_keeps_the_secondary(implementation: &Implementation) {
@@ -387,4 +389,36 @@ fn a_snapshot_is_forgotten_from_the_millisecond_after_its_entry(implementation: 
         Ok(0),
         "nothing is erased twice"
     );
+}
+
+/// The link's snapshot gives the profile and the metadata back, although an undo is refused.
+fn an_unlink_gives_the_user_of_a_link_back(implementation: &Implementation) {
+    let mine = User { user_metadata: Some(metadata(r#"{"lang": "en"}"#)), ..google() };
+    let opened = with(implementation, [ada(), mine.clone()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let query = JournalQuery { limit: 1, ..JournalQuery::default() };
+    let entry = directory.journal(&query).unwrap().remove(0).id;
+    let leaving = Unlink { restores: Some(entry), ..unlink("auth0|1", "google-oauth2", "115") };
+    directory.unlink(&leaving).unwrap();
+    let back = directory.user("google-oauth2|115");
+    assert_eq!((&back.user_metadata, back.created_at), (&mine.user_metadata, mine.created_at));
+    assert_eq!((&back.email, &back.identities), (&mine.email, &mine.identities));
+    assert!(back.app_metadata.is_some_and(|it| it["linking"]["unlinked"].is_array()), "the pair cools down");
+    assert_eq!(directory.identities("auth0|1"), ["auth0|1"]);
+}
+
+/// The user of an older link would replace what has happened since.
+fn an_unlink_ignores_a_link_that_is_not_the_last(implementation: &Implementation) {
+    let mine = User { user_metadata: Some(metadata(r#"{"lang": "en"}"#)), ..google() };
+    let opened = with(implementation, [ada(), mine]);
+    let directory = &opened.directory;
+    let query = JournalQuery { limit: 1, ..JournalQuery::default() };
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let old = directory.journal(&query).unwrap().remove(0).id;
+    directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let leaving = Unlink { restores: Some(old), ..unlink("auth0|1", "google-oauth2", "115") };
+    directory.unlink(&leaving).unwrap();
+    assert_eq!(directory.user("google-oauth2|115").user_metadata, None);
 }

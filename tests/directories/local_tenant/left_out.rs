@@ -27,6 +27,7 @@ const RULES: &[(&str, &str)] = &[
     ("no_change_takes_back_a_count_of_logins", COUNTS),
     ("the_time_of_the_last_login_is_that_of_the_last_one", COUNTS),
     ("a_look_up_ignores_the_case_of_ascii_letters_only", "a tenant's look-up is case-sensitive"),
+    ("an_unlink_gives_the_user_of_a_link_back", "a tenant makes the user from the profile of its identity"),
     ("ids_are_found_by_their_beginning", "a tenant finds a user by its whole id only"),
     ("a_login_is_no_use_of_an_identity_of_somebody_else", COUNTS),
     (

@@ -6,6 +6,9 @@ use axum::response::Response;
 use crate::directory::{Actor, Provenance, Stored};
 use crate::model::{ApiError, Identity, User, mask_addresses};
 use crate::service::forms::{Form, FormFault, refuse_foreign};
+use crate::tenant::account::link_page::LINK;
+use crate::tenant::account::remove::REMOVE;
+use crate::tenant::account::undo_link::UNDO;
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
@@ -49,12 +52,26 @@ pub(super) async fn submit(
     visit
         .run(move |visit| {
             let accepted = accept_origin(visit).and_then(|()| AccountVisit::open(visit));
-            match accepted.and_then(|account| account.accept_form(action).map(|()| account)) {
+            let response = match accepted.and_then(|account| account.accept_form(action).map(|()| account)) {
                 Ok(account) => respond(&account),
                 Err(refusal) => *refusal,
+            };
+            if let Some(change) = name_change(action) {
+                visit.tenant.metrics.count_account_change(change, response.status());
             }
+            response
         })
         .await
+}
+
+/// Returns the name of the change that a form makes, in metrics.
+fn name_change(action: &str) -> Option<&'static str> {
+    match action {
+        LINK => Some("add"),
+        REMOVE => Some("remove"),
+        UNDO => Some("undo"),
+        _ => None,
+    }
 }
 
 /// Refuses a form of another origin.

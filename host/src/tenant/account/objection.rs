@@ -48,22 +48,28 @@ pub(super) async fn show(visit: Visit) -> Response {
 pub(super) async fn object(visit: Visit) -> Response {
     visit
         .run(|visit| {
-            if let Err(refusal) = accept_origin(visit) {
-                return *refusal;
-            }
-            let token = visit.params.get("token").unwrap_or_default();
-            match visit.tenant.people.objections.spend(token, |objection| carry_out(visit, objection)) {
-                None => {
-                    tracing::warn!(target: "audit", "an objection was used already, or has expired");
-                    error_page(StatusCode::BAD_REQUEST, USED)
-                }
-                Some(Ok(response)) => response,
-                // The directory is another one than that of the link.
-                Some(Err(ApiError::NotFound(_))) => error_page(StatusCode::BAD_REQUEST, USED),
-                Some(Err(error)) => show_unavailable(&error),
-            }
+            let response = match accept_origin(visit) {
+                Ok(()) => spend(visit),
+                Err(refusal) => *refusal,
+            };
+            visit.tenant.metrics.count_account_change("contest", response.status());
+            response
         })
         .await
+}
+
+fn spend(visit: &Visit) -> Response {
+    let token = visit.params.get("token").unwrap_or_default();
+    match visit.tenant.people.objections.spend(token, |objection| carry_out(visit, objection)) {
+        None => {
+            tracing::warn!(target: "audit", "an objection was used already, or has expired");
+            error_page(StatusCode::BAD_REQUEST, USED)
+        }
+        Some(Ok(response)) => response,
+        // The directory is another one than that of the link.
+        Some(Err(ApiError::NotFound(_))) => error_page(StatusCode::BAD_REQUEST, USED),
+        Some(Err(error)) => show_unavailable(&error),
+    }
 }
 
 fn render(token: &str, objection: &Objection, done: Option<&'static str>) -> Response {
@@ -99,6 +105,7 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
 const ENDED: &str = "All logins of your account were ended. If you want a login back that was removed, log in and add it: you prove it again.";
 
 /// The link that an objection is about.
+#[derive(Clone, Copy)]
 struct ContestedLink<'a> {
     link: &'a EntryId,
     /// The account that the link has kept.
@@ -117,7 +124,7 @@ fn read_own(visit: &Visit, objection: &Objection) -> Result<Vec<Arc<User>>, ApiE
 }
 
 /// Undoes a link. If it cannot be undone, because an attacker has changed settings meanwhile, its
-/// identities are separated without restoring the data.
+/// identities are separated, and the account that the link removed gets its own data back.
 fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> Result<Done, ApiError> {
     let (tenant, ContestedLink { link, kept, moved }) = (&visit.tenant, contested);
     // A user who is blocked must not get an account back that is not.
@@ -141,7 +148,7 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
             let done = "The addition had been undone already. All logins of your account were ended.";
             Ok((read_own(visit, objection)?, done))
         }
-        Err(UndoError::Refused(_)) if separate(visit, objection, kept, moved)? => {
+        Err(UndoError::Refused(_)) if separate(visit, objection, contested)? => {
             let mut accounts = Vec::new();
             for id in [kept].into_iter().chain(moved.iter().map(String::as_str)) {
                 accounts.extend(read_user(visit, id)?);
@@ -158,13 +165,14 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
 
 /// Makes the moved identities that the account still has separate users. Returns whether there were
 /// any.
-fn separate(visit: &Visit, objection: &Objection, kept: &str, moved: &[String]) -> Result<bool, ApiError> {
-    let tenant = &visit.tenant;
+fn separate(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> Result<bool, ApiError> {
+    let (tenant, ContestedLink { link, kept, moved }) = (&visit.tenant, contested);
     let Some(user) = read_owner(&*tenant.directory, kept)? else { return Ok(false) };
     let is_moved = |it: &&Identity| moved.contains(&it.as_user_id());
     let leaving: Vec<&Identity> = user.identities.iter().skip(1).filter(is_moved).collect();
     for identity in &leaving {
         tenant.directory_without_notices.unlink(&Unlink {
+            restores: Some(link.clone()),
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),

@@ -132,6 +132,7 @@ impl AccountVisit<'_> {
     fn remove(&self, identity: &Identity) -> Response {
         let tenant = self.tenant();
         let unlink = Unlink {
+            restores: None,
             primary: self.user().user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),

@@ -1,7 +1,7 @@
 //! The paths of the account page.
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::tenant::account::{
     account_page, add, freshness, history, link, link_page, objection, remove, undo_link, verify,
@@ -9,16 +9,27 @@ use crate::tenant::account::{
 use crate::tenant::state::Shared;
 
 pub(in crate::tenant) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/account", get(account_page::show))
-        .route(account_page::LOG_OUT, post(account_page::log_out))
-        .route(freshness::FRESH, post(freshness::refresh))
-        .route("/account/add", get(add::begin))
-        .route(link_page::LINK, get(link::preview).post(link::confirm))
-        .route(link_page::CANCEL, post(link::cancel))
-        .route(verify::VERIFY, post(verify::send))
-        .route(remove::REMOVE, get(remove::show_effect).post(remove::remove))
-        .route("/account/history", get(history::show))
-        .route(undo_link::UNDO, get(undo_link::show_effect).post(undo_link::undo))
-        .route("/account/objection", get(objection::show).post(objection::object))
+    let add = |router: Router<Shared>, (path, methods)| router.route(path, methods);
+    routes().into_iter().fold(Router::new(), add)
+}
+
+/// Returns the paths, on which faults can be injected.
+pub(in crate::tenant) fn paths() -> Vec<String> {
+    routes().into_iter().map(|(path, _)| path.to_owned()).collect()
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
+    vec![
+        ("/account", get(account_page::show)),
+        (account_page::LOG_OUT, post(account_page::log_out)),
+        (freshness::FRESH, post(freshness::refresh)),
+        ("/account/add", get(add::begin)),
+        (link_page::LINK, get(link::preview).post(link::confirm)),
+        (link_page::CANCEL, post(link::cancel)),
+        (verify::VERIFY, post(verify::send)),
+        (remove::REMOVE, get(remove::show_effect).post(remove::remove)),
+        ("/account/history", get(history::show)),
+        (undo_link::UNDO, get(undo_link::show_effect).post(undo_link::undo)),
+        ("/account/objection", get(objection::show).post(objection::object)),
+    ]
 }

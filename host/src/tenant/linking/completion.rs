@@ -139,6 +139,7 @@ impl Completion<'_> {
             }
         };
         let unlink = Unlink {
+            restores: None,
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),

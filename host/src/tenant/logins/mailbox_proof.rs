@@ -34,6 +34,7 @@ pub(crate) fn part_unproved_links(
         |it: &&Identity| if is_own { it.as_user_id() != identity } else { it.as_user_id() == identity };
     for leaving in owner.identities.iter().filter(leaves) {
         directory.unlink(&Unlink {
+            restores: None,
             primary: owner.user_id.clone(),
             provider: leaving.provider.clone(),
             user_id: leaving.user_id.clone(),

@@ -299,6 +299,7 @@ fn unlink_identity(
     let before = user.identities.len();
     let evidence = Evidence { client_id: Some(caller.client_id.clone()), ..Evidence::from_request(&user) };
     let unlink = Unlink {
+        restores: None,
         primary: primary.clone(),
         provider,
         user_id,

@@ -84,10 +84,12 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .layer(Extension(RoutePaths(paths())))
 }
 
-/// Returns the paths of the APIs and of the login pages, with the names of their parameters.
+/// Returns the paths of the APIs, of the login pages and of the account page, with the names of their parameters.
 pub(crate) fn paths() -> &'static [String] {
     static PATHS: OnceLock<Vec<String>> = OnceLock::new();
-    PATHS.get_or_init(|| [login_routes::router().paths, management::paths()].concat())
+    PATHS.get_or_init(|| {
+        [login_routes::router().paths, account::routes::paths(), management::paths()].concat()
+    })
 }
 
 /// Returns the routes with the middleware of one listener.

@@ -25,6 +25,7 @@ crate::tests![
     a_proof_of_an_account_of_somebody_elses_cluster,
     two_owners_prove_one_new_login,
     a_blocked_second_account,
+    an_account_that_the_policy_names_is_not_added,
     an_identity_digest_of_another_account,
     for_and_keep_take_known_words_only,
 ];
@@ -279,6 +280,24 @@ fn a_blocked_second_account() {
     let again = ada.get(&preview).text();
     assert!(!again.contains("Make them one account</button>"), "{again}");
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+/// The policy names one account by its id, and another one by a role.
+fn an_account_that_the_policy_names_is_not_added() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.json");
+    let named =
+        json!({ "mode": "off", "privileged": { "roles": ["billing"], "user_ids": ["google-oauth2|1080"] } });
+    std::fs::write(&policy, named.to_string()).expect("a file");
+    let tenant = Tenant::started(&users(), &["--policy", &policy.display().to_string()]);
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let preview = ada.prove_google();
+    let page = ada.page(&preview);
+    assert!(page.contains("One of the accounts has special rights. Ask support."), "{page}");
+    assert!(!page.contains("Make them one account</button>"), "{page}");
+    let preview = ada.prove_github("7");
+    assert_eq!(ada.confirm(&preview).status, 303, "others are added");
+    assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080"]);
 }
 
 fn an_identity_digest_of_another_account() {

@@ -205,6 +205,8 @@ fn an_objection_separates_although_settings_were_changed() {
     assert!(done.text().contains("without all their settings"), "{}", done.text());
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
     assert_eq!(identities(&tenant, "google-oauth2|1080"), ["google-oauth2|1080"]);
+    let separated = tenant.user("google-oauth2|1080").json();
+    assert_eq!(separated["user_metadata"], json!({ "theme": "light" }), "its own settings come back");
 }
 
 /// A link carries its objection, so that later changes push none out.
