@@ -138,7 +138,7 @@ fn a_migration_is_told_before_it_happens(implementation: &Implementation) {
     let (opened, told) = place.open_told(OpenMode::Existing);
     opened.expect("it is migrated").get("auth0|1").unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("is about to be brought from version 1 to 7"), "{told:?}");
+    assert!(told[0].contains("is about to be brought from version 1 to 8"), "{told:?}");
     let way_back = if place.url.is_some() { "pg_dump" } else { "users.db.v1-backup" };
     assert!(told[0].contains(way_back), "{told:?}");
     let (_, told) = place.open_told(OpenMode::Existing);

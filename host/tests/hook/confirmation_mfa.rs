@@ -1,5 +1,5 @@
-//! A confirmation with a second factor. The local tenant has no factors, so a stand-in of the
-//! tenant issues ID tokens that name one.
+//! A confirmation with a second factor. A stand-in of the tenant issues ID tokens that name any
+//! factors, or none.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, OnceLock};
