@@ -4,8 +4,12 @@ use ligature_linking_marks::PRIVILEGED;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::warning::is_set;
 use crate::model::User;
+
+/// Returns whether a mark is set: neither absent, nor null, nor false.
+pub(super) fn is_set(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !value.is_null() && *value != Value::Bool(false))
+}
 
 /// The names of roles that give power, without regard to ASCII case.
 const POWER: [&str; 4] = ["admin", "administrator", "owner", "superuser"];

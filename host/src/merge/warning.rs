@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::merge_request::MergePair;
-use super::privileged::PrivilegedAccounts;
+use super::privileged::{PrivilegedAccounts, is_set};
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 
 /// A fact that a person should know before a merge.
@@ -113,10 +113,6 @@ fn find_separation(user: &User, from: &User) -> Option<Timestamp> {
 
 fn mark<'a>(user: &'a User, key: &str) -> Option<&'a Value> {
     user.app_metadata.as_ref()?.get(LINKING)?.get(key)
-}
-
-pub(super) fn is_set(value: Option<&Value>) -> bool {
-    value.is_some_and(|value| !value.is_null() && *value != Value::Bool(false))
 }
 
 /// Returns whether the tenant does not want the account to be linked.

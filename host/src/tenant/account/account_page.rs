@@ -10,7 +10,7 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
 use crate::tenant::account::history::{HistoryLine, list_history};
 use crate::tenant::account::methods::{Method, Times, list_methods};
-use crate::tenant::account::verify::VERIFY;
+use crate::tenant::account::paths::VERIFY;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;

@@ -12,7 +12,8 @@ use crate::tenant::account::account_visit::{
     AccountVisit, Refusal, error_page, show, show_unavailable, submit,
 };
 use crate::tenant::account::freshness::Change;
-use crate::tenant::account::link_page::{Accounts, CANCEL, LINK, LinkChoice, render_link};
+use crate::tenant::account::link_page::{Accounts, CANCEL, LinkChoice, render_link};
+use crate::tenant::account::paths::LINK;
 use crate::tenant::account::second_account::{SecondAccount, is_untouched};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::account_proof::AccountProof;

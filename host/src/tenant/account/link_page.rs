@@ -14,13 +14,12 @@ use crate::model::{User, truncate};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::AccountVisit;
+use crate::tenant::account::paths::{LINK, VERIFY};
 use crate::tenant::account::second_account::SecondAccount;
-use crate::tenant::account::verify::VERIFY;
 use crate::tenant::http::params::Params;
 use crate::tenant::notices::words::{find_contact, format_time, label_identity};
 use crate::tenant::profile;
 
-pub(super) const LINK: &str = "/account/link";
 pub(super) const CANCEL: &str = "/account/link/cancel";
 
 /// The most settings that a page lists.

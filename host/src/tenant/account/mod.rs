@@ -15,6 +15,7 @@
 //! | `history` | what was added, removed and undone |
 //! | `undo_link` | undoing an addition |
 //! | `objection` | "this was not me", the link in a notice |
+//! | `paths` | the addresses of the forms |
 
 pub(super) mod routes;
 
@@ -27,6 +28,7 @@ mod link;
 mod link_page;
 mod methods;
 mod objection;
+mod paths;
 mod remove;
 mod second_account;
 mod undo_link;

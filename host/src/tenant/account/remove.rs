@@ -15,11 +15,10 @@ use crate::tenant::account::account_visit::{
 };
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::methods::{Method, Times, digest_identity, list_methods};
+use crate::tenant::account::paths::REMOVE;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::notices::{ChangeKind, Contestable};
-
-pub(super) const REMOVE: &str = "/account/remove";
 
 #[derive(Template)]
 #[template(path = "account_remove.html")]

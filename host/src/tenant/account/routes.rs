@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
+use crate::tenant::account::paths::{LINK, REMOVE, UNDO, VERIFY};
 use crate::tenant::account::{
     account_page, add, freshness, history, link, link_page, objection, remove, undo_link, verify,
 };
@@ -24,12 +25,12 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         (account_page::LOG_OUT, post(account_page::log_out)),
         (freshness::FRESH, post(freshness::refresh)),
         ("/account/add", get(add::begin)),
-        (link_page::LINK, get(link::preview).post(link::confirm)),
+        (LINK, get(link::preview).post(link::confirm)),
         (link_page::CANCEL, post(link::cancel)),
-        (verify::VERIFY, post(verify::send)),
-        (remove::REMOVE, get(remove::show_effect).post(remove::remove)),
+        (VERIFY, post(verify::send)),
+        (REMOVE, get(remove::show_effect).post(remove::remove)),
         ("/account/history", get(history::show)),
-        (undo_link::UNDO, get(undo_link::show_effect).post(undo_link::undo)),
+        (UNDO, get(undo_link::show_effect).post(undo_link::undo)),
         ("/account/objection", get(objection::show).post(objection::object)),
     ]
 }

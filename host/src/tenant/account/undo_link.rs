@@ -15,12 +15,11 @@ use crate::tenant::account::account_visit::{
 use crate::tenant::account::freshness::Change;
 use crate::tenant::account::history::{Undoability, describe_undo_refusal, find_undoability};
 use crate::tenant::account::methods::{Method, Times, list_methods};
+use crate::tenant::account::paths::UNDO;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::notices::words::format_time;
 use crate::tenant::notices::{ChangeKind, Contestable};
-
-pub(super) const UNDO: &str = "/account/undo";
 
 #[derive(Template)]
 #[template(path = "account_undo.html")]

@@ -5,12 +5,11 @@ use axum::response::Response;
 
 use crate::model::{User, mask_addresses};
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, error_page, submit};
+use crate::tenant::account::paths::VERIFY;
 use crate::tenant::config::Connection;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::people::mail_links::VerificationLink;
-
-pub(super) const VERIFY: &str = "/account/verify";
 
 /// `POST /account/verify`: mails the link to this account, or to the second one of a proof.
 pub(super) async fn send(visit: Visit) -> Response {
