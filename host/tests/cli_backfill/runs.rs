@@ -194,7 +194,8 @@ fn ctrl_c_stops_between_two_links() {
     let mut told = String::new();
     child.stdout.take().expect("its output").read_to_string(&mut told).expect("UTF-8");
     let ended = Ran::read(child.wait_with_output().expect("the end"));
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("groups wait; the same command goes on"), "{}", ended.stderr);
     assert!(told.contains("WAITING"), "{told}");
     // No claim is left, so that the next process does not wait.
     let told = apply(&place, &[]);

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::thread;
 
+use anyhow::anyhow;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::explain::explain;
@@ -17,8 +18,9 @@ use crate::backfill::{
     Application, Pace, Phase, Plan, Progress, RunWorker, check_policies, prepare_run, require_store,
 };
 use crate::cli::directory_args::DirectoryArgs;
-use crate::cli::{CommandResult, print_error};
+use crate::cli::{CommandResult, Exit, print_error};
 use crate::directory::{OpenMode, RunGroupState};
+use crate::harness::group_thousands;
 
 /// Link the groups of a plan
 ///
@@ -106,6 +108,15 @@ impl ApplyArgs {
             print_error(&stopped_notice(&summary, "the same command goes on"));
             return Err(explain(error));
         }
-        summary.print(self.json)
+        summary.print(self.json)?;
+        let waiting = summary.count(RunGroupState::Waiting);
+        if waiting > 0 {
+            let why = anyhow!(
+                "the run was stopped: {} groups wait; the same command goes on",
+                group_thousands(waiting)
+            );
+            return Err(Exit::failed(why));
+        }
+        Ok(())
     }
 }

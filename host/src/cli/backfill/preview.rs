@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anyhow::anyhow;
+
 use super::explain::explain;
 use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::report_folder::ReportFolder;
@@ -14,7 +16,7 @@ use crate::backfill::{
 };
 use crate::cli::directory::{DIRECTORY, JournalArgs, parse_directory};
 use crate::cli::{CommandResult, Exit, print, print_json};
-use crate::directory::OpenMode;
+use crate::directory::{Location, OpenMode};
 use crate::harness::group_thousands;
 use crate::model::Timestamp;
 use crate::policies::LoadedPolicy;
@@ -90,6 +92,9 @@ impl PreviewArgs {
     ) -> Result<Source, Exit> {
         match (&self.users, &self.directory) {
             (None, Some(directory)) => {
+                if matches!(parse_directory(directory)?, Location::Auth0(_)) {
+                    return Err(Exit::unreadable(anyhow!(NOT_READ_WHOLE)));
+                }
                 let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
                 Ok(Source::Directory(DirectoryGroups::find(directory, watch).map_err(explain)?))
             }
@@ -109,6 +114,9 @@ impl PreviewArgs {
         }
     }
 }
+
+/// The Management API has no way to find the addresses that several users have.
+const NOT_READ_WHOLE: &str = "a tenant of Auth0 is previewed by an export of its users: start a bulk export job at the tenant, download its file, and name it with --users";
 
 /// The source of the groups.
 enum Source {

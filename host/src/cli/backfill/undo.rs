@@ -1,5 +1,9 @@
 //! `ligature backfill undo`.
 
+use std::sync::atomic::Ordering;
+
+use anyhow::anyhow;
+
 use super::explain::explain;
 use super::run_summary::RunSummary;
 use super::selection_args::SelectionArgs;
@@ -7,8 +11,8 @@ use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
 use crate::backfill::{Phase, Progress, RunUndo, RunWorker, require_store};
-use crate::cli::CommandResult;
 use crate::cli::directory_args::{DirectoryArgs, operator};
+use crate::cli::{CommandResult, Exit};
 use crate::directory::{OpenMode, RunGroupState};
 
 /// Undo the links of a run
@@ -46,6 +50,10 @@ impl UndoArgs {
         let undone = undo.undo_groups();
         watch.finish();
         undone.map_err(explain)?;
-        RunSummary::read(store, &self.run)?.print(self.json)
+        RunSummary::read(store, &self.run)?.print(self.json)?;
+        if stop.load(Ordering::SeqCst) {
+            return Err(Exit::failed(anyhow!("the undo was stopped; the same command goes on")));
+        }
+        Ok(())
     }
 }

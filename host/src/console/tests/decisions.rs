@@ -106,7 +106,7 @@ fn a_filter_that_is_malformed_is_refused() {
         let (status, page) = office.get(&format!("/console/decisions?{bad}"));
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {page}");
     }
-    // Nothing of these is malformed; they match nothing.
+    // Each of these is well-formed and matches nothing.
     for none in ["since=2027-01-01&until=2026-01-01", "user=%25", "code=%25", "code=_O_CANDIDATE"] {
         assert!(office.page(&format!("/console/decisions?{none}")).contains("There are no such decisions."));
     }

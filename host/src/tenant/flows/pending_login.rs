@@ -23,7 +23,7 @@ pub(crate) struct PendingLogin {
     pub(crate) first_factor: Option<ProvedIdentity>,
     /// Whether the login begins a session: not if it began by a link of another browser.
     pub(crate) begins_session: bool,
-    /// What the login page says first.
+    /// The notice at the top of the login page.
     pub(crate) notice: Option<&'static str>,
 }
 

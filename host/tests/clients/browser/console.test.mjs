@@ -268,7 +268,7 @@ test('the live tail shows logins, each with its trace', visit(async ({ page, vis
   await newest.getByText('Trace').press('Enter');
   await newest.getByRole('listitem').first().waitFor();
   await isAccessible(page);
-  // What was missed comes when the page is opened again.
+  // The page shows the missed decisions when it is opened again.
   await page.goto('about:blank');
   await logIn(visitor, 'Ada Lovelace');
   await opened(page, `${http}/console/live`, (it) => it.locator('#rows > li').nth(before + 1));

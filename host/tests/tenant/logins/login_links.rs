@@ -130,7 +130,7 @@ fn a_link_proves_a_suggested_account() {
     assert!(ids.contains(&mailbox) && ids.contains(&"google-oauth2|1080".to_owned()), "{ids:?}");
 }
 
-/// Nobody logs in by a link that is older than the end of their logins.
+/// A link from before the end of a user's logins logs in no one.
 fn a_link_that_was_asked_for_before_a_block_does_not_log_in() {
     let tenant = Tenant::with("");
     let mut browser = tenant.browser();
