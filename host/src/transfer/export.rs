@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::user::to_import_format;
+use super::import_format::to_import_format;
 use crate::directory::{Administration, Stored};
 use crate::model::ApiError;
 use crate::reading::describe_io_error;

@@ -18,11 +18,14 @@ mod export;
 mod foreign;
 mod found_user;
 mod import;
+mod import_format;
 mod place;
 mod read_error;
 mod rejects;
 mod stream;
 mod user;
+mod user_connections;
+mod user_fault;
 #[cfg(feature = "backfill")]
 mod user_texts;
 mod users_file;

@@ -1,4 +1,4 @@
-//! Reading and writing a user in Auth0's formats.
+//! Reading a user in Auth0's formats.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -7,13 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::foreign::{self, Fields};
 use super::rejects::UserFormat;
-use crate::directory::{UserWithPassword, connection_in_id};
-use crate::model::{Identity, Timestamp, User, is_connection_name, truncate};
+use super::user_connections::{DATABASE, OptionalFields, assign_connection, check_names, take_connection};
+use super::user_fault::UserFault;
+use crate::directory::UserWithPassword;
+use crate::model::{Timestamp, User};
 use crate::password_hash;
-use crate::reading::{InputError, read_json, rewrite_message};
-
-/// The default connection of database users: Auth0's own default.
-const DATABASE: &str = "Username-Password-Authentication";
+use crate::reading::{read_json, rewrite_message};
 
 /// The fields that are not imported, with the reason.
 const LEFT_OUT: [(&str, &str); 6] = [
@@ -28,34 +27,12 @@ const COUNT: &str = "logins_count";
 const NO_TIME: &str = "it is not a time such as 2026-11-21T10:00:00Z; the user is imported without it";
 /// Fields that are left out if they are malformed.
 const DATES: [&str; 3] = ["created_at", "updated_at", "last_login"];
-/// The names that exports give to the connection of the first identity.
-const CONNECTION: [&str; 2] = ["connection", "identities[0].connection"];
 /// Fields of exported users that the import format lacks.
 const EXPORTED: [&str; 3] = ["last_login", "logins_count", "last_ip"];
 
 /// Returns the reason why a field is not imported.
 pub(super) fn explain_left_out(field: &str) -> &'static str {
     LEFT_OUT.iter().find(|(left_out, _)| *left_out == field).map_or("", |(_, why)| why)
-}
-
-/// The fault of a user that cannot be read.
-#[derive(Debug, PartialEq)]
-pub(super) struct UserFault {
-    pub(super) why: String,
-    /// The line and the column within the user.
-    pub(super) at: Option<(usize, usize)>,
-}
-
-impl From<String> for UserFault {
-    fn from(why: String) -> Self {
-        Self { why, at: None }
-    }
-}
-
-impl From<InputError> for UserFault {
-    fn from(error: InputError) -> Self {
-        Self { why: error.message, at: error.place }
-    }
 }
 
 /// A user that was read from a file.
@@ -164,14 +141,14 @@ impl Reader<'_> {
     /// Reads a user of the export format.
     fn read_exported(&self, mut user: User, json: &str) -> Result<ReadUser, UserFault> {
         let said = take_connection(&mut user.rest)?;
-        let sparse = Sparse::from_line(&user, json);
+        let optional = OptionalFields::from_line(&user, json);
         let is_made = user.identities.is_empty();
         if is_made {
             user = user.with_own_identity("");
         }
         let own = user.identities.iter().position(|it| it.as_user_id() == user.user_id).unwrap_or(0);
         for (n, identity) in user.identities.iter_mut().enumerate() {
-            let is_named = !is_made && sparse.names_connection(n);
+            let is_named = !is_made && optional.names_connection(n);
             if is_named && !identity.connection_assumed {
                 continue;
             }
@@ -186,7 +163,7 @@ impl Reader<'_> {
         }
         check_names(&user)?;
         let password = password_hash::take_hash(&mut user.rest).map_err(hash_fault)?;
-        let states_block = user.blocked || sparse.blocked.is_some();
+        let states_block = user.blocked || optional.blocked.is_some();
         let user = UserWithPassword { user, password, states_block };
         Ok(ReadUser { user, id_source: None })
     }
@@ -296,99 +273,6 @@ fn hash_fault((field, why): (&str, String)) -> UserFault {
     format!("`{field}`: {why}").into()
 }
 
-/// The optional fields of a line. A user object does not show whether they were absent.
-#[derive(Default, Deserialize)]
-struct Sparse {
-    blocked: Option<IgnoredAny>,
-    identities: Option<Vec<SparseIdentity>>,
-}
-
-#[derive(Deserialize)]
-struct SparseIdentity {
-    connection: Option<String>,
-}
-
-impl Sparse {
-    /// Reads the optional fields of a user's line. The line is parsed again only if the user
-    /// object leaves them open.
-    fn from_line(user: &User, json: &str) -> Self {
-        let is_open = |it: &Identity| it.connection.is_empty() || it.connection == it.provider;
-        if !json.contains("\"blocked\"") && !user.identities.iter().any(is_open) {
-            return Self::default();
-        }
-        serde_json::from_str(json).unwrap_or_default()
-    }
-
-    /// Returns whether an identity of the line names its connection.
-    fn names_connection(&self, identity: usize) -> bool {
-        match self.identities.as_deref().map(|them| them.get(identity)) {
-            // The line was not parsed again: each identity names one.
-            None => true,
-            Some(held) => held.is_some_and(|it| it.connection.as_ref().is_some_and(|name| !name.is_empty())),
-        }
-    }
-}
-
-/// Assigns the stated connection to an identity, or an assumed one.
-fn assign_connection(identity: &mut Identity, said: Option<String>, is_named: bool) -> Result<(), UserFault> {
-    let named = connection_in_id(&identity.provider, &identity.user_id);
-    if let (Some(said), Some(named)) = (&said, named)
-        && said != named
-    {
-        let why = format!("its id names the connection `{named}`, but the line names `{said}`");
-        return Err(why.into());
-    }
-    let usual = if identity.provider == "auth0" { DATABASE } else { named.unwrap_or(&identity.provider) };
-    identity.connection_assumed = said.is_none();
-    match said {
-        Some(said) => identity.connection = said,
-        None if is_named => {}
-        None => identity.connection = usual.to_owned(),
-    }
-    Ok(())
-}
-
-/// Refuses names of providers and connections that Auth0 does not allow.
-fn check_names(user: &User) -> Result<(), UserFault> {
-    for Identity { provider, connection, .. } in &user.identities {
-        let is_provider =
-            is_connection_name(provider) && !provider.contains(|it: char| it.is_ascii_uppercase());
-        if !is_provider {
-            let provider = truncate(provider, 40);
-            return Err(format!(
-                "`{provider}` is not a provider; expected a name such as `auth0` or `google-oauth2`"
-            )
-            .into());
-        }
-        if !is_connection_name(connection) {
-            let connection = truncate(connection, 40);
-            return Err(format!(
-                "`{connection}` is not the name of a connection; expected letters, digits and - between them"
-            )
-            .into());
-        }
-    }
-    Ok(())
-}
-
-/// Removes and returns the connection that a user names.
-fn take_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, UserFault> {
-    let mut said: Option<String> = None;
-    for key in CONNECTION {
-        let name = match fields.remove(key) {
-            None | Some(Value::Null) => continue,
-            Some(Value::String(name)) if name.is_empty() => continue,
-            Some(Value::String(name)) => name,
-            Some(_) => return Err(format!("`{key}`: expected the name of a connection").into()),
-        };
-        if let Some(other) = said.replace(name.clone()).filter(|other| *other != name) {
-            let [first, second] = CONNECTION;
-            return Err(format!("`{first}` is `{other}`, and `{second}` is `{name}`: expected one").into());
-        }
-    }
-    Ok(said)
-}
-
 /// Returns the field that identifies a user in its database.
 fn find_identifying_field(fields: &Map<String, Value>) -> Option<&str> {
     let text = |key: &&str| fields.get(*key).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -414,36 +298,6 @@ fn factor_kinds(user: &User) -> Vec<String> {
     kinds.sort();
     kinds.dedup();
     kinds
-}
-
-/// Converts a user to the import format. None if it is not a database user, which the
-/// format cannot represent.
-pub(super) fn to_import_format(user: &User) -> Option<Value> {
-    let own: &Identity = user.identities.first()?;
-    if own.provider != "auth0" {
-        return None;
-    }
-    let whole = serde_json::to_value(user).ok()?;
-    let mut fields = Map::new();
-    for key in [
-        "email",
-        "email_verified",
-        "username",
-        "given_name",
-        "family_name",
-        "name",
-        "nickname",
-        "picture",
-        "blocked",
-        "user_metadata",
-        "app_metadata",
-    ] {
-        if let Some(value) = whole.get(key) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
-    fields.insert("user_id".to_owned(), Value::from(own.user_id.as_str()));
-    Some(Value::Object(fields))
 }
 
 #[cfg(test)]

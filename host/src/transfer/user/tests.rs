@@ -1,5 +1,6 @@
-use super::{ReadUser, Reader, UserFault, UserFormat, detect_format, to_import_format};
+use super::{ReadUser, Reader, UserFault, UserFormat, detect_format};
 use crate::model::User;
+use crate::transfer::import_format::to_import_format;
 
 fn read_as(format: UserFormat, connection: Option<&str>, json: &str) -> Result<ReadUser, UserFault> {
     Reader { format, connection }.read_user(json, |_| {})
