@@ -1,68 +1,11 @@
 //! Places in JSON texts: the value that a place belongs to, and the place of a
 //! key.
 
-use std::fmt;
+use super::json_path::JsonPath;
+use super::json_tokens::{TokenKind, Tokens};
 
 /// Line and column, from 1; a column counts bytes.
 pub(crate) type Place = (usize, usize);
-
-/// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PathStep {
-    /// A key of an object.
-    Key(String),
-    /// An element of a list, counted from 0.
-    Index(usize),
-}
-
-impl PathStep {
-    fn key(&self) -> Option<&str> {
-        match self {
-            Self::Key(key) => Some(key),
-            Self::Index(_) => None,
-        }
-    }
-}
-
-/// The keys and indices that lead to a value, such as `users[0].email`. Empty for
-/// the whole document.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct JsonPath(pub(crate) Vec<PathStep>);
-
-impl JsonPath {
-    /// Returns whether it leads to the whole document.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The first step, if it is a key.
-    pub(crate) fn first_key(&self) -> Option<&str> {
-        self.0.first().and_then(PathStep::key)
-    }
-
-    /// The last step, if it is a key.
-    pub(crate) fn last_key(&self) -> Option<&str> {
-        self.0.last().and_then(PathStep::key)
-    }
-
-    /// The path without its last step.
-    pub(crate) fn parent(&self) -> Self {
-        Self(self.0.iter().take(self.0.len().saturating_sub(1)).cloned().collect())
-    }
-}
-
-impl fmt::Display for JsonPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, step) in self.0.iter().enumerate() {
-            match step {
-                PathStep::Key(key) if depth == 0 => f.write_str(key)?,
-                PathStep::Key(key) => write!(f, ".{key}")?,
-                PathStep::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The value or key that an error is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -104,7 +47,7 @@ fn find_token(text: &str, target: usize, is_of_object: bool) -> Found {
     // Whether the next value is the one, if it begins behind the target.
     let mut is_awaited = false;
     while let Some(token) = tokens.next() {
-        let is_value = matches!(token.kind, Kind::Open | Kind::Scalar);
+        let is_value = matches!(token.kind, TokenKind::Open | TokenKind::Scalar);
         if target < token.start && is_awaited && is_value {
             return Found { path: token.path, is_key: false, at: Some(token.start) };
         }
@@ -113,22 +56,22 @@ fn find_token(text: &str, target: usize, is_of_object: bool) -> Found {
         }
         let is_hit = target < token.end;
         is_awaited = match token.kind {
-            Kind::Colon => true,
-            Kind::Comma => tokens.is_in_list(),
-            Kind::Open => tokens.is_in_list() && tokens.is_at_bracket(),
-            Kind::Close | Kind::Key | Kind::Scalar => false,
+            TokenKind::Colon => true,
+            TokenKind::Comma => tokens.is_in_list(),
+            TokenKind::Open => tokens.is_in_list() && tokens.is_at_bracket(),
+            TokenKind::Close | TokenKind::Key | TokenKind::Scalar => false,
         };
         match token.kind {
-            Kind::Comma | Kind::Colon => {}
-            Kind::Close if is_hit && is_of_object => {
+            TokenKind::Comma | TokenKind::Colon => {}
+            TokenKind::Close if is_hit && is_of_object => {
                 return Found { path: token.path, is_key: false, at: None };
             }
-            Kind::Close if is_hit => return before,
-            Kind::Close => before = Found { path: token.path, is_key: false, at: Some(token.start) },
-            Kind::Open | Kind::Key | Kind::Scalar => {
-                let last = if token.kind == Kind::Open { token.start } else { token.end - 1 };
+            TokenKind::Close if is_hit => return before,
+            TokenKind::Close => before = Found { path: token.path, is_key: false, at: Some(token.start) },
+            TokenKind::Open | TokenKind::Key | TokenKind::Scalar => {
+                let last = if token.kind == TokenKind::Open { token.start } else { token.end - 1 };
                 let at = (!is_hit).then_some(last);
-                before = Found { path: token.path, is_key: token.kind == Kind::Key, at };
+                before = Found { path: token.path, is_key: token.kind == TokenKind::Key, at };
             }
         }
         if is_hit && !is_awaited {
@@ -144,7 +87,7 @@ pub(crate) fn find_key(text: &str, path: &str) -> Option<(Located, std::ops::Ran
     let mut tokens = Tokens::new(text);
     let key = loop {
         let token = tokens.next()?;
-        if token.kind == Kind::Key && token.path.to_string() == path {
+        if token.kind == TokenKind::Key && token.path.to_string() == path {
             break token;
         }
     };
@@ -152,12 +95,12 @@ pub(crate) fn find_key(text: &str, path: &str) -> Option<(Located, std::ops::Ran
     let mut depth = 0_usize;
     while let Some(token) = tokens.next() {
         match token.kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
             _ => {}
         }
         end = token.end;
-        if depth == 0 && token.kind != Kind::Colon {
+        if depth == 0 && token.kind != TokenKind::Colon {
             break;
         }
     }
@@ -181,131 +124,6 @@ pub(crate) fn place_behind(text: &[u8]) -> Place {
 /// The place of the byte at an offset.
 fn place_of(text: &str, at: usize) -> Place {
     place_behind(&text.as_bytes()[..at.min(text.len())])
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Open,
-    Close,
-    Comma,
-    Colon,
-    Key,
-    Scalar,
-}
-
-/// A token, with the path of the value or key. The token that closes an object or
-/// list has the path of the whole of it, and begins where that begins.
-struct Token {
-    kind: Kind,
-    start: usize,
-    end: usize,
-    path: JsonPath,
-}
-
-/// A level of nested values.
-struct NestingLevel {
-    is_object: bool,
-    start: usize,
-    /// The key that the text is at, if it is past one.
-    key: Option<String>,
-    index: usize,
-}
-
-/// Reads a JSON text token by token. Takes any text, and ends where one is no
-/// JSON.
-struct Tokens<'a> {
-    text: &'a str,
-    at: usize,
-    levels: Vec<NestingLevel>,
-}
-
-impl<'a> Tokens<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, at: 0, levels: Vec::new() }
-    }
-
-    /// Returns whether the values that follow are a list's.
-    fn is_in_list(&self) -> bool {
-        self.levels.last().is_some_and(|it| !it.is_object)
-    }
-
-    /// Returns whether an object or a list follows.
-    fn is_at_bracket(&self) -> bool {
-        self.text.get(self.at..).is_some_and(|behind| behind.trim_start().starts_with(['{', '[']))
-    }
-
-    fn path(&self) -> JsonPath {
-        let step = |level: &NestingLevel| match (level.is_object, &level.key) {
-            (true, key) => key.clone().map(PathStep::Key),
-            (false, _) => Some(PathStep::Index(level.index)),
-        };
-        JsonPath(self.levels.iter().filter_map(step).collect())
-    }
-
-    fn next(&mut self) -> Option<Token> {
-        let bytes = self.text.as_bytes();
-        while bytes.get(self.at).is_some_and(u8::is_ascii_whitespace) {
-            self.at += 1;
-        }
-        let start = self.at;
-        let kind = match bytes.get(start)? {
-            b'{' | b'[' => Kind::Open,
-            b'}' | b']' => Kind::Close,
-            b',' => Kind::Comma,
-            b':' => Kind::Colon,
-            b'"' if self.levels.last().is_some_and(|it| it.is_object && it.key.is_none()) => Kind::Key,
-            _ => Kind::Scalar,
-        };
-        self.at = match kind {
-            Kind::Key | Kind::Scalar => end_of_scalar(bytes, start),
-            _ => start + 1,
-        };
-        let end = self.at;
-        match kind {
-            Kind::Open => {
-                let path = self.path();
-                let is_object = bytes[start] == b'{';
-                self.levels.push(NestingLevel { is_object, start, key: None, index: 0 });
-                return Some(Token { kind, start, end, path });
-            }
-            Kind::Close => {
-                let level = self.levels.pop()?;
-                let path = self.path();
-                // Hit only by its last byte: see `locate`.
-                return Some(Token { kind, start: level.start, end, path });
-            }
-            Kind::Comma => match self.levels.last_mut() {
-                Some(level) if level.is_object => level.key = None,
-                Some(level) => level.index += 1,
-                None => {}
-            },
-            Kind::Key => {
-                let key = self.text.get(start..end)?;
-                let key = serde_json::from_str(key).unwrap_or_else(|_| key.trim_matches('"').to_owned());
-                if let Some(level) = self.levels.last_mut() {
-                    level.key = Some(key);
-                }
-            }
-            Kind::Colon | Kind::Scalar => {}
-        }
-        Some(Token { kind, start, end, path: self.path() })
-    }
-}
-
-/// The end of a text, a number or a word that begins here.
-fn end_of_scalar(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    if bytes[start] == b'"' {
-        while at < bytes.len() && bytes[at] != b'"' {
-            at += if bytes[at] == b'\\' { 2 } else { 1 };
-        }
-        return (at + 1).min(bytes.len());
-    }
-    let ends = |byte: u8| byte.is_ascii_whitespace() || b"{}[],:\"".contains(&byte);
-    while bytes.get(at).is_some_and(|&byte| !ends(byte)) {
-        at += 1;
-    }
-    at
 }
 
 #[cfg(test)]
