@@ -2,70 +2,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 
-use super::metrics::KeptCounts;
+use super::decision_keeping::DecisionKeeping;
+use super::decision_writer::{DecisionWriter, Waiting};
 use crate::ambient::Ambient;
-use crate::clock::Monotonic;
 use crate::decide::{FinalUser, LoginDecision};
 use crate::directory::{Administration, DecisionId, KeptDecision, PluginVersion};
 use crate::guard::Guard;
-use crate::model::{LoginEvent, Reason, RuleVerdict, Timestamp, mask_addresses};
+use crate::model::{LoginEvent, Reason, RuleVerdict, Timestamp};
 use crate::policies::LoadedPolicy;
 
 /// The most decisions that wait to be kept.
 const QUEUE: usize = 4_096;
 /// The most bytes of their reasons and traces.
 const QUEUE_BYTES: usize = 16 << 20;
-/// The most decisions of one transaction.
-const BATCH: usize = 200;
-/// The longest time that a decision waits for others of its transaction.
-const BATCH_TIME: Duration = Duration::from_millis(200);
-/// The pause before a failed transaction is repeated, once.
-const RETRY: Duration = Duration::from_secs(1);
-/// The time after which old decisions are forgotten again.
-const FORGET_EVERY: Duration = Duration::from_secs(3_600);
-/// The number of new decisions after which old ones are forgotten again.
-const FORGET_AFTER: usize = 10_000;
-
-/// How long decisions are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecisionRetention {
-    /// The days after which a decision is forgotten.
-    pub days: u32,
-    /// The most decisions; beyond them, the oldest ones are forgotten.
-    pub most: usize,
-}
-
-impl Default for DecisionRetention {
-    fn default() -> Self {
-        Self { days: 30, most: 100_000 }
-    }
-}
-
-/// The retention of decisions, and their counts, which every recorder of a service shares.
-#[derive(Debug, Clone)]
-pub struct DecisionKeeping {
-    retention: DecisionRetention,
-    counts: KeptCounts,
-}
-
-impl From<DecisionRetention> for DecisionKeeping {
-    fn from(retention: DecisionRetention) -> Self {
-        Self { retention, counts: KeptCounts::default() }
-    }
-}
-
-impl DecisionKeeping {
-    /// Registers the counts.
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        self.counts.register(registry);
-    }
-}
 
 /// Keeps the decisions of logins in a directory. A thread of its own writes them, so that no login
 /// waits. A decision that cannot be kept is counted and logged, and the login goes on. Copies are
@@ -80,12 +34,6 @@ struct Active {
     writer: Option<JoinHandle<()>>,
     keeping: DecisionKeeping,
     ambient: Ambient,
-}
-
-/// A decision that waits to be kept.
-struct Waiting {
-    decision: KeptDecision,
-    bytes: usize,
 }
 
 /// A login that was decided.
@@ -110,7 +58,7 @@ impl DecisionRecorder {
         let (queue, decisions) = sync_channel(QUEUE);
         let (bytes, ambient) = (Arc::<AtomicUsize>::default(), directory.ambient().clone());
         let keeping = keeping.clone();
-        let writer = Writer {
+        let writer = DecisionWriter {
             directory,
             keeping: keeping.clone(),
             bytes: bytes.clone(),
@@ -216,98 +164,6 @@ fn describe(login: &NotedLogin<'_>, ambient: &Ambient) -> KeptDecision {
     }
 }
 
-struct Writer {
-    directory: Arc<dyn Administration>,
-    keeping: DecisionKeeping,
-    bytes: Arc<AtomicUsize>,
-    last_forgotten: Option<Monotonic>,
-    /// The decisions that were kept since then.
-    kept: usize,
-}
-
-impl Writer {
-    fn write_all(mut self, decisions: &Receiver<Waiting>) {
-        loop {
-            match decisions.recv_timeout(FORGET_EVERY) {
-                Ok(first) => {
-                    let batch = self.take_batch(first, decisions);
-                    self.keep(&batch);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            self.forget_if_due();
-        }
-    }
-
-    /// Waits a moment for more decisions.
-    fn take_batch(&self, first: Waiting, decisions: &Receiver<Waiting>) -> Vec<KeptDecision> {
-        let ambient = self.directory.ambient();
-        let (began, mut next) = (ambient.monotonic(), Some(first));
-        let mut batch = Vec::new();
-        while let Some(Waiting { decision, bytes }) = next {
-            self.bytes.fetch_sub(bytes, Ordering::AcqRel);
-            // Ids are in the order of writing, so that a reader who continues behind one misses none.
-            batch.push(KeptDecision { id: DecisionId::draw(ambient), ..decision });
-            let left = BATCH_TIME.saturating_sub(ambient.elapsed(began));
-            next = if batch.len() < BATCH { decisions.recv_timeout(left).ok() } else { None };
-        }
-        batch
-    }
-
-    fn keep(&mut self, batch: &[KeptDecision]) {
-        let kept = self.directory.keep_decisions(batch).or_else(|error| {
-            log_failure(&error.to_sentence());
-            std::thread::sleep(RETRY);
-            self.directory.keep_decisions(batch)
-        });
-        match kept {
-            Ok(kept) => {
-                self.keeping.counts.count_kept(batch.len() as u64);
-                self.kept += batch.len();
-                if kept.unopened_conflicts > 0 {
-                    let conflicts = kept.unopened_conflicts;
-                    self.keeping.counts.count_unopened(conflicts as u64);
-                    tracing::error!(
-                        target: "audit", conflicts,
-                        "conflicts were not opened, because too many wait for a person"
-                    );
-                }
-            }
-            Err(error) => {
-                log_failure(&error.to_sentence());
-                self.keeping.counts.count_lost("directory_failed", batch.len() as u64);
-            }
-        }
-        let lost = self.keeping.counts.take_unlogged();
-        if lost > 0 {
-            tracing::error!(lost, "decisions were not kept");
-        }
-    }
-
-    /// Forgets old decisions after the first one of a process, and from time to time after that.
-    fn forget_if_due(&mut self) {
-        let ambient = self.directory.ambient().clone();
-        let is_recent = |last| ambient.elapsed(last) < FORGET_EVERY && self.kept < FORGET_AFTER;
-        if self.last_forgotten.is_some_and(is_recent) {
-            return;
-        }
-        (self.last_forgotten, self.kept) = (Some(ambient.monotonic()), 0);
-        let before = ambient.now().days_ago(self.keeping.retention.days);
-        match self.directory.forget_decisions(before, self.keeping.retention.most) {
-            Ok(0) => {}
-            Ok(decisions) => tracing::info!(decisions, "old decisions were forgotten"),
-            Err(error) => {
-                tracing::warn!(error = %mask_addresses(&error.to_sentence()), "old decisions were not forgotten");
-            }
-        }
-    }
-}
-
-fn log_failure(error: &str) {
-    tracing::warn!(error = %mask_addresses(error), "the directory did not keep decisions");
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -316,12 +172,12 @@ mod tests {
 
     use prometheus_client::registry::Registry;
 
-    use super::{
-        Active, DecisionKeeping, DecisionRecorder, DecisionRetention, FORGET_AFTER, QUEUE, QUEUE_BYTES,
-    };
+    use super::{Active, DecisionKeeping, DecisionRecorder, QUEUE, QUEUE_BYTES};
     use crate::ambient::Ambient;
     use crate::directory::{DecisionId, DecisionQuery, KeptDecision, KeptDecisions, Memory};
     use crate::model::{Decision, RuleVerdict};
+    use crate::service::decision_keeping::DecisionRetention;
+    use crate::service::decision_writer::FORGET_AFTER;
 
     fn ambient() -> Ambient {
         Ambient::fixed("2026-11-27T10:00:00Z".parse().unwrap())

@@ -19,8 +19,10 @@
 
 pub(crate) mod blocking;
 pub(crate) mod decider;
+mod decision_keeping;
 pub(crate) mod decision_log;
 pub(crate) mod decision_recorder;
+mod decision_writer;
 mod early_end;
 pub(crate) mod forms;
 pub(crate) mod listener;
@@ -37,6 +39,7 @@ pub(crate) mod suggestion_words;
 pub(crate) mod termination;
 
 pub use decider::Decider;
-pub use decision_recorder::{DecisionKeeping, DecisionRecorder, DecisionRetention};
+pub use decision_keeping::{DecisionKeeping, DecisionRetention};
+pub use decision_recorder::DecisionRecorder;
 pub use early_end::EarlyEnd;
 pub use metrics::MissingLines;
