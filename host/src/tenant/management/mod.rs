@@ -49,6 +49,7 @@ mod roles;
 mod scan;
 mod schemas;
 mod search;
+mod search_conditions;
 mod settings;
 mod signing_keys;
 #[cfg(test)]

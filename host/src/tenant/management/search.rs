@@ -15,46 +15,18 @@ use tantivy_query_grammar::{
     Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,
 };
 
+use super::search_conditions::{Condition, Operand, Test, to_lowercase};
+
 /// The longest query, in bytes. It is limited because the grammar's time grows with the square
 /// of the length.
 const MAX_BYTES: usize = 4096;
 /// The deepest nesting of parentheses. It is limited because a level with a NOT costs the
 /// grammar 16 KB of stack in a debug build.
 const MAX_DEPTH: usize = 16;
-/// The fields in which a term without a field is searched.
-const DEFAULTS: [&str; 7] = ["email", "name", "nickname", "given_name", "family_name", "username", "user_id"];
 
 /// A parsed query.
 #[derive(Debug)]
-pub(super) struct Query(Node);
-
-#[derive(Debug)]
-enum Node {
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
-    /// A test of the value at this path, or of the default fields if there is no path.
-    Field(Option<String>, Test),
-}
-
-#[derive(Debug)]
-enum Test {
-    Exists,
-    Is(Operand),
-    /// The parts of a pattern between its asterisks, in lower case.
-    Like(Vec<String>),
-    /// The ends of a range. Each has the side on which values must lie, and whether it is itself
-    /// included.
-    Range(Vec<(Operand, Ordering, bool)>),
-}
-
-#[derive(Debug)]
-struct Operand {
-    /// The text, in lower case.
-    text: String,
-    /// The first and the last moment of the period that the text names, if it is a date.
-    period: Option<(Timestamp, Timestamp)>,
-}
+pub(super) struct Query(Condition);
 
 impl Query {
     /// Parses a query. A blank query matches every user. The error is a sentence for the response.
@@ -76,11 +48,11 @@ impl Query {
     /// the query requires one. A lookup of the address that ignores ASCII case therefore finds
     /// every match.
     pub(super) fn address(&self) -> Option<&str> {
-        fn required(node: &Node) -> Option<&str> {
-            match node {
-                Node::All(nodes) => nodes.iter().find_map(required),
-                Node::Any(nodes) if nodes.len() == 1 => required(&nodes[0]),
-                Node::Field(Some(field), Test::Is(Operand { text, .. })) => {
+        fn required(condition: &Condition) -> Option<&str> {
+            match condition {
+                Condition::All(conditions) => conditions.iter().find_map(required),
+                Condition::Any(conditions) if conditions.len() == 1 => required(&conditions[0]),
+                Condition::Field(Some(field), Test::Is(Operand { text, .. })) => {
                     (field == "email" && text.is_ascii() && text.contains('@')).then_some(text)
                 }
                 _ => None,
@@ -121,12 +93,12 @@ fn prepare(q: &str) -> Result<String, String> {
     (!quoted && depth == 0).then_some(text).ok_or("The query leaves a quote or parenthesis open.".into())
 }
 
-fn parse_node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
+fn parse_node(ast: UserInputAst, has_or: bool) -> Result<Condition, String> {
     match ast {
         UserInputAst::Clause(clauses) => parse_group(clauses, has_or),
         UserInputAst::Leaf(leaf) => match *leaf {
-            UserInputLeaf::All => Ok(Node::All(Vec::new())),
-            UserInputLeaf::Exists { field } => Ok(Node::Field(Some(check_field(field)?), Test::Exists)),
+            UserInputLeaf::All => Ok(Condition::All(Vec::new())),
+            UserInputLeaf::Exists { field } => Ok(Condition::Field(Some(check_field(field)?), Test::Exists)),
             UserInputLeaf::Literal(literal) => parse_literal(literal),
             UserInputLeaf::Range { field: Some(field), lower, upper } => {
                 parse_range(check_field(field)?, [lower, upper])
@@ -142,32 +114,33 @@ fn parse_node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
 ///
 /// The grammar marks a run of ANDs beside other terms as a group that should match, as it marks
 /// the terms of an OR. In a query without OR, such a group must match.
-fn parse_group(clauses: Vec<(Option<Occur>, UserInputAst)>, has_or: bool) -> Result<Node, String> {
+fn parse_group(clauses: Vec<(Option<Occur>, UserInputAst)>, has_or: bool) -> Result<Condition, String> {
     let has = |wanted| clauses.iter().any(|(occur, _)| *occur == wanted);
     if has_or && has(Some(Occur::Should)) && (has(None) || has(Some(Occur::Must))) {
         return Err("The query mixes OR with `+` or terms without an operator; add parentheses.".into());
     }
     let (mut all, mut any) = (Vec::new(), Vec::new());
     for (occur, ast) in clauses {
-        let node = parse_node(ast, has_or)?;
+        let condition = parse_node(ast, has_or)?;
         match occur {
-            Some(Occur::MustNot) => all.push(Node::Not(Box::new(node))),
-            Some(Occur::Should) if has_or => any.push(node),
-            None if !forbids(&node) => any.push(node),
-            _ => all.push(node),
+            Some(Occur::MustNot) => all.push(Condition::Not(Box::new(condition))),
+            Some(Occur::Should) if has_or => any.push(condition),
+            None if !forbids(&condition) => any.push(condition),
+            _ => all.push(condition),
         }
     }
     if all.iter().all(forbids) && !any.is_empty() {
-        all.push(Node::Any(any));
+        all.push(Condition::Any(any));
     }
-    Ok(Node::All(all))
+    Ok(Condition::All(all))
 }
 
-fn forbids(node: &Node) -> bool {
-    matches!(node, Node::Not(_)) || matches!(node, Node::All(it) if !it.is_empty() && it.iter().all(forbids))
+fn forbids(condition: &Condition) -> bool {
+    matches!(condition, Condition::Not(_))
+        || matches!(condition, Condition::All(it) if !it.is_empty() && it.iter().all(forbids))
 }
 
-fn parse_range(field: String, bounds: [UserInputBound; 2]) -> Result<Node, String> {
+fn parse_range(field: String, bounds: [UserInputBound; 2]) -> Result<Condition, String> {
     let mut ends = Vec::new();
     let sides = bounds.iter().zip([Ordering::Greater, Ordering::Less]);
     for (bound, side) in sides.filter(|(bound, _)| **bound != UserInputBound::Unbounded) {
@@ -177,17 +150,17 @@ fn parse_range(field: String, bounds: [UserInputBound; 2]) -> Result<Node, Strin
         }
         ends.push((parse_operand(&field, text, false)?, side, inclusive));
     }
-    Ok(Node::Field(Some(field), if ends.is_empty() { Test::Exists } else { Test::Range(ends) }))
+    Ok(Condition::Field(Some(field), if ends.is_empty() { Test::Exists } else { Test::Range(ends) }))
 }
 
-fn parse_literal(literal: UserInputLiteral) -> Result<Node, String> {
+fn parse_literal(literal: UserInputLiteral) -> Result<Condition, String> {
     let UserInputLiteral { field_name, phrase, delimiter, slop, prefix } = literal;
     if slop != 0 || prefix {
         return Err("After a value in quotes, `~` and `*` are not supported.".into());
     }
     let parts = if delimiter == Delimiter::None { parse_word(&phrase)? } else { vec![phrase] };
     if field_name.as_deref() == Some("_exists_") {
-        return Ok(Node::Field(Some(check_field(parts.join("*"))?), Test::Exists));
+        return Ok(Condition::Field(Some(check_field(parts.join("*"))?), Test::Exists));
     }
     let field = field_name.map(check_field).transpose()?;
     let is_pattern = parts.len() > 1;
@@ -196,7 +169,7 @@ fn parse_literal(literal: UserInputLiteral) -> Result<Node, String> {
     }
     let whole = parse_operand(field.as_deref().unwrap_or_default(), &parts.join("*"), !is_pattern)?;
     let like = || Test::Like(parts.iter().map(|part| to_lowercase(part)).collect());
-    Ok(Node::Field(field, if is_pattern { like() } else { Test::Is(whole) }))
+    Ok(Condition::Field(field, if is_pattern { like() } else { Test::Is(whole) }))
 }
 
 /// Splits a value without quotes at its asterisks.
@@ -259,79 +232,6 @@ fn parse_period(text: &str) -> Option<(Timestamp, Timestamp)> {
     let next = start.to_zoned(TimeZone::UTC).checked_add(length);
     let last = next.and_then(|next| next.timestamp().checked_sub(1.nanosecond()));
     Some((start, last.unwrap_or(Timestamp::MAX)))
-}
-
-impl Node {
-    fn matches(&self, user: &Value) -> bool {
-        match self {
-            Self::All(nodes) => nodes.iter().all(|node| node.matches(user)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.matches(user)),
-            Self::Not(node) => !node.matches(user),
-            Self::Field(None, test) => DEFAULTS.iter().any(|field| test.holds_at(field, user)),
-            Self::Field(Some(field), test) => test.holds_at(field, user),
-        }
-    }
-}
-
-impl Test {
-    /// Tests the value at a path. If the value on the way is an array, any of its items may match.
-    /// The path `email.domain` is the part of the address after the `@`, as the user object has no
-    /// such field.
-    fn holds_at(&self, path: &str, value: &Value) -> bool {
-        match (value, path.split_once('.').unwrap_or((path, ""))) {
-            (Value::Array(items), _) => items.iter().any(|item| self.holds_at(path, item)),
-            (Value::String(email), ("domain", "")) => {
-                email.rsplit_once('@').is_some_and(|(_, domain)| self.holds(&domain.into()))
-            }
-            (_, ("", _)) => self.holds(value),
-            (_, (key, rest)) => value.get(key).is_some_and(|inner| self.holds_at(rest, inner)),
-        }
-    }
-
-    fn holds(&self, value: &Value) -> bool {
-        match self {
-            Self::Exists => !value.is_null() && value.as_object().is_none_or(|fields| !fields.is_empty()),
-            Self::Is(operand) => operand.order(value) == Some(Ordering::Equal),
-            Self::Like(parts) => value.as_str().is_some_and(|text| matches_pattern(text, parts).is_some()),
-            Self::Range(ends) => ends.iter().all(|(end, side, inclusive)| {
-                end.order(value).is_some_and(|order| order == *side || (*inclusive && order.is_eq()))
-            }),
-        }
-    }
-}
-
-impl Operand {
-    /// Compares a value with this operand. Returns `None` if their types differ.
-    fn order(&self, value: &Value) -> Option<Ordering> {
-        match value {
-            Value::String(text) => Some(match (self.period, text.parse::<Timestamp>()) {
-                (Some((first, last)), Ok(time)) => time.cmp(&time.clamp(first, last)),
-                _ => to_lowercase(text).cmp(&self.text),
-            }),
-            Value::Number(number) => match (number.as_i128(), self.text.parse::<i128>()) {
-                (Some(number), Ok(operand)) => Some(number.cmp(&operand)),
-                _ => number.as_f64()?.partial_cmp(&self.text.parse().ok()?),
-            },
-            Value::Bool(value) => (value.to_string() == self.text).then_some(Ordering::Equal),
-            _ => None,
-        }
-    }
-}
-
-/// Returns `Some` if the text begins with the first part, ends with the last, and has the
-/// others between them, in this order. Takes linear time.
-fn matches_pattern(text: &str, parts: &[String]) -> Option<()> {
-    let text = to_lowercase(text);
-    let [first, between @ .., last] = parts else { return None };
-    let inner = text.strip_prefix(first.as_str())?.strip_suffix(last.as_str())?;
-    between.iter().try_fold(inner, |rest, part| Some(rest.split_once(part.as_str())?.1)).map(drop)
-}
-
-/// Returns the text in lower case. A letter outside ASCII never becomes an ASCII letter: in an
-/// address, `İ` is not `i`.
-fn to_lowercase(text: &str) -> String {
-    let lower = |c: char| c.to_lowercase().next().filter(|l| l.is_ascii() == c.is_ascii()).unwrap_or(c);
-    text.chars().map(lower).collect()
 }
 
 #[cfg(test)]
