@@ -5,11 +5,12 @@ use serde::Serialize;
 use super::contract::parse_contract;
 use super::engine::Sandbox;
 use super::failure::LoadError;
+use super::needs::Needs;
 use super::offer;
 use super::plugin::Plugin;
 use super::profile::Wasi;
 use super::settings::sha256_hex;
-use super::structure::{Needs, Port, Structure};
+use super::structure::{Port, Structure};
 
 /// A report on a component.
 #[derive(Debug, Clone, Serialize)]

@@ -4,7 +4,7 @@
 //! | files | contents |
 //! |---|---|
 //! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
-//! | `structure`, `offer`, `compile`, `compile_child`, `compile_note`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
+//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `compile_note`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
 //! | `state`, `deadline`, `resources`, `host_fuel`, `output`, `plugin_log` | the host's state for one login, within its limits |
@@ -23,6 +23,7 @@ mod input;
 mod inspect;
 mod load;
 mod messages;
+mod needs;
 mod offer;
 mod options;
 mod output;
@@ -44,6 +45,7 @@ pub use engine::{Sandbox, StartError};
 pub use failure::{Failure, LoadError};
 pub use input::PluginInput;
 pub use inspect::{Direction, Inspection, Item};
+pub use needs::Needs;
 pub use options::{Allocator, Compiler, Options};
 pub use output::PluginOutput;
 pub use plugin::{Plugin, PluginRun, ResourceUsage};
@@ -51,4 +53,3 @@ pub use plugin_log::{LogLevel, LogLine};
 pub use profile::Wasi;
 pub(crate) use semaphore::{Permit, Semaphore};
 pub use settings::{Settings, SettingsError, SettingsWarning};
-pub use structure::Needs;

@@ -3,8 +3,9 @@
 
 use super::contract::{CONTRACT, is_compatible, parse_contract};
 use super::failure::LoadError;
+use super::needs::Needs;
 use super::profile::Wasi;
-use super::structure::{Needs, Port, Structure};
+use super::structure::{Port, Structure};
 use super::wasi;
 use crate::limits::Limits;
 

@@ -1,0 +1,92 @@
+//! The functions of a plugin that the host calls.
+
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre};
+
+use super::bindings::{Plugin, settings, settings_warnings, types};
+use super::to_contract::convert_event;
+use crate::sandbox::input::PluginInput;
+use crate::sandbox::messages::shorten;
+use crate::sandbox::settings::{SettingsError, SettingsWarning};
+use crate::sandbox::state::State;
+
+/// Calls `handler.on-login`, or `handler.on-continue` if there is an answer.
+pub(in crate::sandbox) fn call_handler(
+    instance: &Plugin,
+    store: &mut Store<State>,
+    input: &PluginInput,
+) -> wasmtime::Result<Result<types::Outcome, types::ApiError>> {
+    let event = convert_event(input);
+    let handler = instance.ligature_login_handler();
+    match input.answer {
+        None => handler.call_on_login(store, &event),
+        Some(answer) => handler.call_on_continue(store, &event, &answer.into()),
+    }
+}
+
+/// The optional interface `settings` of a plugin.
+pub(in crate::sandbox) struct Settings(settings::GuestIndices);
+
+impl Settings {
+    /// Returns none if the plugin does not export it.
+    pub(in crate::sandbox) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+        let engine = pre.engine();
+        let exported = pre.component().component_type();
+        let name = "ligature:login/settings@0.1.0";
+        if exported.get_export(engine, name).is_none() {
+            return Ok(None);
+        }
+        settings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+    }
+
+    pub(in crate::sandbox) fn schema(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<String> {
+        self.0.load(&mut *store, instance)?.call_schema(store)
+    }
+
+    pub(in crate::sandbox) fn check(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+        text: &str,
+    ) -> wasmtime::Result<Result<(), SettingsError>> {
+        let checked = self.0.load(&mut *store, instance)?.call_check(store, &text.to_owned())?;
+        Ok(checked.map_err(|error| SettingsError {
+            line: error.line as usize,
+            column: error.column as usize,
+            message: shorten(&error.message),
+        }))
+    }
+}
+
+/// The optional interface `settings-warnings` of a plugin.
+pub(in crate::sandbox) struct SettingsWarnings(settings_warnings::GuestIndices);
+
+impl SettingsWarnings {
+    /// Returns none if the plugin does not export it.
+    pub(in crate::sandbox) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+        let name = "ligature:login/settings-warnings@0.1.0";
+        if pre.component().component_type().get_export(pre.engine(), name).is_none() {
+            return Ok(None);
+        }
+        settings_warnings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+    }
+
+    pub(in crate::sandbox) fn warn(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+        text: &str,
+    ) -> wasmtime::Result<Vec<SettingsWarning>> {
+        let warned = self.0.load(&mut *store, instance)?.call_warn(store, &text.to_owned())?;
+        let warning = |it: settings_warnings::Warning| SettingsWarning {
+            key: it.key,
+            attack: it.attack,
+            message: it.message,
+        };
+        Ok(warned.into_iter().map(warning).collect())
+    }
+}
