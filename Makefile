@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo demo-spa demo-spa-lock demo-webapp test features fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test features features-lint features-test fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -55,10 +55,14 @@ CHECKED_FEATURES := auth0 built-in sqlite postgres transfer backfill tenant hook
 	hook-command cli,sqlite,transfer
 ALONE := --quiet --locked --package ligature-host --no-default-features
 
-features: target
+features: features-lint features-test
+
+features-lint: target
 	$(CARGO) clippy $(ALONE) --lib -- -D warnings
 	@for features in $(CHECKED_FEATURES); do echo "features: $$features"; \
 		$(CARGO) clippy $(ALONE) --lib --bins --features $$features -- -D warnings || exit 1; done
+
+features-test: target
 	$(CARGO) test $(ALONE) --lib --test embedding
 	$(CARGO) test $(ALONE) --lib --test embedding --features sqlite
 	$(CARGO) test $(ALONE) --test embedding --features postgres
