@@ -5,6 +5,7 @@ mod blocked;
 mod bounds;
 mod guesses;
 mod imported;
+mod messages;
 mod other_process;
 mod revoked;
 
@@ -15,8 +16,16 @@ use crate::tenants::{CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, claims, te
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [blocked::TESTS, bounds::TESTS, guesses::TESTS, imported::TESTS, other_process::TESTS, revoked::TESTS]
-        .concat()
+    [
+        blocked::TESTS,
+        bounds::TESTS,
+        guesses::TESTS,
+        imported::TESTS,
+        messages::TESTS,
+        other_process::TESTS,
+        revoked::TESTS,
+    ]
+    .concat()
 }
 
 /// A client that may do everything to users.

@@ -1,13 +1,14 @@
 //! Mailing a link that verifies the address of an account whose owner is logged in, or has proved it.
 
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use crate::model::{User, mask_addresses};
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, error_page, submit};
 use crate::tenant::account::paths::VERIFY;
 use crate::tenant::config::Connection;
 use crate::tenant::http::html::see_result;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::people::mail_links::VerificationLink;
 
@@ -36,6 +37,11 @@ pub(super) async fn send(visit: Visit) -> Response {
     .await
 }
 
+fn show_too_many(error: &OAuthError) -> Response {
+    let page = error_page(error.status, &error.description);
+    (error.retry_after().map(AppendHeaders), page).into_response()
+}
+
 impl AccountVisit<'_> {
     /// Returns whether a mail can verify the address: it is that of a database account. A provider
     /// says itself which addresses it has verified.
@@ -55,6 +61,10 @@ impl AccountVisit<'_> {
             let words = "There is no address that a mail could verify. No mail was sent.";
             return Err(Box::new(error_page(StatusCode::BAD_REQUEST, words)));
         };
+        let limit = &self.tenant().people.message_limit;
+        limit
+            .count(&self.visit.sender.ip, email)
+            .map_err(|too_many| Box::new(show_too_many(&too_many.into())))?;
         let link = VerificationLink::new(&user.user_id, email);
         self.tenant().people.send_verification(&self.visit.issuer, connection, link);
         tracing::info!(

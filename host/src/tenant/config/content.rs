@@ -128,6 +128,9 @@ impl Config {
             weaknesses
                 .push("legacy: anybody with an ID token can link and unlink its user's accounts, and access tokens reveal the whole profile");
         }
+        if !self.rate_limit.messages {
+            weaknesses.push("rate_limit.messages: anybody can have any number of codes sent to any address");
+        }
         let usual = PasswordHash::default();
         if self.password_hash.memory_kib * self.password_hash.iterations < usual.memory_kib * usual.iterations
         {

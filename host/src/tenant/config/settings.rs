@@ -30,14 +30,23 @@ pub struct ConsoleSwitch {
     pub enabled: bool,
 }
 
-/// The rate limits of the APIs; `None` means unlimited.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// The rate limits of the APIs, where `None` means unlimited, and of messages.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
     /// The limit of the Management API.
     pub management: Option<RateLimit>,
     /// The limit of the Authentication API.
     pub authentication: Option<RateLimit>,
+    /// Whether there is a limit to the messages that anybody can have sent: codes, links, and mails
+    /// that verify an address.
+    pub messages: bool,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self { management: None, authentication: None, messages: true }
+    }
 }
 
 /// A rate limit, as a token bucket.

@@ -43,6 +43,7 @@ pub(crate) fn create_account(visit: &Visit, connection: &Connection) -> Result<S
     if !username.iter().all(is_name) || (connection.requires_username && username.is_none()) {
         return bad("invalid_request", "username: expected up to 128 characters without spaces and @");
     }
+    tenant.people.message_limit.count_sign_up(&visit.sender.ip)?;
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
         Err(PasswordError::Busy) => return Err(OAuthError::busy()),
@@ -138,6 +139,8 @@ pub(crate) async fn change_password(visit: Visit) -> Result<&'static str, Databa
 pub(crate) fn send_reset_link(visit: &Visit, connection: &Connection, email: &str) -> Result<(), OAuthError> {
     let Visit { tenant, issuer, .. } = visit;
     let email = email.to_ascii_lowercase();
+    // Counted for every address, so that the limit does not reveal who has an account.
+    tenant.people.message_limit.count(&visit.sender.ip, &email)?;
     // The moment is read first, so that a password that is set meanwhile outdates the mail.
     let (began, at) = (tenant.ambient.draw_moment(), tenant.ambient.now());
     if let Some(holder) = find_holder(&*tenant.directory, connection, &email).map_err(unavailable)? {

@@ -64,7 +64,7 @@ pub(crate) struct LegacyError(pub(crate) OAuthError);
 
 impl IntoResponse for LegacyError {
     fn into_response(self) -> Response {
-        let OAuthError { status, error, description } = self.0;
+        let OAuthError { status, error, description, .. } = self.0;
         let (status, error) = match error {
             "invalid_grant" => (StatusCode::UNAUTHORIZED, "invalid_user_password"),
             "unauthorized" => (StatusCode::UNAUTHORIZED, error),

@@ -24,14 +24,15 @@ use crate::tenant::people::mailed_codes::MailedCode;
 use crate::tenant::people::outbox::{Message, MessageKind};
 use crate::tenant::people::typed_credentials::TypedCredentials;
 
-/// Sends a one-time password to an address.
-pub(crate) fn send_code(
-    people: &People,
-    ambient: &Ambient,
-    connection: &Connection,
-    address: &str,
-) -> Result<(), OAuthError> {
+/// Sends a one-time password that a user asks for.
+pub(crate) fn send_code(visit: &Visit, connection: &Connection, address: &str) -> Result<(), OAuthError> {
     let address = check_address(connection, address)?;
+    visit.tenant.people.message_limit.count(&visit.sender.ip, &address)?;
+    put_code(&visit.tenant.people, &visit.tenant.ambient, connection, address);
+    Ok(())
+}
+
+fn put_code(people: &People, ambient: &Ambient, connection: &Connection, address: String) {
     let code = ambient.random().six_digits();
     people.mailed_codes.put(&connection.name, MailedCode::new(code.clone(), &address, Map::new(), None));
     people.outbox.send(Message {
@@ -43,7 +44,6 @@ pub(crate) fn send_code(
         text: Vec::new(),
         at: ambient.now(),
     });
-    Ok(())
 }
 
 /// Checks the phone number or the address to send to. An address is lowercased, as the
@@ -72,11 +72,22 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
     let client_id = params.require("client_id")?;
     let client = tenant.config.client(client_id);
     let client = client.ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
-    if let Some(secret) = params.get("client_secret") {
+    let secret = params.get("client_secret");
+    if let Some(secret) = secret {
         check_secret(client, secret)?;
     }
     let (connection, address) = find_recipient(&tenant.config, params)?;
-    match params.get("send").unwrap_or("link") {
+    let recipient = check_address(connection, address)?;
+    let send = params.get("send").unwrap_or("link");
+    if !matches!(send, "link" | "code") {
+        return Err(OAuthError::invalid_request("send: expected link or code"));
+    }
+    let limit = &tenant.people.message_limit;
+    match secret {
+        Some(_) => limit.count_for_client(&recipient)?,
+        None => limit.count(&visit.sender.ip, &recipient)?,
+    }
+    match send {
         "link" if connection.strategy == "email" => {
             let mut carried =
                 AuthorizationParams::from_params(&params.get_object("authParams")).for_mailed_link();
@@ -85,10 +96,9 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
                 carried.redirect_uri = Some(only.clone());
             }
             carried.response_type.get_or_insert_with(|| "token".to_owned());
-            send_link(visit, connection, address, &carried)?;
+            send_link(visit, connection, recipient, &carried);
         }
-        "link" | "code" => send_code(&tenant.people, &tenant.ambient, connection, address)?,
-        _ => return Err(OAuthError::invalid_request("send: expected link or code")),
+        _ => put_code(&tenant.people, &tenant.ambient, connection, recipient),
     }
     let verified = if connection.strategy == "sms" { "phone_verified" } else { "email_verified" };
     let id = derive_passwordless_id(connection, address);
@@ -96,14 +106,8 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
 }
 
 /// Mails a link that logs in, and continues to `/authorize` with these parameters.
-fn send_link(
-    visit: &Visit,
-    connection: &Connection,
-    address: &str,
-    params: &AuthorizationParams,
-) -> Result<(), OAuthError> {
+fn send_link(visit: &Visit, connection: &Connection, address: String, params: &AuthorizationParams) {
     let Visit { tenant, issuer, .. } = visit;
-    let address = check_address(connection, address)?;
     let code = tenant.ambient.random().six_digits();
     let mut query = Params::default();
     query.set("connection", &connection.name);
@@ -127,7 +131,6 @@ fn send_link(
         text: Vec::new(),
         at: tenant.ambient.now(),
     });
-    Ok(())
 }
 
 /// The name of the parameter with the address.

@@ -1,5 +1,7 @@
 //! The errors of the Authentication API.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, StatusCode};
@@ -11,6 +13,7 @@ use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::logins::prove::ProofError;
 use crate::tenant::logins::second_factor::FactorError;
 use crate::tenant::people::attempts;
+use crate::tenant::people::message_limit::TooManyMessages;
 
 /// Refuses an address that the policy could not compare.
 pub(crate) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@example.com";
@@ -36,11 +39,13 @@ pub(crate) struct OAuthError {
     pub(crate) status: StatusCode,
     pub(crate) error: &'static str,
     pub(crate) description: String,
+    /// The time for which every attempt is refused.
+    pub(crate) wait: Option<Duration>,
 }
 
 impl OAuthError {
     pub(crate) fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
-        Self { status, error, description: description.into() }
+        Self { status, error, description: description.into(), wait: None }
     }
 
     /// The error 400 `invalid_request` with this description.
@@ -76,7 +81,8 @@ impl OAuthError {
 
     pub(crate) fn too_many_attempts() -> Self {
         let description = "Your account has been blocked after multiple consecutive login attempts. Try again in ten minutes.";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", description)
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", description);
+        Self { wait: Some(attempts::WAIT), ..error }
     }
 }
 
@@ -93,6 +99,24 @@ impl From<ProofError> for OAuthError {
             ProofError::Directory(error) => unavailable(error),
         }
     }
+}
+
+impl From<TooManyMessages> for OAuthError {
+    fn from(TooManyMessages { wait }: TooManyMessages) -> Self {
+        let time = match round_up(wait, 60) {
+            0 | 1 => "a minute".to_owned(),
+            minutes => format!("{minutes} minutes"),
+        };
+        let description = format!("Too many messages were requested. Nothing was sent. Try again in {time}.");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description);
+        Self { wait: Some(wait), ..error }
+    }
+}
+
+/// Returns how many times this many seconds pass until a time is over.
+fn round_up(time: Duration, seconds: u64) -> u64 {
+    let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    whole.div_ceil(seconds)
 }
 
 impl From<FactorError> for OAuthError {
@@ -133,7 +157,7 @@ impl OAuthError {
     /// Returns the header `Retry-After`, in seconds, for an error that refuses every attempt until
     /// then.
     pub(crate) fn retry_after(&self) -> Option<[(HeaderName, u64); 1]> {
-        (self.error == "too_many_attempts").then_some([(RETRY_AFTER, attempts::WAIT.as_secs())])
+        self.wait.map(|wait| [(RETRY_AFTER, round_up(wait, 1))])
     }
 }
 
@@ -159,7 +183,7 @@ impl From<OAuthError> for DatabaseError {
 impl IntoResponse for DatabaseError {
     fn into_response(self) -> Response {
         let retry_after = self.0.retry_after();
-        let OAuthError { status, error, description } = self.0;
+        let OAuthError { status, error, description, .. } = self.0;
         let body = json!({
             "name": "BadRequestError", "code": error, "description": description, "statusCode": status.as_u16(),
         });

@@ -38,8 +38,8 @@ impl LoginForm<'_> {
         self.show_error(error)
     }
 
-    /// Shows the page again because the directory did not respond. The proof can be used
-    /// for another attempt.
+    /// Shows the page again because the directory did not respond, or a limit was reached. The proof
+    /// can be used for another attempt.
     pub(crate) fn show_unavailable(self, proved: &ProvedIdentity, error: &OAuthError) -> Response {
         proved.give_back();
         self.show_error(error)
@@ -220,7 +220,7 @@ pub(crate) async fn send_code(visit: Visit) -> Response {
             if form.params().get("send") == Some("link") {
                 form.send_link(connection, address)?;
             } else {
-                passwordless::send_code(&form.tenant().people, &form.tenant().ambient, connection, address)?;
+                passwordless::send_code(form.browser_visit.visit, connection, address)?;
             }
             Ok((connection, address.clone()))
         });

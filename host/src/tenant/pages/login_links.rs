@@ -70,10 +70,12 @@ impl<'a> LoginForm<'a> {
         if connection.strategy != "email" {
             return Err(OAuthError::invalid_request("A link can be sent by mail only."));
         }
+        let address = check_address(connection, address)?;
+        self.tenant().people.message_limit.count(&self.sender().ip, &address)?;
         let link = LoginLink {
             login: self.state().to_owned(),
             connection: connection.name.clone(),
-            address: check_address(connection, address)?,
+            address,
             began: self.tenant().ambient.draw_moment(),
             used: Arc::default(),
         };

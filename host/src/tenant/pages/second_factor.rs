@@ -54,8 +54,13 @@ pub(crate) async fn pass(visit: Visit) -> Response {
 pub(crate) async fn send(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::SecondFactor, |form| {
         let Some(first) = &form.pending.first_factor else { return show_absent() };
-        form.tenant().logins.send_second_factor(first, &form.pending.browser);
-        see_result(&form.second_factor_address())
+        match form.count_second_factor(first) {
+            Ok(()) => {
+                form.tenant().logins.send_second_factor(first, &form.pending.browser);
+                see_result(&form.second_factor_address())
+            }
+            Err(error) => form.show_error(&error),
+        }
     })
     .await
 }
@@ -77,6 +82,9 @@ impl LoginForm<'_> {
 
     /// Keeps the first factor, sends a code, and leads to its page.
     pub(super) fn ask_second_factor(self, first: &ProvedIdentity) -> Response {
+        if let Err(error) = self.count_second_factor(first) {
+            return self.show_unavailable(first, &error);
+        }
         let Some(pending) = self.take_pending() else {
             return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         };
@@ -86,6 +94,12 @@ impl LoginForm<'_> {
         let pending = PendingLogin { first_factor: Some(first), ..PendingLogin::clone(&pending) };
         self.keep_pending(Arc::new(pending));
         see_result(&self.second_factor_address())
+    }
+
+    /// Counts a code against the limit of messages to this account.
+    fn count_second_factor(&self, first: &ProvedIdentity) -> Result<(), OAuthError> {
+        let limit = &self.tenant().people.message_limit;
+        Ok(limit.count(&self.sender().ip, &first.user.user_id)?)
     }
 
     fn second_factor_address(&self) -> String {

@@ -5,6 +5,7 @@ pub(super) mod identifier_keys;
 pub(super) mod login_ender;
 pub(super) mod mail_links;
 pub(super) mod mailed_codes;
+pub(super) mod message_limit;
 pub(super) mod objections;
 pub(super) mod outbox;
 pub(super) mod passwords;

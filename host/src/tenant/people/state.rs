@@ -10,6 +10,7 @@ use crate::tenant::config::{Config, Connection};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{LoginLink, ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
+use crate::tenant::people::message_limit::MessageLimit;
 use crate::tenant::people::objections::Objections;
 use crate::tenant::people::outbox::{MailOutbox, Message, MessageKind};
 use crate::tenant::people::passwords::Passwords;
@@ -40,6 +41,7 @@ pub(crate) struct People {
     /// Links to a page that asks for a new password.
     pub(crate) resets: OneTime<ResetLink>,
     pub(crate) outbox: MailOutbox,
+    pub(crate) message_limit: MessageLimit,
     /// The links by which owners of accounts object to changes.
     pub(crate) objections: Objections,
     /// The key of the forms on which users change their account.
@@ -73,6 +75,7 @@ impl People {
             verifications: OneTime::new(MAIL_LINK_S, ambient),
             resets: OneTime::new(MAIL_LINK_S, ambient),
             outbox: MailOutbox::default(),
+            message_limit: MessageLimit::new(config.rate_limit.messages, ambient),
             objections: Objections::new(cookie_key, spent_objections, ambient),
             ambient: ambient.clone(),
         }

@@ -5,13 +5,12 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue};
 use governor::clock::Clock;
 use governor::middleware::StateInformationMiddleware;
-use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::ambient::Ambient;
-use crate::clock::Monotonic;
 use crate::tenant::config::RateLimit;
+use crate::tenant::store::bucket_clock::BucketClock;
 
 /// The value reported in the headers if there is no limit.
 const UNLIMITED: u32 = 1_000_000;
@@ -20,26 +19,12 @@ const UNLIMITED: u32 = 1_000_000;
 pub(crate) struct ApiLimit {
     bucket: Option<Bucket>,
     clock: BucketClock,
+    ambient: Ambient,
 }
 
 struct Bucket {
     limit: u32,
     limiter: RateLimiter<NotKeyed, InMemoryState, BucketClock, StateInformationMiddleware>,
-}
-
-/// The tenant's monotonic clock, by which buckets are refilled.
-#[derive(Debug, Clone)]
-struct BucketClock {
-    ambient: Ambient,
-    origin: Monotonic,
-}
-
-impl Clock for BucketClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        self.ambient.elapsed(self.origin).into()
-    }
 }
 
 /// The state of a limit after a request.
@@ -55,13 +40,13 @@ pub(crate) struct RateLimitState {
 
 impl ApiLimit {
     pub(crate) fn new(limit: Option<RateLimit>, ambient: &Ambient) -> Self {
-        let clock = BucketClock { ambient: ambient.clone(), origin: ambient.monotonic() };
+        let clock = BucketClock::new(ambient);
         let bucket = limit.map(|RateLimit { per_second, burst }| {
             let quota = Quota::per_second(per_second).allow_burst(burst);
             let limiter = RateLimiter::direct_with_clock(quota, clock.clone()).with_middleware();
             Bucket { limit: burst.get(), limiter }
         });
-        Self { bucket, clock }
+        Self { bucket, clock, ambient: ambient.clone() }
     }
 
     /// Counts a request. Returns `Err` if it exceeds the limit.
@@ -76,7 +61,7 @@ impl ApiLimit {
     }
 
     fn left(&self, limit: u32, remaining: u32, wait: Duration) -> RateLimitState {
-        let now = self.clock.ambient.since_epoch();
+        let now = self.ambient.since_epoch();
         // Rounds up to a whole second, so that a client that retries at that time is served.
         let reset = if wait.is_zero() { now.as_secs() } else { (now + wait).as_secs() + 1 };
         RateLimitState { limit, remaining, wait, reset }

@@ -1,5 +1,6 @@
 //! Stores: values in memory, bounded in bytes, and files in the state folder.
 
+pub(super) mod bucket_clock;
 pub(super) mod expiring;
 pub(super) mod one_time;
 pub(super) mod per_owner;

@@ -259,7 +259,7 @@ fn an_outbox_shows_notices() {
 
 /// Anybody can ask for a code to any address.
 fn codes_push_out_no_notice() {
-    let tenant = Tenant::with(&people());
+    let tenant = Tenant::with(&(people() + "\n[rate_limit]\nmessages = false\n"));
     Person::at(&tenant).logged_in("ada@example.com").with_google();
     let before = newest(&tenant, 9);
     let mut eve = Person::at(&tenant);

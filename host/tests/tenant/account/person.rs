@@ -20,7 +20,7 @@ pub(super) fn users() -> String {
 }
 
 /// A person, with a browser.
-pub(super) struct Person {
+pub(crate) struct Person {
     pub(super) browser: Browser,
 }
 
@@ -29,12 +29,12 @@ impl Person {
         Self { browser: tenant.browser() }
     }
 
-    pub(super) fn at_clocked(tenant: &Clocked) -> Self {
+    pub(crate) fn at_clocked(tenant: &Clocked) -> Self {
         Self { browser: tenant.browser() }
     }
 
     /// Logs in to the account page with a password.
-    pub(super) fn logged_in(mut self, email: &str) -> Self {
+    pub(crate) fn logged_in(mut self, email: &str) -> Self {
         let login = self.get("/account");
         let end = self.by_password(&state_of(&login), email);
         assert_eq!(end.status, 302, "{}", end.text());
@@ -47,7 +47,7 @@ impl Person {
     }
 
     /// The page at this address, which is there.
-    pub(super) fn page(&mut self, target: &str) -> String {
+    pub(crate) fn page(&mut self, target: &str) -> String {
         let page = self.get(target);
         assert_eq!(page.status, 200, "{target}: {:?} {}", page.header("location"), page.text());
         page.text()
@@ -110,7 +110,7 @@ impl Person {
     }
 
     /// Sends the form of a page that has this action, with these fields beside its own.
-    pub(super) fn submit(&mut self, page: &str, action: &str, more: &[(&str, &str)]) -> Response {
+    pub(crate) fn submit(&mut self, page: &str, action: &str, more: &[(&str, &str)]) -> Response {
         let hidden = hidden_fields(page, action);
         let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (&**name, &**value)).collect();
         fields.retain(|(name, _)| more.iter().all(|(other, _)| other != name));

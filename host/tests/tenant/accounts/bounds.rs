@@ -106,7 +106,7 @@ fn one_syntax_for_phone_numbers() {
 
 /// Nested, a value takes a hundred times its text in memory.
 fn what_a_mail_goes_on_with_is_known_and_small() {
-    let tenant = tenant();
+    let tenant = tenant_with("\n[rate_limit]\nmessages = false\n", &[]);
     // As large as a body may be.
     let nested = Value::Array(vec![json!([]); 10_000]);
     let before = tenant.memory_kib();

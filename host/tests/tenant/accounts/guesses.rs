@@ -22,7 +22,7 @@ fn tenant() -> Tenant {
 }
 
 /// Sends a request from another address of this machine.
-fn send_from(tenant: &Tenant, sender: &str, request: &Request) -> Response {
+pub(super) fn send_from(tenant: &Tenant, sender: &str, request: &Request) -> Response {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     let connected = runtime.block_on(async {
         let port = tenant.http().trim_end_matches('/').rsplit(':').next().expect("a port");

@@ -25,6 +25,8 @@ crate::tests![
     a_policy_asks_for_a_factor,
     a_factor_is_asked_for_before_anything_is_linked,
     the_account_page_needs_the_factor,
+    a_factor_is_not_avoided_by_another_form_of_the_login,
+    what_an_application_asks_for_is_not_dropped_on_the_way,
 ];
 
 pub(super) const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
@@ -282,4 +284,46 @@ fn the_account_page_needs_the_factor() {
     let end = pass(&mut browser, &state_of(&asked), &code_to(&tenant, "ada@example.com"));
     assert!(end.location().ends_with("/account"), "{}", end.location());
     assert!(browser.get("/account").text().contains("<h1>Your account</h1>"));
+}
+
+/// After the first factor, no other page or form of the same login goes on without the second one.
+fn a_factor_is_not_avoided_by_another_form_of_the_login() {
+    let tenant = Tenant::with(&people());
+    let mut browser = tenant.browser();
+    let state = state_of(&by_password(&mut browser, "ada@example.com", &[]));
+    let skipped = browser.submit("/u/skip", &[("state", &state)]);
+    assert_eq!((skipped.status, skipped.text().contains("nothing to skip")), (400, true));
+    for form in [login_form(&state, "ada@example.com"); 2] {
+        assert_asked(&browser.submit("/u/login", &form));
+    }
+    let silent = browser.get(&authorize(&[("prompt", "none")])).answer();
+    assert_eq!(silent["error"], "login_required", "there is no session");
+    assert!(browser.get("/account").location().contains("/u/login"));
+    // A code of the mailbox does not stand in for it.
+    browser.submit(
+        "/u/code/start",
+        &[("state", &state), ("connection", "email"), ("address", "ada@example.com")],
+    );
+    let messages = tenant.send(&Request::get("/dev/outbox")).json();
+    let mailed = text(
+        &messages.as_array().and_then(|all| all.iter().find(|it| it["kind"] == "code")).expect("a code")["code"],
+    );
+    assert_eq!(pass(&mut browser, &state, &mailed).status, 403);
+    assert!(pass(&mut browser, &state, &code_to(&tenant, "ada@example.com")).answer().contains_key("code"));
+}
+
+/// The request of a login stays on the server: its forms do not change what it asks for.
+fn what_an_application_asks_for_is_not_dropped_on_the_way() {
+    let tenant = tenant();
+    for dropped in ["", "urn:other"] {
+        let mut browser = tenant.browser();
+        let state = open(&mut browser, &[("acr_values", MULTI_FACTOR)]);
+        let form = [&login_form(&state, "bob@example.com")[..], &[("acr_values", dropped)]].concat();
+        assert_asked(&browser.submit(&format!("/u/login?acr_values={dropped}"), &form));
+        // A new login without it shows the application that there was no factor.
+        let without = by_password(&mut browser, "bob@example.com", &[]);
+        assert_eq!(id_token(&tenant, &without).get("acr"), None);
+        let back = browser.submit("/u/login", &login_form(&state, "bob@example.com"));
+        assert_asked(&back);
+    }
 }
