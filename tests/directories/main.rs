@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `auth0` | a tenant of Auth0, with faults and crashes between the requests of a change |
 //! | `conformance` | one test a rule, run on every implementation |
+//! | `killed` | links whose process is killed |
 //! | `local_tenant` | a tenant of this process behind `auth0://`, with faults at its connections and killed processes |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are compared with the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
@@ -19,6 +20,7 @@
 
 mod auth0;
 mod conformance;
+mod killed;
 mod local_tenant;
 mod lost_commits;
 mod moving;
@@ -119,8 +121,8 @@ type Test = (&'static str, fn(&Implementation));
 
 fn main() {
     // The child of a test that kills it.
-    if let Some(file) = std::env::var_os(storage::CHILD) {
-        return storage::link_all(file.as_ref());
+    if let Some(file) = std::env::var_os(killed::CHILD) {
+        return killed::link_all(file.as_ref());
     }
     // The child of a test that sees a read-only mount.
     if let Some(file) = std::env::var_os(storage::READER) {
@@ -168,6 +170,7 @@ fn main() {
     add(&all, conformance::linking::TESTS);
     add(&all, conformance::operating::TESTS);
     add(&all, conformance::undoing::TESTS);
+    add(&all, conformance::undo_refusals::TESTS);
     add(&all, conformance::importing::TESTS);
     add(&all, conformance::keeping::TESTS);
     add(&all, conformance::backfilling::TESTS);
@@ -178,6 +181,7 @@ fn main() {
     add(&journals, conformance::forgetting::TESTS);
     add(&journals, auth0::CHANGES);
     add(&journals, auth0::FAULTS);
+    add(&journals, auth0::INTERRUPTED);
     add(&pooled, conformance::arriving::TESTS);
     add(&pooled, conformance::linking::TESTS);
     add(&pooled, races::TESTS);
@@ -189,6 +193,7 @@ fn main() {
     add(&durable, reading::DURABLE);
     add(&pooled, poolers::TESTS);
     add(&[Implementation::Sqlite], storage::SQLITE);
+    add(&[Implementation::Sqlite], killed::SQLITE);
     add(&[Implementation::Sqlite], reading::SQLITE);
     add(&durable[1..], reading::POSTGRES);
     add(&[Implementation::Sqlite], vanishing::TESTS);

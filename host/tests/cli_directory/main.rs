@@ -2,6 +2,7 @@
 //! decided and applied, the journal, the undo.
 
 mod addresses;
+mod assumed_connections;
 mod disks;
 mod importing;
 mod journal;

@@ -14,6 +14,7 @@ mod standin;
 mod action;
 mod answers;
 mod check;
+mod check_confirmation;
 mod check_tenant;
 mod confirmation;
 mod confirmation_attacks;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
         ("action", action::TESTS),
         ("answers", answers::TESTS),
         ("check", check::TESTS),
+        ("check_confirmation", check_confirmation::TESTS),
         ("check_tenant", check_tenant::TESTS),
         ("confirmation", confirmation::TESTS),
         ("confirmation_attacks", confirmation_attacks::TESTS),

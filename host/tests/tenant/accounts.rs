@@ -8,6 +8,7 @@ mod imported;
 mod messages;
 mod other_process;
 mod revoked;
+mod second_tokens;
 
 use serde_json::{Value, json};
 
@@ -24,6 +25,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         messages::TESTS,
         other_process::TESTS,
         revoked::TESTS,
+        second_tokens::TESTS,
     ]
     .concat()
 }

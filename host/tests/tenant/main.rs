@@ -47,7 +47,7 @@ fn main() -> std::process::ExitCode {
         ("logins", logins::tests()),
         ("management", management::tests()),
         ("paths", paths::TESTS.to_vec()),
-        ("older", older::TESTS.to_vec()),
+        ("older", older::tests()),
         ("outages", outages::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),
     ];

@@ -3,6 +3,7 @@
 
 mod changes;
 mod faults;
+mod interrupted;
 mod stand_in;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +22,7 @@ use super::users::{ada, at, google, link, metadata, user};
 use super::{Implementation, Test};
 pub(crate) use changes::CHANGES;
 pub(crate) use faults::FAULTS;
+pub(crate) use interrupted::INTERRUPTED;
 use stand_in::{CRASH, Fault, StandIn};
 
 /// A tenant, its journal, and a clock that the test moves.

@@ -13,6 +13,7 @@ pub(crate) mod importing;
 pub(crate) mod keeping;
 pub(crate) mod linking;
 pub(crate) mod operating;
+pub(crate) mod undo_refusals;
 pub(crate) mod undoing;
 
 use ligature_host::model::User;

@@ -50,6 +50,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("keeping", rules::keeping::TESTS),
         ("linking", rules::linking::TESTS),
         ("operating", rules::operating::TESTS),
+        ("undo_refusals", rules::undo_refusals::TESTS),
         ("undoing", rules::undoing::TESTS),
     ];
     left_out::check(&modules);
