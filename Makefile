@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo demo-spa demo-spa-lock demo-webapp test features features-lint features-test fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test features features-lint features-test fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -23,6 +23,7 @@ help:
 	@echo 'make mutants  change the code in small ways, and print the changes that no test notices (hours)'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
+	@echo 'make bench-backfill  measure previews of USERS=10000000 users, and links, in files, SQLite and PostgreSQL'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
 	@echo 'make bench-hook  measure the login hook under load, from another process'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
@@ -113,6 +114,12 @@ bench: target
 
 bench-directory: target
 	$(CARGO) bench --quiet --locked -p ligature-tests --bench directory
+
+USERS ?= 10000000
+bench-backfill: target
+	$(CARGO) build --release --quiet --locked --bin ligature
+	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
+		LIGATURE_BENCH_USERS=$(USERS) $(CARGO) bench --quiet --locked -p ligature-tests --bench backfill
 
 # The load tool starts the program itself.
 bench-tenant: target

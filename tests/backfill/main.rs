@@ -47,7 +47,7 @@ fn preview(users: &Path, threads: usize) -> (Tally, FileCounts, Vec<u8>) {
     let mut groups = FileGroups::find(users, folder.path(), &Quiet).expect("the file is read");
     let header = PlanHeader::new(now, "a file".to_owned(), Vec::new());
     let mut plan = PlanWriter::begin(Vec::new(), &header).expect("the plan is written");
-    let decider = GroupDecider { policies: &policies, now, ambient: &ambient };
+    let decider = GroupDecider { policies: &policies, now, ambient: &ambient, read_roles: None };
     let preview = Preview { decider, threads, progress: &Quiet };
     let tally = preview.plan_groups(&mut groups, &mut plan).expect("every group is decided");
     (tally, groups.counts, plan.end().expect("the plan is written"))

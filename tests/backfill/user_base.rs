@@ -1,6 +1,8 @@
 //! A generated user base with a known answer: most users are alone, and one in twenty belongs to a
 //! group of a known kind.
 
+#![allow(dead_code, reason = "each suite uses what it needs")]
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -71,7 +73,7 @@ pub(crate) struct Expected {
 }
 
 fn account(number: u64, place: u64, (id, connection): (&str, &str), more: Value) -> Value {
-    let provider = id.split('|').next().unwrap_or_default();
+    let (provider, own) = id.split_once('|').unwrap_or_default();
     let mut user = json!({
         "user_id": format!("{id}{number}-{place}"),
         "email": format!("person{number}@example.com"),
@@ -85,7 +87,7 @@ fn account(number: u64, place: u64, (id, connection): (&str, &str), more: Value)
         "picture": format!("https://pictures.example.com/{number}.png"),
         "identities": [{
             "provider": provider,
-            "user_id": format!("{}{number}-{place}", id.split('|').next_back().unwrap_or_default()),
+            "user_id": format!("{own}{number}-{place}"),
             "connection": connection,
             "isSocial": provider == "google-oauth2" || provider == "github",
         }],
@@ -154,4 +156,22 @@ pub(crate) fn write_users(users: u64, out: &mut dyn Write) -> io::Result<Expecte
         }
     }
     Ok(expected)
+}
+
+/// Writes so many pairs of accounts that a login would link, one account per line, and returns the
+/// expected counts.
+pub(crate) fn write_pairs(pairs: u64, out: &mut dyn Write) -> io::Result<Expected> {
+    let accounts = pairs * 2;
+    for number in 1..=pairs {
+        for user in tell(Story::Duplicate, number) {
+            writeln!(out, "{user}")?;
+        }
+    }
+    Ok(Expected {
+        users: accounts,
+        accounts,
+        groups: BTreeMap::from([("LINK", pairs)]),
+        reasons: BTreeMap::from([(("LINK", "LINKED_VERIFIED_BOTH"), pairs)]),
+        removed: pairs,
+    })
 }
