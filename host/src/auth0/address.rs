@@ -139,7 +139,8 @@ fn parse_url(scheme: &str, rest: &str) -> Result<Url, SetupError> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Returns whether the host of a URL is this machine, by its text.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

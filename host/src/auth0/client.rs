@@ -153,6 +153,11 @@ impl ManagementClient {
         retry(&self.tenant.ambient, limit, call.repeat, attempt).map_err(|kind| self.error(kind))
     }
 
+    /// Returns the connection to the tenant.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.tenant.transport
+    }
+
     pub(super) fn error(&self, kind: CallErrorKind) -> CallError {
         CallError { kind, correlation_id: Some(self.correlation_id.clone()) }
     }

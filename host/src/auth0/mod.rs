@@ -7,6 +7,7 @@
 //! | `credentials.rs` | id and secret of the machine application |
 //! | `users_api.rs` | the calls that a directory needs, as a trait |
 //! | `calls.rs` | these calls as requests |
+//! | `users_export.rs` | the bulk export of users: its job, and the download of its file |
 //! | `client.rs` | the client: token, limiter and retries around a request |
 //! | `path.rs` | paths with encoded ids |
 //! | `need.rs` | the scopes that calls need, and what for |
@@ -41,6 +42,7 @@ mod time_limit;
 mod token;
 mod transport;
 mod users_api;
+mod users_export;
 
 pub use address::TenantAddress;
 pub use call_error::{CallError, CallErrorKind};
@@ -52,3 +54,4 @@ pub use setup_error::SetupError;
 pub(crate) use tenant_http::{HttpAnswer, TenantHttp};
 pub use time_limit::TimeLimit;
 pub use users_api::{Named, UsersApi};
+pub use users_export::{Download, EXPORTED_FIELDS, ExportState};

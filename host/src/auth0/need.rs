@@ -18,6 +18,8 @@ pub struct Need {
 impl Need {
     pub(super) const READ_USERS: Self =
         Self { scopes: &["read:users"], purpose: "look up users", is_optional: false };
+    pub(super) const EXPORT_USERS: Self =
+        Self { scopes: &["read:users"], purpose: "export users", is_optional: false };
     pub(super) const LINK: Self =
         Self { scopes: &["update:users"], purpose: "link and unlink identities", is_optional: false };
     pub(super) const WRITE_METADATA: Self =
@@ -43,7 +45,7 @@ impl Need {
         is_optional: true,
     };
 
-    /// All needs of the client.
+    /// All needs of a login. A backfill needs to export users too.
     pub const ALL: [Self; 7] = [
         Self::READ_USERS,
         Self::LINK,

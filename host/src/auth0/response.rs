@@ -138,7 +138,7 @@ impl TenantResponse {
 
 /// Makes a foreign text fit for an error: one line, bounded, without secrets and
 /// addresses.
-fn show(text: &str, secrets: &[&str], bytes: usize) -> String {
+pub(super) fn show(text: &str, secrets: &[&str], bytes: usize) -> String {
     let secrets = secrets.iter().filter(|secret| !secret.is_empty());
     let text = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
     join_lines(&mask_addresses(&text), bytes)

@@ -149,6 +149,33 @@ impl Transport {
             .map_err(|error| self.failure(&error))
     }
 
+    /// Requests a file of any server, without a token. The answer is returned before its body.
+    ///
+    /// # Errors
+    ///
+    /// If no answer begins within the limit, which holds for the body too. No error contains the URL.
+    pub(super) fn download(&self, url: &str, limit: TimeLimit) -> Result<Response<Body>, Failure> {
+        let left = limit.left(&self.ambient);
+        let request = Request::get(url).header("accept", "*/*").body(());
+        let unsent = |why: String| Failure::lasting(CallErrorKind::NotSent(why));
+        let request = request.map_err(|_| unsent("the URL of the export's file is malformed".to_owned()))?;
+        let request = self.agent.configure_request(request).timeout_global(Some(left)).build();
+        self.agent.run(request).map_err(|error| match error {
+            ureq::Error::Timeout(_) => Failure::passing(CallErrorKind::TimedOut { may_have_effect: false }),
+            ureq::Error::Other(other) => Failure::passing(CallErrorKind::NotSent(format!(
+                "the server of the export's file cannot be reached{}: {other}",
+                self.describe_proxy()
+            ))),
+            ureq::Error::Io(error) => Failure::passing(CallErrorKind::Unclear(format!(
+                "the connection to the server of the export's file broke: {}",
+                crate::reading::describe_io_error(&error)
+            ))),
+            _ => Failure::passing(CallErrorKind::Unclear(
+                "the server of the export's file does not answer by HTTP".to_owned(),
+            )),
+        })
+    }
+
     fn run(
         &self,
         sending: &Sending<'_>,

@@ -62,15 +62,17 @@ impl Application<'_> {
         if !open.iter().any(|login| login.kind == GroupKind::Link) {
             return Ok(GroupEnd::Linked);
         }
+        let read_roles = |user_id: &str| self.directory.roles_beside(user_id);
         let decider = GroupDecider {
             policies: self.policies,
             now: self.worker.ambient.now(),
             ambient: self.worker.ambient,
+            read_roles: Some(&read_roles),
         };
         let Some(group) = self.read_group(planned)? else {
             return Ok(new_end("ACCOUNTS_CHANGED", "The accounts do not have one address any more."));
         };
-        let decided = decider.decide_group(&group);
+        let decided = decider.decide_group(&group)?;
         if let Some(why) = find_difference(&open, &decided) {
             return Ok(new_end("DECISION_CHANGED", &why));
         }

@@ -4,6 +4,7 @@ use std::io;
 
 use super::group::GroupId;
 use super::plan::PlanError;
+use crate::auth0::CallError;
 use crate::model::ApiError;
 use crate::reading::describe_io_error;
 use crate::transfer::ReadError;
@@ -23,6 +24,41 @@ pub enum BackfillError {
     /// The temporary file of the groups failed.
     #[error("the temporary file of the groups: {}", describe_io_error(.0))]
     Spool(io::Error),
+    /// The work was stopped.
+    #[error("the preview was stopped; nothing was written")]
+    Stopped,
+    /// A tenant does not export its users.
+    #[error(transparent)]
+    Tenant(#[from] CallError),
+    /// The export job of a tenant has failed.
+    #[error("the tenant's export job {job} has failed: {why}")]
+    ExportFailed {
+        /// The id of the job.
+        job: String,
+        /// The reason.
+        why: String,
+    },
+    /// The export job of a tenant does not end.
+    #[error(
+        "the tenant's export job {job} has not ended after {hours} hours; preview again, or name an export with --users"
+    )]
+    ExportEndless {
+        /// The id of the job.
+        job: String,
+        /// The hours for which it was waited for.
+        hours: u64,
+    },
+    /// The download of an export has broken several times.
+    #[error("the file of the tenant's export job {job} cannot be downloaded: {}", describe_io_error(.error))]
+    Download {
+        /// The id of the job.
+        job: String,
+        /// The last error.
+        error: io::Error,
+    },
+    /// The temporary file of an export failed.
+    #[error("the temporary file of the tenant's export: {}", describe_io_error(.0))]
+    ExportFile(io::Error),
     /// The plan cannot be written.
     #[error("the plan cannot be written: {}", describe_io_error(.0))]
     Unwritable(io::Error),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::backfill_error::BackfillError;
 use super::group::{Group, GroupId};
 use super::preview::GroupSource;
-use super::progress::{Phase, Progress};
+use super::progress::{Phase, Progress, refuse_if_stopped};
 use crate::directory::{Administration, Stored};
 use crate::model::User;
 
@@ -33,6 +33,7 @@ impl DirectoryGroups {
         progress.begin(Phase::FindAddresses, None);
         let (mut addresses, mut after) = (Vec::new(), String::new());
         loop {
+            refuse_if_stopped(progress)?;
             let page = directory.shared_addresses(&after, PAGE)?;
             progress.advance(page.len() as u64);
             let Some(last) = page.last() else { break };
@@ -46,6 +47,10 @@ impl DirectoryGroups {
 }
 
 impl GroupSource for DirectoryGroups {
+    fn count_groups(&self) -> u64 {
+        self.addresses.len() as u64
+    }
+
     fn read_groups(
         &mut self,
         each: &mut dyn FnMut(Group) -> Result<(), BackfillError>,

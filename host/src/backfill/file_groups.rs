@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 use super::backfill_error::BackfillError;
 use super::group::{Group, GroupId};
-use super::progress::{Phase, Progress};
-use crate::transfer::{UserText, UsersFile, parse_user, read_user_texts};
+use super::progress::{Phase, Progress, refuse_if_stopped};
+use crate::transfer::{ReadError, UserText, UsersFile, parse_user, read_user_texts};
 
 /// The maximum number of users that are reported individually as unreadable.
 const REPORTED: usize = 20;
@@ -78,6 +78,9 @@ impl Hasher for AlreadyHashed {
     }
 }
 
+/// Opens the file of users, from its beginning.
+type OpenUsers<'a> = dyn Fn() -> Result<UsersFile, ReadError> + 'a;
+
 type Prefixes = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
 
 impl FileGroups {
@@ -91,10 +94,33 @@ impl FileGroups {
         if path == Path::new("-") {
             return Err(BackfillError::Stream);
         }
-        let (repeated, counts) = find_repeated_addresses(path, progress)?;
-        let (spool, mut entries) = copy_users(path, folder, (&repeated, progress))?;
+        Self::find_by(&|| UsersFile::open(path, |raw| progress.count_bytes(raw)), folder, progress)
+    }
+
+    /// Finds the groups of a file that is open already. `name` is its name in messages.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`FileGroups::find`].
+    pub fn find_in(
+        (file, name): (&File, &str),
+        folder: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Self, BackfillError> {
+        Self::find_by(&|| UsersFile::of_file(file, name, |raw| progress.count_bytes(raw)), folder, progress)
+    }
+
+    fn find_by(open: &OpenUsers<'_>, folder: &Path, progress: &dyn Progress) -> Result<Self, BackfillError> {
+        let (repeated, counts) = find_repeated_addresses(open, progress)?;
+        let (spool, mut entries) = copy_users(open, folder, (&repeated, progress))?;
         entries.sort_unstable();
         Ok(Self { spool, entries, counts })
+    }
+
+    /// Returns the number of groups. Some of them may turn out to have one account only.
+    #[must_use]
+    pub fn count_groups(&self) -> u64 {
+        self.entries.chunk_by(|a, b| a.prefix == b.prefix).count() as u64
     }
 
     /// Calls `each` with every group, in the order of their ids, until it fails.
@@ -135,13 +161,14 @@ impl FileGroups {
 
 /// Returns for each user of a file, in order, whether another one has the same address.
 fn find_repeated_addresses(
-    path: &Path,
+    open: &OpenUsers<'_>,
     progress: &dyn Progress,
 ) -> Result<(Vec<bool>, FileCounts), BackfillError> {
-    let file = UsersFile::open(path, |raw| progress.count_bytes(raw))?;
+    let file = open()?;
     progress.begin(Phase::ReadAddresses, file.length());
     let (mut prefixes, mut counts) = (Vec::new(), FileCounts::default());
     read_user_texts(file, |text| {
+        refuse_if_stopped(progress)?;
         counts.users += 1;
         // The number of users without an address is 0; it is no hash in practice.
         prefixes.push(counts.read_prefix(&text).unwrap_or(0));
@@ -190,16 +217,17 @@ impl FileCounts {
 
 /// Copies the users whose address is repeated to a temporary file.
 fn copy_users(
-    path: &Path,
+    open: &OpenUsers<'_>,
     folder: &Path,
     (is_repeated, progress): (&[bool], &dyn Progress),
 ) -> Result<(File, Vec<Entry>), BackfillError> {
-    let file = UsersFile::open(path, |raw| progress.count_bytes(raw))?;
+    let file = open()?;
     progress.begin(Phase::CopyGroups, file.length());
     let spool = tempfile::tempfile_in(folder).map_err(BackfillError::Spool)?;
     let mut out = BufWriter::with_capacity(1 << 18, spool);
     let (mut entries, mut offset, mut number) = (Vec::new(), 0, 0);
     read_user_texts(file, |text| {
+        refuse_if_stopped(progress)?;
         let is_copied = is_repeated.get(number).copied();
         number += 1;
         let (Some(is_copied), Ok(json)) = (is_copied, text.json()) else {

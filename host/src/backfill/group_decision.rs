@@ -11,7 +11,9 @@ use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, LoginDecision, OnFailure, UserKeeper, decide_login};
 use crate::directory::{Directory, Memory};
 use crate::guard::Guard;
-use crate::model::{Connection, Decision, Level, LoginEvent, Reason, Timestamp, User, mask_addresses};
+use crate::model::{
+    ApiError, Connection, Decision, Level, LoginEvent, Reason, Timestamp, User, mask_addresses,
+};
 use crate::policies::LoadedPolicy;
 
 /// The kind of a decision about accounts with one address.
@@ -72,13 +74,40 @@ pub struct GroupDecider<'a> {
     pub now: Timestamp,
     /// The clock and the source of randomness.
     pub ambient: &'a Ambient,
+    /// Reads the roles that are kept beside the users; none if there are none.
+    pub read_roles: Option<&'a ReadRoles<'a>>,
 }
+
+/// Returns the names of the roles of a user that are kept beside it.
+pub type ReadRoles<'a> = dyn Fn(&str) -> Result<Vec<String>, ApiError> + Sync + 'a;
 
 impl GroupDecider<'_> {
     /// Decides a group as the logins by which its accounts would join, the newest account first. An
     /// account that a login has linked does not log in itself, nor does the last one that is left.
-    #[must_use]
-    pub fn decide_group(&self, group: &Group) -> Vec<PlannedLogin> {
+    ///
+    /// Roles that are kept beside the accounts take requests of their own. They only prevent links, so
+    /// they are read where a link is decided without them.
+    ///
+    /// # Errors
+    ///
+    /// If the roles cannot be read.
+    pub fn decide_group(&self, group: &Group) -> Result<Vec<PlannedLogin>, ApiError> {
+        let decided = self.decide_logins(group);
+        let (true, Some(read_roles)) =
+            (decided.iter().any(|login| login.kind == GroupKind::Link), self.read_roles)
+        else {
+            return Ok(decided);
+        };
+        let (mut with_roles, mut has_roles) = (group.clone(), false);
+        for user in &mut with_roles.users {
+            let roles = read_roles(&user.user_id)?;
+            has_roles |= !roles.is_empty();
+            user.add_roles(roles.iter().map(String::as_str));
+        }
+        Ok(if has_roles { self.decide_logins(&with_roles) } else { decided })
+    }
+
+    fn decide_logins(&self, group: &Group) -> Vec<PlannedLogin> {
         let copy = Arc::new(Memory::with_users(self.ambient, group.users.iter().cloned()));
         let mut logins = Vec::new();
         let newest_first = group.users.iter().skip(1).rev();

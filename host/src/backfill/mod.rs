@@ -11,6 +11,7 @@
 //! | `tally` | their counts |
 //! | `plan` | the file of a plan |
 //! | `group_decision` | the decision about one group |
+//! | `tenant_export`, `tenant_groups` | the groups of a tenant of Auth0, by its bulk export |
 //! | `directory_groups` | the groups of a directory in a database |
 //! | `file_groups` | the groups of a file of users |
 //! | `group` | accounts with one address |
@@ -35,6 +36,8 @@ mod run_worker;
 mod selection;
 mod suggestions;
 mod tally;
+mod tenant_export;
+mod tenant_groups;
 mod undo_run;
 
 pub use apply::{Application, Pace};
@@ -42,7 +45,7 @@ pub use backfill_error::BackfillError;
 pub use directory_groups::DirectoryGroups;
 pub use file_groups::{FileCounts, FileGroups};
 pub use group::{Group, GroupId};
-pub use group_decision::{GroupDecider, GroupKind, PlannedLogin};
+pub use group_decision::{GroupDecider, GroupKind, PlannedLogin, ReadRoles};
 pub use plan::{Plan, PlanError, PlanHeader, PlanWriter, PlannedAccount, PlannedGroup, PlannedPolicy};
 pub use preview::{GroupSource, Preview};
 pub use progress::{Phase, Progress};
@@ -54,4 +57,6 @@ pub use run_worker::RunWorker;
 pub use selection::{Review, Sample, Selection};
 pub use suggestions::{SuggestedPair, read_suggestions, write_suggestions};
 pub use tally::Tally;
+pub use tenant_export::TenantExport;
+pub use tenant_groups::{TenantGroups, TenantUsers};
 pub use undo_run::RunUndo;

@@ -8,7 +8,7 @@ use super::file_groups::FileGroups;
 use super::group::Group;
 use super::group_decision::GroupDecider;
 use super::plan::{PlanWriter, PlannedGroup};
-use super::progress::Progress;
+use super::progress::{Phase, Progress, refuse_if_stopped};
 use super::tally::Tally;
 use crate::model::ApiError;
 
@@ -17,6 +17,9 @@ const BATCH: usize = 2_000;
 
 /// A source of groups.
 pub trait GroupSource {
+    /// Returns the number of groups. Some of them may turn out to have one account only.
+    fn count_groups(&self) -> u64;
+
     /// Calls `each` with every group, in the order of their ids, until it fails.
     ///
     /// # Errors
@@ -29,6 +32,10 @@ pub trait GroupSource {
 }
 
 impl GroupSource for FileGroups {
+    fn count_groups(&self) -> u64 {
+        Self::count_groups(self)
+    }
+
     fn read_groups(
         &mut self,
         each: &mut dyn FnMut(Group) -> Result<(), BackfillError>,
@@ -60,6 +67,7 @@ impl Preview<'_> {
         plan: &mut PlanWriter<W>,
     ) -> Result<Tally, BackfillError> {
         let (mut tally, mut batch) = (Tally::new(), Vec::with_capacity(BATCH));
+        self.progress.begin(Phase::Decide, Some(source.count_groups()));
         source.read_groups(&mut |group| {
             batch.push(group);
             if batch.len() == BATCH {
@@ -78,6 +86,7 @@ impl Preview<'_> {
         plan: &mut PlanWriter<W>,
         tally: &mut Tally,
     ) -> Result<(), BackfillError> {
+        refuse_if_stopped(self.progress)?;
         let share = batch.len().div_ceil(self.threads.max(1)).max(1);
         let decided = thread::scope(|scope| {
             let threads: Vec<_> =
@@ -96,7 +105,7 @@ impl Preview<'_> {
 
     fn plan_share(&self, groups: &[Group]) -> Result<Vec<(PlannedGroup, Vec<u8>)>, ApiError> {
         let plan = |group: &Group| {
-            let planned = PlannedGroup::new(group, self.decider.decide_group(group))?;
+            let planned = PlannedGroup::new(group, self.decider.decide_group(group)?)?;
             let json = serde_json::to_vec(&planned).map_err(|error| ApiError::Other(error.to_string()))?;
             Ok((planned, json))
         };

@@ -2,9 +2,15 @@
 
 use std::io::Read;
 
+use super::backfill_error::BackfillError;
+
 /// A part of a preview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Waiting for the export job of a tenant.
+    Export,
+    /// Downloading the file of an export job.
+    Download,
     /// Reading the address of every user.
     ReadAddresses,
     /// Copying the users whose address another one has.
@@ -19,9 +25,15 @@ pub enum Phase {
     Undo,
 }
 
-/// A watcher of progress.
+/// A watcher of progress, which may end the work.
 pub trait Progress: Send + Sync {
-    /// Notes that a part begins. `total` is its size if that is known: bytes, or groups.
+    /// Returns whether the work is to stop.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
+    /// Notes that a part begins. `total` is its size if that is known: bytes, groups, or
+    /// percent.
     fn begin(&self, phase: Phase, total: Option<u64>);
 
     /// Notes that the part has come so much further.
@@ -29,4 +41,9 @@ pub trait Progress: Send + Sync {
 
     /// Wraps a reader, so that its bytes advance the part.
     fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read>;
+}
+
+/// Fails if the work is to stop.
+pub(super) fn refuse_if_stopped(progress: &dyn Progress) -> Result<(), BackfillError> {
+    if progress.is_stopped() { Err(BackfillError::Stopped) } else { Ok(()) }
 }

@@ -220,6 +220,12 @@ pub trait Administration: Directory + KeptDecisions {
         Err(ApiError::Invalid("only a database lists the addresses that several users have".to_owned()))
     }
 
+    /// Returns the names of the roles that the directory keeps beside a user. Empty if it has none, or
+    /// keeps them within the user.
+    fn roles_beside(&self, _user_id: &str) -> Result<Vec<String>, ApiError> {
+        Ok(Vec::new())
+    }
+
     /// Returns the store of the runs of a backfill; none if neither the directory nor its journal is
     /// a database.
     fn backfill_store(&self) -> Option<&dyn BackfillStore> {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -24,6 +24,8 @@ const LINE: usize = LONGEST;
 pub struct UsersFile {
     name: String,
     path: Option<PathBuf>,
+    /// The length in bytes, if it is a regular file.
+    length: Option<u64>,
     text: Box<dyn BufRead>,
     shape: Shape,
     /// The format in the header of a file of rejected users.
@@ -56,12 +58,35 @@ impl UsersFile {
         path: &Path,
         counted: impl FnOnce(Box<dyn Read>) -> R,
     ) -> Result<Self, ReadError> {
-        let is_stdin = path == Path::new("-");
-        let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+        if path == Path::new("-") {
+            return Self::read_from(counted(Box::new(io::stdin())), "standard input".to_owned());
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| unreadable(&name, error))?;
+        let length = length_of(&file);
+        let opened = Self::read_from(counted(Box::new(file)), name)?;
+        Ok(Self { path: Some(path.to_owned()), length, ..opened })
+    }
+
+    /// Reads a file that is open already, such as a temporary one, from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or contains no users.
+    pub fn of_file<R: Read + 'static>(
+        file: &File,
+        name: &str,
+        counted: impl FnOnce(Box<dyn Read>) -> R,
+    ) -> Result<Self, ReadError> {
+        let mut again = file.try_clone().map_err(|error| unreadable(name, error))?;
+        again.rewind().map_err(|error| unreadable(name, error))?;
+        let opened = Self::read_from(counted(Box::new(again)), name.to_owned())?;
+        Ok(Self { length: length_of(file), ..opened })
+    }
+
+    fn read_from(raw: impl Read + 'static, name: String) -> Result<Self, ReadError> {
         let unreadable = |error| unreadable(&name, error);
-        let raw: Box<dyn Read> =
-            if is_stdin { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(unreadable)?) };
-        let mut raw = BufReader::with_capacity(1 << 16, counted(raw));
+        let mut raw = BufReader::with_capacity(1 << 16, raw);
         let is_gzip = raw.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
         let mut text: Box<dyn BufRead> = if is_gzip {
             Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(raw)))
@@ -100,7 +125,7 @@ impl UsersFile {
             return Err(ReadError::Foreign { file: name, what });
         }
         let text: Box<dyn BufRead> = Box::new(Cursor::new(ahead).chain(text));
-        Ok(Self { name, path: (!is_stdin).then(|| path.to_owned()), text, shape, form, begins })
+        Ok(Self { name, path: None, length: None, text, shape, form, begins })
     }
 
     /// The name for messages.
@@ -126,8 +151,7 @@ impl UsersFile {
     /// Returns the length in bytes, if it is a regular file.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
-        let path = self.path.as_ref()?;
-        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|it| it.len())
+        self.length
     }
 
     /// Returns the hash of the whole file, which identifies its import: a corrected file
@@ -163,6 +187,10 @@ impl UsersFile {
             Shape::Concatenated => stream::read_concatenated(text, (&name, begins), each),
         }
     }
+}
+
+fn length_of(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|it| it.len())
 }
 
 /// Finds the first character that is not a space, without consuming it. Returns it with

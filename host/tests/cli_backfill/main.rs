@@ -2,7 +2,19 @@
 
 #[path = "../place/mod.rs"]
 mod place;
+#[path = "../serving/mod.rs"]
+mod serving;
+#[path = "../auth0_client/standin.rs"]
+#[allow(dead_code, reason = "each suite uses what it needs")]
+mod standin;
+
+#[cfg(unix)]
+mod disks;
+mod exports;
+#[path = "../../../tests/backfill/user_base.rs"]
+mod known_base;
 mod preview;
 mod refusals;
 mod runs;
+mod sources;
 mod user_base;

@@ -102,14 +102,3 @@ fn an_unknown_run_is_named() {
     let told = place.good(&["backfill", "status"]);
     assert_eq!(told, "There is no run yet; `ligature backfill apply` begins one.\n");
 }
-
-#[test]
-fn a_tenant_of_auth0_is_previewed_by_its_export() {
-    let place = place();
-    let preview = ["backfill", "preview", "--directory", "auth0://tenant.eu.auth0.com"];
-    let told = place.bad(&preview, 2);
-    assert!(
-        told.contains("start a bulk export job at the tenant, download its file, and name it with --users"),
-        "{told}"
-    );
-}

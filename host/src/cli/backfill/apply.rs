@@ -82,7 +82,7 @@ impl ApplyArgs {
         let stop = stop_on_signals()?;
         let run_id = prepare_run(&directory, &plan, &selection, ambient.now()).map_err(explain)?;
         let store = require_store(&*directory).map_err(explain)?;
-        let watch = Watch::new(ambient);
+        let watch = Watch::new(ambient, stop.clone());
         let before = RunSummary::read(store, &run_id)?;
         watch.begin(Phase::Apply, Some(before.count(RunGroupState::Waiting)));
         let pace = self.rate.map(|rate| {

@@ -8,7 +8,13 @@ pub(super) fn explain(error: BackfillError) -> Exit {
     match error {
         BackfillError::Directory(error) => error.into(),
         BackfillError::Plan(error) => error.into(),
-        error @ (BackfillError::FileChanged
+        error @ (BackfillError::Stopped
+        | BackfillError::Tenant(_)
+        | BackfillError::ExportFailed { .. }
+        | BackfillError::ExportEndless { .. }
+        | BackfillError::Download { .. }
+        | BackfillError::ExportFile(_)
+        | BackfillError::FileChanged
         | BackfillError::Spool(_)
         | BackfillError::Unwritable(_)
         | BackfillError::DamagedGroup(..)) => Exit::failed(error),

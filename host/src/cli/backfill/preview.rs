@@ -1,22 +1,23 @@
 //! `ligature backfill preview`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
-
-use anyhow::anyhow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::explain::explain;
 use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::report_folder::ReportFolder;
+use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
+use crate::auth0::{ClientCredentials, ManagementClient, SetupError, TenantAddress};
 use crate::backfill::{
-    BackfillError, DirectoryGroups, FileCounts, FileGroups, GroupDecider, GroupKind, GroupSource, Phase,
-    PlanHeader, PlanWriter, Preview, Progress, Tally,
+    BackfillError, DirectoryGroups, FileCounts, FileGroups, GroupDecider, GroupKind, GroupSource, PlanHeader,
+    PlanWriter, Preview, ReadRoles, Tally, TenantExport, TenantGroups, TenantUsers,
 };
 use crate::cli::directory::{DIRECTORY, JournalArgs, parse_directory};
 use crate::cli::{CommandResult, Exit, print, print_json};
-use crate::directory::{Location, OpenMode};
+use crate::directory::{Location, OpenError, OpenMode};
 use crate::harness::group_thousands;
 use crate::model::Timestamp;
 use crate::policies::LoadedPolicy;
@@ -31,7 +32,8 @@ pub(super) struct PreviewArgs {
     /// read twice
     #[arg(long, value_name = "FILE", required_unless_present = "directory")]
     users: Option<PathBuf>,
-    /// The directory, instead of an export: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// The directory, instead of an export: sqlite:PATH, postgres://USER@HOST/DATABASE, or
+    /// auth0://DOMAIN for a tenant of Auth0, whose bulk export is started and downloaded
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: Option<String>,
     #[command(flatten)]
@@ -57,14 +59,15 @@ impl PreviewArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let threads = count_threads(self.threads);
         let policies = self.policies.load(threads, ambient)?;
+        let watch = Watch::new(ambient, stop_on_signals()?);
         let folder = self.report.as_deref().map(ReportFolder::create).transpose()?;
-        let watch = Watch::new(ambient);
-        let mut source = self.find_groups(folder.as_ref(), &watch, ambient)?;
+        let Found { mut source, tenant } = self.find_groups(folder.as_ref(), &watch, ambient)?;
         let now = self.now.unwrap_or_else(|| ambient.now());
         let header = PlanHeader::new(now, self.describe_source()?, describe_policies(&policies));
-        let decider = GroupDecider { policies: &policies, now, ambient };
+        let read_roles = tenant.map(|users| move |user_id: &str| users.read_roles(user_id));
+        let read_roles = read_roles.as_ref().map(|read| read as &ReadRoles<'_>);
+        let decider = GroupDecider { policies: &policies, now, ambient, read_roles };
         let preview = Preview { decider, threads: threads as usize, progress: &watch };
-        watch.begin(Phase::Decide, None);
         let tally = match &folder {
             None => plan_into(io::sink(), &header, |plan| preview.plan_groups(source.groups(), plan)),
             Some(folder) => {
@@ -89,21 +92,22 @@ impl PreviewArgs {
         folder: Option<&ReportFolder>,
         watch: &Watch,
         ambient: &Ambient,
-    ) -> Result<Source, Exit> {
-        match (&self.users, &self.directory) {
-            (None, Some(directory)) => {
-                if matches!(parse_directory(directory)?, Location::Auth0(_)) {
-                    return Err(Exit::unreadable(anyhow!(NOT_READ_WHOLE)));
+    ) -> Result<Found, Exit> {
+        let spool = || folder.map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
+        let source = match (&self.users, &self.directory) {
+            (None, Some(directory)) => match parse_directory(directory)? {
+                Location::Auth0(address) => return find_tenant_groups(&address, &spool(), (watch, ambient)),
+                Location::Sqlite(_) | Location::Postgres(_) => {
+                    let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
+                    Source::Directory(DirectoryGroups::find(directory, watch).map_err(explain)?)
                 }
-                let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
-                Ok(Source::Directory(DirectoryGroups::find(directory, watch).map_err(explain)?))
-            }
+            },
             (users, _) => {
                 let users = users.clone().unwrap_or_default();
-                let spool = folder.map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
-                Ok(Source::File(FileGroups::find(&users, &spool, watch).map_err(explain)?))
+                Source::File(FileGroups::find(&users, &spool(), watch).map_err(explain)?)
             }
-        }
+        };
+        Ok(Found { source, tenant: None })
     }
 
     /// Describes the source of the users, without a password.
@@ -115,13 +119,36 @@ impl PreviewArgs {
     }
 }
 
-/// The Management API has no way to find the addresses that several users have.
-const NOT_READ_WHOLE: &str = "a tenant of Auth0 is previewed by an export of its users: start a bulk export job at the tenant, download its file, and name it with --users";
+/// The groups that were found, and the tenant that they are of.
+struct Found {
+    source: Source,
+    tenant: Option<TenantUsers>,
+}
+
+/// Finds the groups of a tenant in its export.
+fn find_tenant_groups(
+    address: &str,
+    spool: &Path,
+    (watch, ambient): (&Watch, &Ambient),
+) -> Result<Found, Exit> {
+    let refuse = |error: SetupError| Exit::from(OpenError::Tenant(error.to_string()));
+    let address: TenantAddress = address.parse().map_err(refuse)?;
+    let credentials = ClientCredentials::from_environment().map_err(refuse)?;
+    let name = format!("the export of {address}");
+    let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
+    let export = TenantExport { client: &client, progress: watch, ambient };
+    let file = export.fetch(spool).map_err(explain)?;
+    let exported = FileGroups::find_in((&file, &name), spool, watch).map_err(explain)?;
+    let users = TenantUsers::new(Arc::new(client), ambient);
+    let source = Source::Tenant(TenantGroups::new(exported, users.clone()));
+    Ok(Found { source, tenant: Some(users) })
+}
 
 /// The source of the groups.
 enum Source {
     File(FileGroups),
     Directory(DirectoryGroups),
+    Tenant(TenantGroups),
 }
 
 impl Source {
@@ -129,12 +156,14 @@ impl Source {
         match self {
             Self::File(groups) => groups,
             Self::Directory(groups) => groups,
+            Self::Tenant(groups) => groups,
         }
     }
 
     fn counts(&self) -> FileCounts {
         match self {
             Self::File(groups) => groups.counts.clone(),
+            Self::Tenant(groups) => groups.counts().clone(),
             Self::Directory(groups) => FileCounts { users: groups.users, ..FileCounts::default() },
         }
     }

@@ -41,7 +41,7 @@ impl UndoArgs {
         let store = require_store(&*directory).map_err(explain)?;
         let stop = stop_on_signals()?;
         let before = RunSummary::read(store, &self.run)?;
-        let watch = Watch::new(ambient);
+        let watch = Watch::new(ambient, stop.clone());
         watch.begin(Phase::Undo, Some(before.count(RunGroupState::Linked)));
         let worker =
             RunWorker { run_id: &self.run, store, threads: 1, stop: &stop, progress: &watch, ambient };

@@ -1,6 +1,7 @@
 //! The progress of a backfill: a bar on a terminal, and a line every few seconds elsewhere.
 
 use std::io::{self, IsTerminal, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 pub(super) struct Watch {
     bar: ProgressBar,
     lines: Option<Arc<Lines>>,
+    stop: Arc<AtomicBool>,
 }
 
 /// The lines where there is no terminal.
@@ -37,13 +39,14 @@ struct State {
 }
 
 impl Watch {
-    pub(super) fn new(ambient: &Ambient) -> Self {
+    /// Creates a progress that ends the work once `stop` is set.
+    pub(super) fn new(ambient: &Ambient, stop: Arc<AtomicBool>) -> Self {
         let lines = (!io::stderr().is_terminal()).then(|| {
             let state =
                 State { phase: Phase::ReadAddresses, total: None, done: 0, last: ambient.monotonic() };
             Arc::new(Lines { ambient: ambient.clone(), state: Mutex::new(state) })
         });
-        Self { bar: ProgressBar::no_length(), lines }
+        Self { bar: ProgressBar::no_length(), lines, stop }
     }
 
     /// Removes the bar.
@@ -53,6 +56,10 @@ impl Watch {
 }
 
 impl Progress for Watch {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     fn begin(&self, phase: Phase, total: Option<u64>) {
         let amount = if is_in_bytes(phase) {
             "{bytes} of {total_bytes}, {bytes_per_sec}"
@@ -126,11 +133,13 @@ impl Lines {
 }
 
 fn is_in_bytes(phase: Phase) -> bool {
-    matches!(phase, Phase::ReadAddresses | Phase::CopyGroups)
+    matches!(phase, Phase::Download | Phase::ReadAddresses | Phase::CopyGroups)
 }
 
 fn describe(phase: Phase) -> &'static str {
     match phase {
+        Phase::Export => "exporting at the tenant",
+        Phase::Download => "downloading the export",
         Phase::ReadAddresses => "reading addresses",
         Phase::CopyGroups => "copying groups",
         Phase::FindAddresses => "finding addresses",

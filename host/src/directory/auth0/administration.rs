@@ -74,6 +74,12 @@ impl Administration for Auth0Directory {
         refuse(NO_USERS)
     }
 
+    fn roles_beside(&self, user_id: &str) -> Result<Vec<String>, ApiError> {
+        let roles = self.api.roles(user_id, self.new_limit());
+        let roles = roles.map_err(|error| self.failed_of(error, user_id))?;
+        Ok(roles.into_iter().map(|role| role.name).collect())
+    }
+
     /// The database of the journal keeps the runs.
     fn backfill_store(&self) -> Option<&dyn BackfillStore> {
         self.journal.backfill_store()

@@ -245,6 +245,10 @@ impl Administration for ObservedDirectory {
         self.directory.shared_addresses(after, limit)
     }
 
+    fn roles_beside(&self, user_id: &str) -> Result<Vec<String>, ApiError> {
+        self.directory.roles_beside(user_id)
+    }
+
     fn backfill_store(&self) -> Option<&dyn BackfillStore> {
         self.directory.backfill_store()
     }
