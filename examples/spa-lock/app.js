@@ -1,5 +1,6 @@
 // A single-page application with Lock: profile, identities, link, unlink.
 import { Auth0Lock, Auth0LockPasswordless } from 'auth0-lock';
+import english from 'auth0-lock/lib/i18n/en';
 
 import { linkSecond } from '../spa/linking.js';
 import { OwnAccount, Refused } from '../spa/management.js';
@@ -25,10 +26,14 @@ let lock;
 /** The account in use: `{ owner, token }`. */
 let current;
 
+/** Lock's own texts. The tenant has none, and Lock warns of each that a dictionary lacks. */
+const TEXTS = english.default ?? english;
+
 /** Options of every Lock. `params` go to /authorize. */
 const options = (params = {}) => ({
   configurationBaseUrl: tenant,
   languageBaseUrl: tenant,
+  languageDictionary: TEXTS,
   // The default logo is at another host.
   theme: { logo: LOGO },
   overrides: { __token_issuer: `${tenant}/` },
@@ -199,13 +204,13 @@ function showLock(name, way, make) {
   locks.get(name).show();
 }
 
-const TITLE = { title: 'Link another account' };
+const LINKING = { ...TEXTS, title: 'Link another account' };
 const linkWithLock = () =>
   showLock('lock', 'state', () => {
     // Without `prompt`, the tenant's session would answer instead of a login.
     const { auth, ...more } = options({ state: 'linking', prompt: 'login' });
     const allowedConnections = ['Username-Password-Authentication', 'google-oauth2', 'github'];
-    return new Auth0Lock(clientId, tenant, { ...more, auth, allowedConnections, languageDictionary: TITLE });
+    return new Auth0Lock(clientId, tenant, { ...more, auth, allowedConnections, languageDictionary: LINKING });
   });
 
 const linkPasswordless = (connection, passwordlessMethod) => () =>
@@ -214,7 +219,7 @@ const linkPasswordless = (connection, passwordlessMethod) => () =>
       ...options(),
       allowedConnections: [connection],
       passwordlessMethod,
-      languageDictionary: TITLE,
+      languageDictionary: LINKING,
     });
     // Lock 14.3.0 closes without a word once it has sent the link.
     if (passwordlessMethod === 'link') made.on('socialOrEmail submit', () => say(MAILED));

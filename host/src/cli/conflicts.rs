@@ -104,7 +104,7 @@ impl SettleArgs {
             Actor::Operator { name } => name.clone(),
             Actor::Plugin | Actor::Client { .. } | Actor::User { .. } => String::new(),
         };
-        let settled = Settled { at: ambient.now(), by, note: self.note };
+        let settled = Settled::with_note(ambient.now(), by, &self.note)?;
         let conflict = directory.settle_conflict(&self.key, &settled)?;
         if self.json {
             return print_json(&Json::pretty(&conflict).map_err(Exit::failed)?);

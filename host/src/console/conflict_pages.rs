@@ -110,9 +110,8 @@ pub(super) fn settle(visit: &ConsoleVisit) -> PageResult {
     if conflict.settled.is_none() && are_separate {
         mark_as_separate(visit, &conflict.user_ids)?;
     }
-    // The mask of a short address is longer than the address.
-    let note = mask_addresses(note).chars().take(CONFLICT_NOTE).collect();
-    let settled = Settled { at: visit.now(), by: visit.operator.name.clone(), note };
+    let settled = Settled::with_note(visit.now(), visit.operator.name.clone(), note)
+        .map_err(|error| visit.refuse_unavailable(&error))?;
     let result = visit.directory().settle_conflict(&key, &settled);
     tracing::info!(
         target: "audit", operator = %mask_addresses(&visit.operator.name), action = "settle a conflict",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::decision::DecisionId;
-use crate::model::{ApiError, Timestamp};
+use crate::model::{ApiError, Timestamp, mask_addresses};
 
 /// The most bytes of the ids of a conflict's users.
 const USER_IDS: usize = 1 << 10;
@@ -100,6 +100,19 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// Creates a settlement with a note, in which addresses are masked. The mask of a short address is
+    /// longer than the address: the end of a note that becomes too long is cut.
+    ///
+    /// # Errors
+    ///
+    /// If the note is longer than [`CONFLICT_NOTE`].
+    pub fn with_note(at: Timestamp, by: String, note: &str) -> Result<Self, ApiError> {
+        if note.chars().count() > CONFLICT_NOTE {
+            return Err(ApiError::Invalid(format!("the note is longer than {CONFLICT_NOTE} characters")));
+        }
+        Ok(Self { at, by, note: mask_addresses(note).chars().take(CONFLICT_NOTE).collect() })
+    }
+
     /// Checks the lengths.
     pub(super) fn validate(&self) -> Result<(), ApiError> {
         for (what, text, most) in [("note", &self.note, CONFLICT_NOTE), ("name", &self.by, NAME)] {
@@ -172,7 +185,7 @@ impl ConflictFilter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConflictKey, USER_IDS, cut_users};
+    use super::{CONFLICT_NOTE, ConflictKey, Settled, USER_IDS, cut_users};
 
     fn ids(ids: &[&str]) -> Vec<String> {
         ids.iter().map(|&id| id.to_owned()).collect()
@@ -197,6 +210,25 @@ mod tests {
         for wrong in ["", "0", "../../../../../../../../../..///", &"A".repeat(32), &"0".repeat(33)] {
             assert!(wrong.parse::<ConflictKey>().unwrap_err().contains("conflicts list"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_note_is_masked_and_not_longer_than_it_may_be() {
+        let at = "2026-11-26T10:00:00Z".parse().unwrap();
+        let settled = |note: &str| Settled::with_note(at, "grace".to_owned(), note);
+        // Each mask is longer than its address.
+        for (note, masked) in [
+            ("a@x.de ".repeat(71) + "end", "a…@x.de ".repeat(62) + "a…@x"),
+            ("é".repeat(CONFLICT_NOTE), "é".repeat(CONFLICT_NOTE)),
+            ("two people: ada@mail.de".to_owned(), "two people: a…@mail.de".to_owned()),
+            (String::new(), String::new()),
+        ] {
+            let settled = settled(&note).unwrap();
+            assert_eq!(settled.note, masked);
+            assert_eq!(settled.validate(), Ok(()));
+        }
+        let why = settled(&"é".repeat(CONFLICT_NOTE + 1)).unwrap_err().to_string();
+        assert!(why.contains("longer than 500 characters"), "{why}");
     }
 
     #[test]

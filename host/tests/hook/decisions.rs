@@ -111,13 +111,14 @@ fn a_conflict_waits_until_it_is_settled() {
     assert!(users.contains(&GOOGLE.into()), "{users:?}");
     let key = found[0]["key"].as_str().expect("a key");
     assert!(printed(&place, &["conflicts", "list"]).contains(key));
-    let note = ["conflicts", "settle", key, "--note", "they are two people"];
+    let note = ["conflicts", "settle", key, "--note", "they are two people: ada@mail.de"];
     assert!(printed(&place, &note).contains("is settled"));
     let again = place.ligature(&note);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("has settled this conflict"), "{again:?}");
     assert!(printed(&place, &["conflicts", "list"]).contains("no conflict waits"));
-    assert!(printed(&place, &["conflicts", "list", "--settled"]).contains("they are two people"));
+    let settled = printed(&place, &["conflicts", "list", "--settled", "--json"]);
+    assert!(settled.contains("they are two people: a…@mail.de"), "{settled}");
     // It happens again.
     let mut later = event();
     later["transaction"]["id"] = "another".into();

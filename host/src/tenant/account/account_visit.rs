@@ -142,7 +142,9 @@ impl<'a> AccountVisit<'a> {
     pub(super) fn tell(&self, kind: ChangeKind, [kept, moved]: [&User; 2]) -> usize {
         let after = match kind {
             ChangeKind::Added(_) => "after a login to both",
-            ChangeKind::Removed(_) | ChangeKind::Undone(_) | ChangeKind::Contested => "after a new login",
+            ChangeKind::Removed(_) | ChangeKind::Undone(_) | ChangeKind::Contested => {
+                "within five minutes after a login"
+            }
         };
         let manner = format!("It was done from {}, {after}.", self.visit.sender.ip);
         notices_of(self.visit).send(&AccountChange { kind, kept, moved, manner, reach: Reach::All })

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::directory::{
-    Actor, Entry, EntryId, EntryKind, EntryState, JournalQuery, Undo, UndoError, UndoRefusalKind,
+    Actor, Entry, EntryId, EntryKind, EntryState, JournalQuery, SnapshotState, Undo, UndoError,
+    UndoRefusalKind,
 };
 use crate::model::{ApiError, User};
 use crate::service::page;
@@ -13,7 +14,7 @@ use crate::service::page::filters;
 use crate::service::provider_names::provider_display_name;
 use crate::tenant::account::account_visit::{AccountVisit, error_page, show as show_page, show_unavailable};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::notices::words::{format_time, label_identity};
+use crate::tenant::notices::words::{format_time, join_names, label_identity};
 
 /// The number of entries on a page.
 const ON_PAGE: usize = 25;
@@ -25,6 +26,8 @@ const TRIED: usize = 10;
 pub(super) struct HistoryLine {
     pub(super) at: String,
     pub(super) words: String,
+    /// The logins that the change is about.
+    pub(super) logins: String,
     /// The id of the link, if it can be undone.
     pub(super) undo: Option<String>,
     /// The reason why it cannot be undone.
@@ -91,8 +94,9 @@ pub(super) fn list_history(visit: &AccountVisit<'_>, entries: &[Entry]) -> Vec<H
                 Err(UndoError::Directory(_)) => (None, None),
             },
         };
-        let words = describe_entry(visit, entry);
-        HistoryLine { at: format_time(entry.at), words, undo, why_not }
+        let logins = visit.label_moved(entry, place < TRIED);
+        let words = describe_entry(visit, entry, &logins);
+        HistoryLine { at: format_time(entry.at), words, logins: join_names(&logins), undo, why_not }
     };
     happened.enumerate().map(describe).collect()
 }
@@ -130,6 +134,26 @@ impl AccountVisit<'_> {
         }
     }
 
+    /// Returns the labels of the logins that a change is about. Those of a link are in the data that
+    /// it removed, which is read if `is_read`.
+    fn label_moved(&self, entry: &Entry, is_read: bool) -> Vec<String> {
+        let link = match entry.kind {
+            EntryKind::Link => Some(&entry.id),
+            EntryKind::Undo => entry.undoes.as_ref(),
+            EntryKind::Unlink | EntryKind::Block | EntryKind::Unblock => None,
+        };
+        let is_ours = entry.primary == self.user().user_id;
+        let link = link.filter(|_| is_read && is_ours);
+        let read = link.and_then(|id| self.tenant().directory.journal_entry(id).ok());
+        match read.map(|link| link.kept) {
+            Some(SnapshotState::Whole(snapshot)) => {
+                let label = |it| label_identity(&self.tenant().config, it).to_owned();
+                snapshot.secondary.identities.iter().map(label).collect()
+            }
+            _ => vec![label_side(self, &entry.secondary)],
+        }
+    }
+
     /// Finds out whether a link can be undone, and changes nothing.
     fn try_undo(&self, entry: &Entry) -> Result<(), UndoError> {
         let undo = Undo {
@@ -142,7 +166,7 @@ impl AccountVisit<'_> {
     }
 }
 
-fn describe_entry(visit: &AccountVisit<'_>, entry: &Entry) -> String {
+fn describe_entry(visit: &AccountVisit<'_>, entry: &Entry, logins: &[String]) -> String {
     let user = visit.user();
     let by = match &entry.provenance.actor {
         Actor::Plugin => "at a login",
@@ -152,12 +176,11 @@ fn describe_entry(visit: &AccountVisit<'_>, entry: &Entry) -> String {
         Actor::User { .. } => "by its owner",
     };
     let is_ours = entry.primary == user.user_id;
+    let (names, were) = (join_names(logins), if logins.len() == 1 { "was" } else { "were" });
     match (entry.kind, is_ours) {
-        (EntryKind::Link, true) => format!("{} was added {by}", label_side(visit, &entry.secondary)),
-        (EntryKind::Unlink, true) => format!("{} was removed {by}", label_side(visit, &entry.secondary)),
-        (EntryKind::Undo, true) => {
-            format!("The addition of {} was undone {by}", label_side(visit, &entry.secondary))
-        }
+        (EntryKind::Link, true) => format!("{names} {were} added {by}"),
+        (EntryKind::Unlink, true) => format!("{names} {were} removed {by}"),
+        (EntryKind::Undo, true) => format!("The addition of {names} was undone {by}"),
         (EntryKind::Link, false) => format!("This account was joined to another one {by}"),
         (EntryKind::Unlink | EntryKind::Undo, false) => {
             format!("This account was separated from another one {by}")

@@ -102,7 +102,7 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
     Ok(render("", objection, Some(done)))
 }
 
-const ENDED: &str = "All logins of your account were ended. If you want a login back that was removed, log in and add it: you prove it again.";
+const ENDED: &str = "Everybody is logged out of your account. If you want a login back that was removed, log in and add it: you prove it again.";
 
 /// The link that an objection is about.
 #[derive(Clone, Copy)]
@@ -129,7 +129,7 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
     let (tenant, ContestedLink { link, kept, moved }) = (&visit.tenant, contested);
     // A user who is blocked must not get an account back that is not.
     if read_owner(&*tenant.directory, kept)?.is_some_and(|holder| holder.blocked) {
-        let done = "The account is blocked, so that the logins stay together. Ask support. All logins of your account were ended.";
+        let done = "The account is blocked, so that the logins stay together. Ask support. Everybody is logged out of your account.";
         return Ok((read_own(visit, objection)?, done));
     }
     let undo = Undo {
@@ -141,11 +141,11 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
     match tenant.directory_without_notices.undo(&undo) {
         Ok(undoing) => Ok((
             vec![undoing.primary, undoing.secondary],
-            "The addition was undone, and all logins of both accounts were ended.",
+            "The addition was undone, and everybody is logged out of both accounts.",
         )),
         Err(UndoError::Directory(error)) => Err(error),
         Err(UndoError::Refused(refusal)) if refusal.kind == UndoRefusalKind::AlreadyUndone => {
-            let done = "The addition had been undone already. All logins of your account were ended.";
+            let done = "The addition had been undone already. Everybody is logged out of your account.";
             Ok((read_own(visit, objection)?, done))
         }
         Err(UndoError::Refused(_)) if separate(visit, objection, contested)? => {
@@ -153,11 +153,11 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
             for id in [kept].into_iter().chain(moved.iter().map(String::as_str)) {
                 accounts.extend(read_user(visit, id)?);
             }
-            let done = "The logins were separated again, without all their settings. All logins of both accounts were ended.";
+            let done = "The logins were separated again, without all their settings. Everybody is logged out of both accounts.";
             Ok((accounts, done))
         }
         Err(UndoError::Refused(_)) => {
-            let done = "The accounts had been separated already. All logins of your account were ended.";
+            let done = "The accounts had been separated already. Everybody is logged out of your account.";
             Ok((read_own(visit, objection)?, done))
         }
     }

@@ -6,7 +6,7 @@ use crate::directory::EntryId;
 use crate::model::{Identity, Timestamp, User};
 use crate::tenant::config::Config;
 use crate::tenant::notices::recipients::{Reach, Recipient, list_recipients};
-use crate::tenant::notices::words::{find_contact, format_time, label_identity, mask_contact};
+use crate::tenant::notices::words::{find_contact, format_time, join_names, label_identity, mask_contact};
 use crate::tenant::people::People;
 use crate::tenant::people::objections::{ContestedChange, OBJECTION_S, Objection};
 use crate::tenant::people::outbox::{Message, MessageKind};
@@ -125,19 +125,21 @@ impl Notices<'_> {
                 }
             })
             .collect();
-        let (login, account, at) = (logins.join(", "), name(change.kept), format_time(now));
+        let (noun, were) = if logins.len() == 1 { ("login", "was") } else { ("logins", "were") };
+        let login = format!("{noun} {}", join_names(&logins));
+        let (account, at) = (name(change.kept), format_time(now));
         let told = match change.kind {
             ChangeKind::Added(_) => {
-                format!("On {at}, the login {login} was added to the account {account}.")
+                format!("On {at}, the {login} {were} added to the account {account}.")
             }
             ChangeKind::Removed(_) => {
-                format!("On {at}, the login {login} was removed from the account {account}.")
+                format!("On {at}, the {login} {were} removed from the account {account}.")
             }
             ChangeKind::Undone(_) => {
-                format!("On {at}, the addition of the login {login} to the account {account} was undone.")
+                format!("On {at}, the addition of the {login} to the account {account} was undone.")
             }
             ChangeKind::Contested => format!(
-                "On {at}, somebody who reads the mail of the account {account} or of the login {login} said of a change that it was not theirs."
+                "On {at}, somebody who reads the mail of the account {account} or of the {login} said of a change that it was not theirs."
             ),
         };
         vec![told, change.manner.clone()]

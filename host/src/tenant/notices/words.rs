@@ -25,6 +25,14 @@ pub(crate) fn mask_contact(contact: &str) -> String {
     }
 }
 
+/// Joins names as a sentence lists them: `A, B and C`.
+pub(crate) fn join_names(names: &[String]) -> String {
+    match names {
+        [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        names => names.concat(),
+    }
+}
+
 /// Returns a user's name. An address in its place is masked.
 pub(crate) fn name_user(user: &User) -> String {
     let [(_, name), ..] = profile::derive_profile(user);
@@ -55,7 +63,7 @@ pub(crate) fn find_contact<'a>(user: &'a User, identity: &'a Identity) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::{format_time, mask_contact};
+    use super::{format_time, join_names, mask_contact};
 
     #[test]
     fn a_contact_shows_its_first_letter_or_its_last_digits() {
@@ -70,6 +78,14 @@ mod tests {
             ("", "***"),
         ] {
             assert_eq!(mask_contact(contact), masked, "{contact}");
+        }
+    }
+
+    #[test]
+    fn names_are_joined_as_in_a_sentence() {
+        let names = ["A", "B", "C"].map(str::to_owned);
+        for (count, joined) in ["", "A", "A and B", "A, B and C"].iter().enumerate() {
+            assert_eq!(join_names(&names[..count]), *joined);
         }
     }
 

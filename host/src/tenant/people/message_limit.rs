@@ -195,7 +195,7 @@ mod tests {
         let (clock, ambient) = at_ten();
         let limit = MessageLimit::new(true, &ambient);
         let from = |n: u32| {
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 limit.count_for_client("ada@example.com")
             } else {
                 limit.count(&format!("192.0.2.{n}"), "Ada@Example.com")

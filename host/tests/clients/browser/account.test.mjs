@@ -56,7 +56,7 @@ test('a way to log in is added, removed, undone and objected to', visit(async ({
   await result(page, 'The way to log in was removed.');
 
   await addGoogle(page);
-  await page.getByRole('link', { name: 'Undo the change of' }).click();
+  await page.getByRole('link', { name: 'Undo the addition of' }).click();
   await heading(page, 'Undo this change?');
   await isAccessible(page);
   await page.getByRole('button', { name: 'Undo the change' }).click();
@@ -72,7 +72,7 @@ test('a way to log in is added, removed, undone and objected to', visit(async ({
   await heading(mail, 'This was not me');
   await isAccessible(mail);
   await mail.getByRole('button', { name: 'This was not me' }).click();
-  await result(mail, 'The addition was undone, and all logins of both accounts were ended.');
+  await result(mail, 'The addition was undone, and everybody is logged out of both accounts.');
   await page.reload();
   await heading(page, 'Log in to your account');
 }, { expected: [/status of 400/] }));

@@ -95,12 +95,15 @@ test('an account of a provider is linked, its settings are kept, and it is unlin
 }));
 
 test('an account with a password is linked', visit(async ({ page }) => {
+  const warned = [];
+  page.on('console', (message) => warned.push(message.text()));
   const [ada, other] = [await person(), await person({ user_metadata: { language: 'en' } })];
   await arrive(page, ada);
   await button(page, 'Password, Google or GitHub').click();
   await fill(page, other);
   await says(page, 'The accounts are linked.');
   assert.deepEqual(await identitiesOf(ada.id), [ada.id, other.id]);
+  assert.deepEqual(warned.filter((text) => text.includes('language does not have')), [], 'Lock has all of its texts');
   assert.deepEqual((await userOf(ada.id)).user_metadata, { language: 'en' });
 }));
 

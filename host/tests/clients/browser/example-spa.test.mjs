@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { isAccessible } from './axe.mjs';
 import { arrive, change, existing, identitiesOf, lines, person, says, stranger, through, userOf } from './example.mjs';
-import { app, browsing, http, logIn } from './harness.mjs';
+import { app, browsing, http, logIn, sent, someone } from './harness.mjs';
 
 const visit = browsing({ applications: false });
 // Chromium reports a refused request although the application handles it.
@@ -42,6 +42,21 @@ test('a second account is linked by popup, its settings are kept, and it is unli
   await says(page, 'Google is a separate account again.');
   assert.deepEqual(await lines(page, 'identities'), [`Password, ${ada.email}`]);
   assert.deepEqual(await identitiesOf(second), [second]);
+}));
+
+test('a mailed link proves the second account in the window that asked for it', visit(async ({ page, visitor }) => {
+  const [ada, email] = [await person(), someone()];
+  await arrive(page, ada);
+  const login = await popup(page, visitor);
+  await login.getByRole('link', { name: 'Continue with email' }).click();
+  await login.getByLabel('Email').fill(email);
+  await login.getByRole('button', { name: 'Send me a link' }).click();
+  await login.getByRole('status').getByText(`Link sent to ${email}.`).waitFor();
+  await login.goto((await sent(email, 'link')).link);
+  await login.getByRole('button', { name: `Continue as ${email}` }).click();
+  await says(page, 'The accounts are linked.');
+  assert.equal(visitor.pages().length, 1, 'the window is closed');
+  assert.equal((await identitiesOf(ada.id)).length, 2);
 }));
 
 test('a second account is linked on the same page, and a reload does not repeat it', visit(async ({ page, visitor }) => {

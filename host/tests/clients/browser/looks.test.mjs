@@ -31,6 +31,21 @@ test('pages of a login', visit(async ({ page }) => {
   await look(page, 'outbox');
 }, { expected: [/status of 40[03]/] }));
 
+test('pages of a link and of a second factor', visit(async ({ page }) => {
+  await login(page);
+  await page.getByRole('link', { name: 'Continue with email' }).click();
+  await page.getByLabel('Email').fill('looks@example.com');
+  await page.getByRole('button', { name: 'Send me a link' }).click();
+  await page.getByText('Link sent to').waitFor();
+  await page.goto(here((await sent('looks@example.com', 'link')).link));
+  await heading(page, 'Log in with a link');
+  await look(page, 'link');
+  await login(page);
+  await logIn(page, { username: 'rosalind@example.com' });
+  await heading(page, 'Your second factor');
+  await look(page, 'second-factor');
+}));
+
 test('pages of a suggestion', visit(async ({ page }) => {
   await login(page);
   await page.getByRole('link', { name: 'Continue with Google' }).click();
@@ -73,7 +88,7 @@ test('pages of an account', visit(async ({ page }) => {
   await heading(page, 'Remove Google?');
   await look(page, 'account-remove');
   await page.goto(`${http}/account/history`);
-  await page.getByRole('link', { name: 'Undo the change of' }).click();
+  await page.getByRole('link', { name: 'Undo the addition of' }).click();
   await heading(page, 'Undo this change?');
   await look(page, 'account-undo');
   await page.goto(here((await sent('ada@example.com', 'notice')).link));

@@ -205,6 +205,12 @@ for (const colorScheme of ['light', 'dark']) {
     await page.getByRole('button', { name: 'Send a code' }).click();
     await page.getByText('Code sent to').waitFor();
     await fits('code');
+    await page.getByRole('button', { name: 'Send me a link' }).click();
+    await page.getByText('Link sent to').waitFor();
+    const asked = page.url();
+    await page.goto(here((await sent(long, 'link')).link));
+    await fits('link');
+    await page.goto(asked);
     await page.getByRole('link', { name: 'Back to all ways' }).click();
     await page.getByRole('link', { name: 'Forgot password?' }).click();
     await page.getByLabel('Email').fill(long);
@@ -352,6 +358,7 @@ test('an application asks for a second factor', visit(async ({ page }) => {
   await page.getByRole('alert').getByText('This code is wrong, was used already, or has expired.').waitFor();
   await isAccessible(page);
   await page.getByRole('button', { name: 'Send a new code' }).click();
+  await page.getByRole('alert').waitFor({ state: 'detached' });
   await page.reload();
   await page.getByLabel('Code of your second factor').fill((await sent('ada@example.com', 'factor')).code);
   await page.getByRole('button', { name: 'Continue' }).press('Enter');
@@ -370,6 +377,86 @@ test('a second factor needs no script, and fits a telephone', visit(async ({ pag
   await page.getByRole('button', { name: 'Continue' }).press('Enter');
   await page.waitForURL(`${app}/spa?code=*`);
 }, { having: PHONE }));
+
+/** Clicks twice. The second form is one too many, and its page says so; the first one counts. */
+async function clickTwice(page, name) {
+  await page.getByRole('button', { name }).dblclick();
+  await Promise.any([page.waitForURL(`${app}/spa?code=*`), page.getByText('was used already').waitFor()]);
+}
+
+/** The ways to log in of whoever is logged in. */
+async function ways(page) {
+  await page.goto(`${http}/account`);
+  await page.getByRole('heading', { name: 'Your account' }).waitFor();
+  return page.locator('h2:has-text("Ways to log in") + ul strong').allInnerTexts();
+}
+
+test('a mailed link proves the account of a suggestion, without a script', visit(async ({ page }) => {
+  const email = 'mailbox@example.com';
+  await begun(page, { connection: 'google-oauth2' });
+  await somebodyElse(page, 'of-a-mailbox', email);
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
+  const first = await askForLink(page, email);
+  const second = await (async () => {
+    await page.goBack();
+    await page.goBack();
+    return askForLink(page, email);
+  })();
+  await page.goto(first);
+  await page.goto(second);
+  await page.goBack();
+  await page.goForward();
+  await clickTwice(page, `Continue as ${email}`);
+  assert.deepEqual(await ways(page), ['Code by email', 'Google']);
+  for (const used of [first, second]) {
+    await page.goto(used);
+    await page.getByText('This link has expired, or was used already.').waitFor();
+  }
+  // The page that the browser kept is of no use either.
+  await page.goto(`${http}/account`);
+  assert.equal((await ways(page)).length, 2);
+}, { ...REFUSED, having: PHONE }));
+
+test('a policy asks for the second factor of the account of a suggestion', visit(async ({ page }) => {
+  const email = 'rosalind@example.com';
+  await begun(page, { connection: 'google-oauth2' });
+  await somebodyElse(page, 'with-a-factor', email);
+  await page.getByRole('heading', { name: 'Confirm with your second factor' }).waitFor();
+  await isAccessible(page);
+  await logIn(page, { username: email });
+  const code = page.getByLabel('Code of your second factor');
+  await code.waitFor();
+  await isAccessible(page);
+  // The page before asks for the first factor again, and nothing is linked by it.
+  await page.goBack();
+  await logIn(page, { username: email });
+  await code.fill((await sent(email, 'factor')).code);
+  await clickTwice(page, 'Continue');
+  assert.deepEqual(await ways(page), ['Password', 'Google']);
+}, REFUSED));
+
+test('a second factor that is declined links nothing, without a script', visit(async ({ page }) => {
+  const email = 'lise@example.com';
+  await begun(page, { connection: 'google-oauth2' });
+  await somebodyElse(page, 'without-a-factor', email);
+  await page.getByRole('heading', { name: 'Confirm with your second factor' }).waitFor();
+  await logIn(page, { username: email });
+  await page.getByLabel('Code of your second factor').fill('0');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('alert').waitFor();
+  const { code } = await sent(email, 'factor');
+  await page.getByRole('link', { name: 'Back to' }).click();
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await page.waitForURL(`${app}/spa?code=*`);
+  assert.deepEqual(await ways(page), ['Google']);
+  // The code that was left over passes no other login of another browser.
+  await page.context().clearCookies();
+  await begun(page, { acr_values: MULTI_FACTOR });
+  await logIn(page, { username: email });
+  await page.getByLabel('Code of your second factor').fill(code);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('alert').getByText('This code is wrong, was used already, or has expired.').waitFor();
+}, { ...REFUSED, having: PHONE }));
 
 test('a page that was used already says so', visit(async ({ page }) => {
   await asked(page);
@@ -409,3 +496,19 @@ test('no other site may show the login page in a frame, or send its form', visit
   );
   await page.getByText('sent by another site').waitFor();
 }, { expected: [/status of 403/, /frame-ancestors/, /ERR_BLOCKED_BY_RESPONSE/] }));
+
+// The last test: it ends the logins of all others.
+test('pages of a login that has expired say so', visit(async ({ page, visitor }) => {
+  await begun(page);
+  const link = await askForLink(page, someone());
+  await page.goto(link);
+  const factor = await visitor.newPage();
+  await begun(factor, { acr_values: MULTI_FACTOR });
+  await logIn(factor);
+  await factor.getByLabel('Code of your second factor').fill((await sent('ada@example.com', 'factor')).code);
+  assert.equal((await fetch(`${http}/dev/reset`, { method: 'POST' })).status, 204);
+  await page.getByRole('button', { name: 'Continue as' }).click();
+  await page.getByText('This link has expired, or was used already. Go back to the application and log in again.').waitFor();
+  await factor.getByRole('button', { name: 'Continue' }).click();
+  await factor.getByText('This page has expired, or was used already. Go back to the application and log in again.').waitFor();
+}, { ...REFUSED, having: { javaScriptEnabled: false } }));

@@ -19,6 +19,7 @@ crate::tests![
     a_link_of_another_account_is_not_undone,
     a_long_history_has_pages,
     an_entry_of_a_stranger_is_as_unknown_as_none,
+    an_account_that_was_added_has_all_its_logins_in_the_history_and_the_mail,
 ];
 
 /// The address of the page that undoes the newest addition.
@@ -209,4 +210,27 @@ fn an_entry_of_a_stranger_is_as_unknown_as_none() {
     assert_eq!(answers[0].0, 400);
     assert_eq!(answers[0], answers[1]);
     assert_eq!(ada.get(&format!("/account/history?before={of_ada}")).status, 200);
+}
+
+fn an_account_that_was_added_has_all_its_logins_in_the_history_and_the_mail() {
+    let tenant = Tenant::with(&users());
+    Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    let state = bob.begin_adding();
+    let preview = bob.by_password(&state, "ada@example.com").location();
+    assert_eq!(bob.confirm(&preview).status, 303);
+    let page = bob.page("/account");
+    assert!(page.contains("Password and Google were added by you"), "{page}");
+    assert!(page.contains(">Undo the addition of Password and Google of "), "{page}");
+    let told = super::notices::newest(&tenant, 1).remove(0)["text"].to_string();
+    let wanted =
+        "the logins “Password, a***@example.com” and “Google, a***@example.com” were added to the account";
+    assert!(told.contains(wanted), "{told}");
+    let target = undo_of(&mut bob);
+    let page = bob.page(&target);
+    assert_eq!(bob.submit(&page, "/account/undo", &[]).status, 303);
+    let page = bob.page("/account");
+    assert!(page.contains("The addition of Password and Google was undone by you"), "{page}");
+    let told = super::notices::newest(&tenant, 1).remove(0)["text"].to_string();
+    assert!(told.contains("It was done from 127.0.0.1, within five minutes after a login."), "{told}");
 }

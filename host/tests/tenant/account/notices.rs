@@ -115,7 +115,7 @@ fn an_objection_undoes_the_link_and_ends_the_logins() {
     let done = object(&mut owner_browser, &token(owner));
     assert_eq!(done.status, 200, "{}", done.text());
     assert!(
-        done.text().contains("The addition was undone, and all logins of both accounts were ended."),
+        done.text().contains("The addition was undone, and everybody is logged out of both accounts."),
         "{}",
         done.text()
     );
@@ -296,7 +296,7 @@ fn an_objection_to_a_removal_ends_logins_and_links_nothing() {
     assert!(page.contains("Nothing is added again"), "{page}");
     let done = object(&mut mail, &token).text();
     assert!(
-        done.contains("All logins of your account were ended.") && done.contains("/account/add"),
+        done.contains("Everybody is logged out of your account.") && done.contains("/account/add"),
         "{done}"
     );
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
