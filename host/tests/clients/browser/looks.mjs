@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import pixelmatch from 'pixelmatch';
 import { PNG } from 'pngjs';
 
+import { isAccessible } from './axe.mjs';
+
 // For a browser that is launched later.
 process.env.FONTCONFIG_FILE = fileURLToPath(new URL('fonts.conf', import.meta.url));
 
@@ -18,9 +20,20 @@ const SIZES = { desktop: { width: 900, height: 600 }, phone: { width: 360, heigh
 // differently, which are 1 % of them; without a stylesheet, a third and more are elsewhere.
 export const TOLERANCE = 0.1;
 
+/** The most bytes of a page, without its images. */
+const LARGEST = 30_000;
+
+/** Finds nothing serious on a page, and that it is small. */
+export async function isInOrder(page) {
+  await isAccessible(page);
+  const size = Buffer.byteLength(await page.content());
+  assert.ok(size <= LARGEST, `${page.url()}: ${size} bytes`);
+}
+
 /** Compares a page, on both devices, in light and dark: all of it, or the part that is seen first. */
 export async function look(page, name, { fullPage = true } = {}) {
   await page.waitForLoadState('load');
+  await isInOrder(page);
   await settle(page);
   const before = page.viewportSize();
   const different = [];

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 
 import { PNG } from 'pngjs';
 
-import { browsing, choose, http, logIn, sent } from './harness.mjs';
-import { TOLERANCE, difference, look } from './looks.mjs';
+import { browsing, choose, http, logIn, sent, someone } from './harness.mjs';
+import { TOLERANCE, difference, isInOrder, look } from './looks.mjs';
 
 const visit = browsing({ applications: false });
 
@@ -95,6 +95,31 @@ test('pages of an account', visit(async ({ page }) => {
   await heading(page, 'This was not me');
   await look(page, 'account-objection');
 }));
+
+test('pages without a picture are accessible and small, too', visit(async ({ page }) => {
+  await page.goto(`${http}/`);
+  await isInOrder(page);
+  await login(page);
+  await page.getByRole('link', { name: 'Forgot password?' }).click();
+  await isInOrder(page);
+  await page.getByLabel('Email').fill('ada@example.com');
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').waitFor();
+  await isInOrder(page);
+  await page.goto(here((await sent('ada@example.com', 'reset')).link));
+  await isInOrder(page);
+  await login(page);
+  await page.getByText('Sign up').first().click();
+  const email = someone();
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('Password').last().fill('correct horse battery');
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await heading(page, 'You are logged in');
+  await page.goto(here((await sent(email, 'verify')).link));
+  await isInOrder(page);
+  await page.goto(`${http}/u/login?state=unknown`);
+  await isInOrder(page);
+}, { expected: [/status of 400/] }));
 
 test('without its stylesheet, a page looks otherwise', visit(async ({ page }) => {
   await login(page);

@@ -20,6 +20,8 @@ crate::tests![
     a_long_history_has_pages,
     an_entry_of_a_stranger_is_as_unknown_as_none,
     an_account_that_was_added_has_all_its_logins_in_the_history_and_the_mail,
+    an_objection_gives_back_what_is_left_after_one_of_the_logins_was_removed,
+    a_blocked_owner_removes_and_undoes_nothing,
 ];
 
 /// The address of the page that undoes the newest addition.
@@ -233,4 +235,42 @@ fn an_account_that_was_added_has_all_its_logins_in_the_history_and_the_mail() {
     assert!(page.contains("The addition of Password and Google was undone by you"), "{page}");
     let told = super::notices::newest(&tenant, 1).remove(0)["text"].to_string();
     assert!(told.contains("It was done from 127.0.0.1, within five minutes after a login."), "{told}");
+}
+
+/// Removing one of the logins must not keep the victim's own settings from coming back.
+fn an_objection_gives_back_what_is_left_after_one_of_the_logins_was_removed() {
+    let settings = "user_metadata = { theme = \"light\" }\n";
+    let ada = database_user("ada", "ada@example.com") + settings;
+    let google = user("google-oauth2|1080", "ada@example.com", "google-oauth2");
+    let tenant = Tenant::with(&[ada, google, database_user("bob", "bob@example.com")].concat());
+    Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let mut bob = Person::at(&tenant).logged_in("bob@example.com");
+    let state = bob.begin_adding();
+    let preview = bob.by_password(&state, "ada@example.com").location();
+    assert_eq!(bob.confirm(&preview).status, 303);
+    let told = super::notices::newest(&tenant, 9);
+    let token =
+        super::notices::token(told.iter().find(|it| it["to"] == "ada@example.com").expect("a notice"));
+    let target = bob.removal_of("Google");
+    let page = bob.page(&target);
+    assert_eq!(bob.submit(&page, "/account/remove", &[]).status, 303);
+    let done = super::notices::object(&mut tenant.browser(), &token);
+    assert!(done.text().contains("Everybody is logged out of both accounts."), "{}", done.text());
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob"]);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    assert_eq!(tenant.user("auth0|ada").json()["user_metadata"], json!({ "theme": "light" }));
+    assert_eq!(bob.get("/account").status, 302);
+}
+
+fn a_blocked_owner_removes_and_undoes_nothing() {
+    let tenant = Tenant::with(&(users() + ADMINISTRATION));
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let (removal, undo) = (ada.removal_of("Google"), undo_of(&mut ada));
+    let (removal, undo) = (ada.page(&removal), ada.page(&undo));
+    patch(&tenant, "auth0|ada", &json!({ "blocked": true }));
+    for (page, form) in [(&removal, "/account/remove"), (&undo, "/account/undo")] {
+        let refused = ada.submit(page, form, &[]);
+        assert!(refused.location().contains("/u/login"), "{form}: {}", refused.text());
+    }
+    assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
 }

@@ -43,6 +43,8 @@ fn methods_show_connection_masked_address_added_and_last_used() {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains("Last used: "), "{page}");
+    // A user without a name has the address once.
+    assert!(page.contains("<p>a***@example.com, verified</p>"), "{page}");
     for hidden in ["ada@example.com", "auth0|ada"] {
         assert!(!page.contains(hidden), "{hidden}: {page}");
     }
