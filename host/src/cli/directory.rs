@@ -89,7 +89,7 @@ impl JournalArgs {
     /// Parses the location of a tenant's journal, if one is given.
     fn journal_location(&self) -> Result<Option<Location>, Exit> {
         let parse = |text| {
-            Location::of_journal(text).map_err(|error| refuse_option(("--journal", JOURNAL), text, &error))
+            Location::of_journal(text).map_err(|error| refuse_option("--journal", JOURNAL, text, &error))
         };
         self.journal.as_deref().map(parse).transpose()
     }
@@ -149,11 +149,11 @@ impl JournalArgs {
 /// Parses the location of a directory. Clap does not parse it, because its error would repeat
 /// the URL with its password.
 pub(super) fn parse_directory(text: &str) -> Result<Location, Exit> {
-    text.parse().map_err(|error| refuse_option(("--directory", DIRECTORY), text, &error))
+    text.parse().map_err(|error| refuse_option("--directory", DIRECTORY, text, &error))
 }
 
 /// Returns the refusal of an option's value. It names the option, and the variable that sets it.
-fn refuse_option((option, variable): (&str, &str), value: &str, why: &OpenError) -> Exit {
+fn refuse_option(option: &str, variable: &str, value: &str, why: &OpenError) -> Exit {
     let from = if is_from(variable, value) { format!(", from {variable}") } else { String::new() };
     Exit::unreadable(anyhow!("{option}{from}: {why}"))
 }

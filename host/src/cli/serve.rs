@@ -81,6 +81,12 @@ pub(super) struct Args {
     log_format: log::LogFormat,
 }
 
+/// The file of the configuration, with its text.
+struct ConfigFile<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         if self.init {
@@ -119,7 +125,7 @@ impl Args {
             },
             None => TenantDirectory::Memory,
         };
-        let sources = self.policy_sources(&mut config, (&file, &text), ambient)?;
+        let sources = self.policy_sources(&mut config, &ConfigFile { path: &file, text: &text }, ambient)?;
         let recorder = self.recorder.start(ambient)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
@@ -170,7 +176,7 @@ impl Args {
     fn policy_sources(
         &self,
         config: &mut Config,
-        (file, text): (&Path, &str),
+        file: &ConfigFile<'_>,
         ambient: &Ambient,
     ) -> Result<Vec<Source>, Exit> {
         let mut entries = std::mem::take(&mut config.policy);
@@ -182,10 +188,10 @@ impl Args {
         if let (Some((named, _)), false) = (named.iter().find(|it| it.1), entries.is_empty()) {
             return Err(Exit::unreadable(anyhow!(
                 "{} has its own [[policy]] tables; omit {named}, or remove the tables",
-                file.display()
+                file.path.display()
             )));
         }
-        PolicyEntry::resolve_all(&mut entries, file, text);
+        PolicyEntry::resolve_all(&mut entries, file.path, file.text);
         if entries.is_empty() {
             let plugin = self.plugin.file().map(Path::to_owned);
             entries.push(PolicyEntry::from_flags(plugin, self.plugin.wasi(), self.policy.clone()));

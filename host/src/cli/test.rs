@@ -54,6 +54,12 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The policies that decide the cases, and the options that replace parts of each case.
+struct TestPolicies {
+    set: PolicySet,
+    overrides: Overrides,
+}
+
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let start = ambient.monotonic();
@@ -67,10 +73,11 @@ impl Args {
             .iter()
             .fold(protect_environment_files(), |protected, file| protected.with_file(file, "a case"));
         let junit = self.junit.as_deref().map(|file| OutputFile::new(file, &protected)).transpose()?;
-        let policy_set = (PolicySet::load(&self.plugin, &self.several, ambient)?, overrides);
+        let policies =
+            TestPolicies { set: PolicySet::load(&self.plugin, &self.several, ambient)?, overrides };
         let mut cases = Vec::with_capacity(files.len());
         for file in &files {
-            let (result, text) = self.test_case(file, &policy_set, ambient)?;
+            let (result, text) = self.test_case(file, &policies, ambient)?;
             if !self.json {
                 print(&text)?;
             }
@@ -96,7 +103,7 @@ impl Args {
     fn test_case(
         &self,
         file: &Path,
-        (policy_set, overrides): &(PolicySet, Overrides),
+        policies: &TestPolicies,
         ambient: &Ambient,
     ) -> Result<(CaseResult, Text), Exit> {
         let start = ambient.monotonic();
@@ -107,7 +114,7 @@ impl Args {
             message,
             ms: to_milliseconds(ambient.elapsed(start)),
         };
-        let decided = policy_set.read_case(file, overrides).and_then(|(case, policies)| {
+        let decided = policies.set.read_case(file, &policies.overrides).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(LoadedPolicy::borrowed).collect();
             let report = run_case_by_policies(&policies, &case, false)?;
             Ok((case, report.failure.is_some(), report.to_snapshot()))
@@ -129,7 +136,7 @@ impl Args {
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));
         let leave = || snapshot.leave_pending(&case.title, &report).map_err(write);
         let failed = |how: &str, snapshot_text: &str| {
-            let text = format_difference(name.clone(), how, (snapshot_text, &report));
+            let text = format_difference(name.clone(), how, snapshot_text, &report);
             let message = format!("{}\n{}", how.trim(), render_diff(snapshot_text, &report));
             (new_result(&case.title, CaseStatus::Failed, Some(message)), text)
         };
@@ -190,7 +197,7 @@ fn drop_file_name(error: Option<anyhow::Error>, file: &Path) -> String {
     }
 }
 
-fn format_difference(name: Line, how: &str, (snapshot_text, report): (&str, &str)) -> Text {
+fn format_difference(name: Line, how: &str, snapshot_text: &str, report: &str) -> Text {
     let mut text = Text::from_line(line![bad("✗")].then(name));
     text.line(how);
     text.append(render_styled_diff(snapshot_text, report));

@@ -151,14 +151,14 @@ fn find_variable(error: &clap::Error) -> Option<String> {
     else {
         return None;
     };
-    fn find_in(command: &clap::Command, (option, value): (&str, &str)) -> Option<String> {
+    fn find_in(command: &clap::Command, option: &str, value: &str) -> Option<String> {
         let is_it = |arg: &&clap::Arg| {
             let set = arg.get_env().and_then(std::env::var_os);
             arg.to_string() == option && set.is_some_and(|it| it.to_string_lossy() == value)
         };
         let of_it = command.get_arguments().find(is_it).and_then(clap::Arg::get_env);
         let name = of_it.map(|it| it.to_string_lossy().into_owned());
-        name.or_else(|| command.get_subcommands().find_map(|sub| find_in(sub, (option, value))))
+        name.or_else(|| command.get_subcommands().find_map(|sub| find_in(sub, option, value)))
     }
     let flag = option.split(' ').next().unwrap_or_default();
     let is_typed = |arg: std::ffi::OsString| {
@@ -169,7 +169,7 @@ fn find_variable(error: &clap::Error) -> Option<String> {
     // Arguments have their names only after the command is built.
     let mut command = command();
     command.build();
-    find_in(&command, (option, value)).filter(|_| !is_written)
+    find_in(&command, option, value).filter(|_| !is_written)
 }
 
 /// Translates a parser's message into plain words.

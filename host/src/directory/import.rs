@@ -13,10 +13,9 @@ use crate::model::{ApiError, Identity, Timestamp, User, keep_marks};
 /// Imports the lines of a batch, and records the import's progress.
 pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> TxResult<Vec<Imported>> {
     let mut imported = Vec::with_capacity(batch.lines.len());
-    let mut done = 0;
+    let mut progress = Progress::default();
     // A new directory has no credentials, which spares a look-up for each line.
     let mut has_logins = records.has_credentials()?;
-    let (mut left_out, mut imported_lines) = (0, 0);
     for (line, text) in batch.lines {
         let result = match (batch.parse)(*line, text) {
             Ok(user) => import_line(records, user, batch.replace, &mut has_logins)?,
@@ -25,33 +24,44 @@ pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> TxResult<V
         let is_refused = matches!(result, Imported::Refused(_));
         imported.push(result);
         if batch.strict && is_refused {
-            done = line - 1;
+            progress.done = line - 1;
             break;
         }
-        done = *line;
-        *if is_refused { &mut left_out } else { &mut imported_lines } += 1;
+        progress.done = *line;
+        *if is_refused { &mut progress.left_out } else { &mut progress.taken } += 1;
     }
     if let Some(import) = batch.import {
-        set_progress(records, import, (done, left_out, imported_lines), batch.now)?;
+        record_progress(records, import, &progress, batch.now)?;
     }
     Ok(imported)
 }
 
+/// The progress of an import by one batch.
+#[derive(Default)]
+struct Progress {
+    /// The last line that was read.
+    done: u64,
+    /// The number of lines that were left out.
+    left_out: u64,
+    /// The number of lines that were imported.
+    taken: u64,
+}
+
 /// Records the progress of an import. Nothing is recorded before the first imported
 /// user, so that a repeated import reports every line again.
-fn set_progress(
+fn record_progress(
     records: &mut dyn Records,
     import: &str,
-    (done, left_out, taken): (u64, u64, u64),
+    progress: &Progress,
     now: Timestamp,
 ) -> TxResult<()> {
     let [left_out_name, taken_name] = [LEFT_OUT, TAKEN].map(|what| [import, what].concat());
-    let taken = records.import_progress(&taken_name)?.unwrap_or(0) + taken;
+    let taken = records.import_progress(&taken_name)?.unwrap_or(0) + progress.taken;
     if taken == 0 {
         return Ok(());
     }
-    let left_out = records.import_progress(&left_out_name)?.unwrap_or(0) + left_out;
-    records.set_import_progress(import, done, now)?;
+    let left_out = records.import_progress(&left_out_name)?.unwrap_or(0) + progress.left_out;
+    records.set_import_progress(import, progress.done, now)?;
     records.set_import_progress(&left_out_name, left_out, now)?;
     records.set_import_progress(&taken_name, taken, now)
 }

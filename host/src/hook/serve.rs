@@ -103,10 +103,11 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
         .thread_name("hook")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    let ended = runtime.block_on(listen(&hook, (listener, tls), more_routes.unwrap_or_default(), || {
-        early_end.is_over();
-        ready(&where_it_is);
-    }));
+    let ended =
+        runtime.block_on(listen(&hook, Socket { listener, tls }, more_routes.unwrap_or_default(), || {
+            early_end.is_over();
+            ready(&where_it_is);
+        }));
     // Threads that still wait for the directory are abandoned.
     runtime.shutdown_timeout(Duration::from_secs(1));
     // Closes the directory here, outside the runtime.
@@ -139,9 +140,15 @@ pub fn describe_unaskable(policies: &[LoadedPolicy]) -> Option<String> {
     ))
 }
 
+/// The listener of a service, and its certificate if it serves HTTPS.
+struct Socket {
+    listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
+}
+
 async fn listen(
     hook: &Arc<Hook>,
-    (listener, tls): (TcpListener, Option<rustls::ServerConfig>),
+    Socket { listener, tls }: Socket,
     more_routes: axum::Router,
     ready: impl FnOnce(),
 ) -> Result<(), ServeError> {

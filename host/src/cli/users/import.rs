@@ -94,7 +94,7 @@ impl ImportArgs {
         };
         how.resume = fingerprint.map(|fingerprint| how.derive_name(&fingerprint));
         if let (Some(out), Some(name)) = (&rejects, &self.rejects) {
-            how.rejects = Some(self.open_rejects((name, out), how.resume.as_deref(), &*directory)?);
+            how.rejects = Some(open_rejects(name, out, how.resume.as_deref(), &*directory)?);
         }
         let goes_on = how.resume.is_some() && !self.dry_run;
         let (summary, ended) = transfer::import(&*directory, file, how);
@@ -148,24 +148,6 @@ impl ImportArgs {
             return Err(rejects_in_use(name));
         }
         Ok(out)
-    }
-
-    /// Opens the file for users that are left out. Its content is kept: an import that is
-    /// continued appends to it, and any other import is refused.
-    fn open_rejects(
-        &self,
-        (name, out): (&Path, &OutputFile),
-        resume: Option<&str>,
-        directory: &dyn Administration,
-    ) -> Result<Rejects, Exit> {
-        let goes_on = out.holds_something();
-        if goes_on {
-            let done = resume.map(|resume| directory.import_progress(resume)).transpose()?;
-            if done.is_none_or(|done| done == 0) {
-                return Err(rejects_in_use(name));
-            }
-        }
-        Ok(Rejects::new(name, out.append()?, goes_on))
     }
 
     fn explain_end(&self, error: ImportError, summary: &Summary, goes_on: bool) -> Exit {
@@ -272,6 +254,24 @@ impl ImportArgs {
         }
         told
     }
+}
+
+/// Opens the file for users that are left out. Its content is kept: an import that is
+/// continued appends to it, and any other import is refused.
+fn open_rejects(
+    name: &Path,
+    out: &OutputFile,
+    resume: Option<&str>,
+    directory: &dyn Administration,
+) -> Result<Rejects, Exit> {
+    let goes_on = out.holds_something();
+    if goes_on {
+        let done = resume.map(|resume| directory.import_progress(resume)).transpose()?;
+        if done.is_none_or(|done| done == 0) {
+            return Err(rejects_in_use(name));
+        }
+    }
+    Ok(Rejects::new(name, out.append()?, goes_on))
 }
 
 fn rejects_in_use(rejects: &Path) -> Exit {

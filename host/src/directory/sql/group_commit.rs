@@ -109,7 +109,7 @@ impl GroupCommit {
         let Some(mut writer) = taken else { return Err(busy()) };
 
         let left = self.patience.saturating_sub(self.ambient.elapsed(start));
-        let result = writer.join((durability, left), job);
+        let result = writer.join(durability, left, job);
         let Some(open) = &writer.open else { return result };
         if self.queued.load(Ordering::SeqCst) > 0 && open.jobs < TOGETHER {
             let outcome = open.outcome.clone();
@@ -146,7 +146,8 @@ impl Writer {
     /// the others stays.
     fn join<T>(
         &mut self,
-        (durability, patience): (Durability, Duration),
+        durability: Durability,
+        patience: Duration,
         job: impl FnOnce(&mut Connection) -> TxResult<T>,
     ) -> TxResult<T> {
         // A durable job must not share a transaction that is not durable.

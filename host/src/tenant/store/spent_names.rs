@@ -78,13 +78,13 @@ impl SpentNames {
         let mut spent = self.lock();
         if done.is_err() {
             spent.until.remove(&name);
-        } else if let Err(error) = self.append(&mut spent, (&name, until)) {
+        } else if let Err(error) = self.append(&mut spent, &name, until) {
             tracing::error!(target: "audit", %error, "a used link may be used again after a restart");
         }
         Some(done)
     }
 
-    fn append(&self, spent: &mut Spent, (name, until): (&[u8; 32], u64)) -> Result<(), StateError> {
+    fn append(&self, spent: &mut Spent, name: &[u8; 32], until: u64) -> Result<(), StateError> {
         if spent.lines >= 2 * MOST {
             return self.rewrite(spent);
         }
