@@ -68,7 +68,7 @@ fn a_database_opens_or_names_its_feature() {
 
 fn opened(location: &Location) -> Result<Arc<dyn Administration>, OpenError> {
     let ambient = &Ambient::system();
-    open(location, OpenOptions { key: None, journal: None, mode: OpenMode::Create, ambient, tell: &|_| {} })
+    open(location, OpenOptions { key: None, journal: None, mode: OpenMode::Create, ambient, notify: &|_| {} })
 }
 
 /// Decides the demo's login by a plugin of the embedder's own, and takes the link back.

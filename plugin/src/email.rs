@@ -6,9 +6,9 @@ use ligature_link_policy::EmailCompare;
 /// The result of comparing two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
-    /// Byte for byte, or but for the case of the domain.
+    /// The addresses are equal, or differ in the case of the domain only.
     Same,
-    /// But for the case of the part before the `@`.
+    /// The addresses differ in the case of the part before the `@` only.
     LocalPartCase,
     /// The addresses are different.
     Different,

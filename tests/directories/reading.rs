@@ -75,7 +75,8 @@ impl Place {
     fn open_told(&self, how: OpenMode) -> (Result<std::sync::Arc<dyn Administration>, String>, Vec<String>) {
         let told = Mutex::new(Vec::new());
         let tell = &|text: &str| told.lock().unwrap().push(text.to_owned());
-        let options = OpenOptions { key: None, journal: None, mode: how, ambient: &Ambient::system(), tell };
+        let options =
+            OpenOptions { key: None, journal: None, mode: how, ambient: &Ambient::system(), notify: tell };
         let opened = open(&self.location(), options);
         (opened.map_err(|error| error.to_string()), told.into_inner().unwrap())
     }

@@ -117,7 +117,7 @@ impl ManagementClient {
     }
 
     /// Returns by how many seconds this machine's clock is ahead of the tenant's, by the
-    /// last answer that has told the time.
+    /// last answer with a time.
     #[must_use]
     pub fn clock_lead(&self) -> Option<i64> {
         self.tenant.transport.clock_lead()

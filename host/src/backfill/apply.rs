@@ -52,7 +52,7 @@ impl Application<'_> {
     ///
     /// # Errors
     ///
-    /// If the directory or the store fails. The groups that are left wait.
+    /// If the directory or the store fails. The remaining groups wait.
     pub fn apply_groups(&self) -> Result<(), BackfillError> {
         self.worker.work_on_all(RunGroupState::Waiting, self)
     }

@@ -15,7 +15,7 @@
 //! | `directory_groups` | the groups of a directory in a database |
 //! | `file_groups` | the groups of a file of users |
 //! | `group` | accounts with one address |
-//! | `progress`, `backfill_error` | what a preview tells while it works, and why it stops |
+//! | `progress`, `backfill_error` | the progress of a preview, and the reasons why it stops |
 
 mod apply;
 mod backfill_error;

@@ -1,4 +1,4 @@
-//! The progress of a long piece of work, for whoever watches it.
+//! The progress of a long piece of work, for a watcher.
 
 use std::io::Read;
 
@@ -36,7 +36,7 @@ pub trait Progress: Send + Sync {
     /// percent.
     fn begin(&self, phase: Phase, total: Option<u64>);
 
-    /// Notes that the part has come so much further.
+    /// Notes that the part has advanced by this amount.
     fn advance(&self, by: u64);
 
     /// Wraps a reader, so that its bytes advance the part.

@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the report of a plan of so many users.
+    /// Reads the report of a plan. `users` is the number of users of the source.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ pub struct RunUndo<'a> {
     pub worker: RunWorker<'a>,
     /// The groups to undo.
     pub selection: &'a Selection,
-    /// The person that undoes it.
+    /// The person who undoes it.
     pub provenance: &'a Arc<Provenance>,
 }
 
@@ -28,7 +28,7 @@ impl RunUndo<'_> {
     ///
     /// # Errors
     ///
-    /// If the directory or the store fails. The groups that are left stay linked.
+    /// If the directory or the store fails. The remaining groups stay linked.
     pub fn undo_groups(&self) -> Result<(), BackfillError> {
         let is_included = |group: &RunGroup| Ok(self.selection.includes(&read_planned(group)?));
         self.worker.work_on_selected(RunGroupState::Linked, &is_included, self)

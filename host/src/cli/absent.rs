@@ -79,9 +79,9 @@ mod tests {
             assert_eq!(is_there, optional.is_built_in, "{name}");
             assert_eq!(help.contains(name), !is_there, "{help}");
             let refused = command().try_get_matches_from(["ligature", name, "--no-such-flag"]).unwrap_err();
-            let told = explain_error(&refused).map(|text| text.with_styles());
+            let explained = explain_error(&refused).map(|text| text.with_styles());
             let expected = format!("this build has no command '{name}'");
-            assert_eq!(told.is_some_and(|told| told.contains(&expected)), !is_there, "{name}");
+            assert_eq!(explained.is_some_and(|explained| explained.contains(&expected)), !is_there, "{name}");
         }
     }
 }

@@ -51,7 +51,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
-        // As a server has it.
+        // A server runs as many logins at once.
         let options = Options { allocator, concurrent_logins: self.threads.into(), ..Options::default() };
         let sandbox = self.plugin.start(options, ambient)?;
         let plugin = self.plugin.load(&sandbox)?;

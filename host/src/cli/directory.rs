@@ -117,10 +117,10 @@ impl JournalArgs {
         how: OpenMode,
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let tell = &announce_migration(&|| {});
+        let notify = &announce_migration(&|| {});
         self.open_with(
             directory,
-            OpenOptions { key: self.key()?, journal: None, mode: how, ambient, tell },
+            OpenOptions { key: self.key()?, journal: None, mode: how, ambient, notify },
             open,
         )
     }
@@ -165,8 +165,8 @@ fn is_from(variable: &str, value: &str) -> bool {
 
 /// Announces a migration of the directory, before it begins.
 pub(super) fn announce_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
-    move |told| {
-        print_error(&Text::from_line(line![dim("note:"), " ", told.to_owned()]));
+    move |note| {
+        print_error(&Text::from_line(line![dim("note:"), " ", note.to_owned()]));
         migrating();
     }
 }

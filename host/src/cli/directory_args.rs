@@ -35,10 +35,10 @@ impl DirectoryArgs {
         migrating: &dyn Fn(),
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let tell = &announce_migration(migrating);
+        let notify = &announce_migration(migrating);
         self.journal.open_with(
             &self.directory,
-            OpenOptions { key: self.journal.key()?, journal: None, mode: how, ambient, tell },
+            OpenOptions { key: self.journal.key()?, journal: None, mode: how, ambient, notify },
             open,
         )
     }
@@ -47,8 +47,8 @@ impl DirectoryArgs {
     pub(super) fn open_database(&self, how: OpenMode, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
         let key = self.journal.key()?;
         let location = parse_directory(&self.directory)?;
-        let tell = &announce_migration(&|| {});
-        Ok(open_database(&location, OpenOptions { key, journal: None, mode: how, ambient, tell })?)
+        let notify = &announce_migration(&|| {});
+        Ok(open_database(&location, OpenOptions { key, journal: None, mode: how, ambient, notify })?)
     }
 
     /// Refuses a tenant of Auth0 for a command that it has no endpoint for, with the reason.

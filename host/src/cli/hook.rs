@@ -345,8 +345,8 @@ impl Args {
     }
 }
 
-fn print_warning(part: &str, told: &str) {
-    print_error(&Text::from_line(line![care("warning:").bold(), " ", format!("{part}: {told}")]));
+fn print_warning(part: &str, words: &str) {
+    print_error(&Text::from_line(line![care("warning:").bold(), " ", format!("{part}: {words}")]));
 }
 
 /// Lists parts of the configuration as the beginning of a sentence.

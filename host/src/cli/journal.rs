@@ -176,11 +176,11 @@ fn check_user_known(directory: &dyn Administration, user: &str) -> CommandResult
         [] => String::new(),
         longer => format!(", and it is the beginning of others, such as {}", longer.join(", ")),
     };
-    let told = format!(
+    let message = format!(
         "no user and no entry of the journal has the id {user}{begins}; nothing was erased, because an erasure \
          needs the whole id"
     );
-    Err(Exit::failed(anyhow!("{}", mask_addresses(&told))))
+    Err(Exit::failed(anyhow!("{}", mask_addresses(&message))))
 }
 
 impl UndoArgs {
@@ -209,7 +209,7 @@ impl UndoArgs {
         let ids =
             |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ");
         let mut text = Text::default();
-        let mut line = |told: String| text.line(mask_addresses(&told));
+        let mut line = |words: String| text.line(mask_addresses(&words));
         line(format!("{} {is} a separate user again", undoing.secondary.user_id));
         line(format!("  its identities {are} {}", ids(&undoing.secondary)));
         for (name, held) in list_data(&undoing.secondary) {

@@ -53,7 +53,7 @@ fn format_repairs(repairs: &[Repair]) -> Text {
     let mut text = Text::default();
     for Repair { entry, outcome } in repairs {
         text.line(mask_addresses(&format!("{}  {}", entry.id, describe_change(entry))));
-        let mut line = |told: &str| text.line(mask_addresses(&format!("  {told}")));
+        let mut line = |words: &str| text.line(mask_addresses(&format!("  {words}")));
         match outcome {
             RepairOutcome::Finished { notes } => {
                 line("finished: the change had begun, and is complete now");

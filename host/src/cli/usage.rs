@@ -98,7 +98,7 @@ fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
     match unused.filter(|_| run.contains_id("case")) {
         None => Ok(()),
         Some(id) => {
-            let told = format!(
+            let message = format!(
                 "'--{}' is for --event: a case is decided in a directory of its own",
                 id.replace('_', "-")
             );
@@ -107,7 +107,7 @@ fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
             let run = command.find_subcommand_mut(name);
             Err(run
                 .map_or_else(clap::Command::default, |it| it.clone())
-                .error(ErrorKind::ArgumentConflict, told))
+                .error(ErrorKind::ArgumentConflict, message))
         }
     }
 }
@@ -119,8 +119,8 @@ fn format_error(mut error: clap::Error) -> Text {
         return text;
     }
     let of_variable = find_variable(&error);
-    if let Some(told) = format_invalid_value(&error) {
-        return told;
+    if let Some(text) = format_invalid_value(&error) {
+        return text;
     }
     let repeated: Vec<(ContextKind, ContextValue)> =
         error.context().filter_map(|(kind, value)| Some((kind, escape_value(value)?))).collect();
@@ -132,10 +132,10 @@ fn format_error(mut error: clap::Error) -> Text {
         error.insert(kind, value);
     }
     let mut text = Text::default();
-    for (number, told) in error.render().to_string().lines().enumerate() {
-        match told.strip_prefix("error: ").filter(|_| number == 0) {
+    for (number, words) in error.render().to_string().lines().enumerate() {
+        match words.strip_prefix("error: ").filter(|_| number == 0) {
             Some(what) => text.line(line![bad("error:").bold(), " ", what]),
-            None => text.line(told),
+            None => text.line(words),
         }
     }
     if let Some(variable) = of_variable {

@@ -42,10 +42,10 @@ impl JournalArgs {
                 .notify(waiting)
                 .call()
         };
-        let tell = &|told: &str| tracing::warn!("{told}");
+        let warn = &|words: &str| tracing::warn!("{words}");
         self.open_with(
             directory,
-            OpenOptions { key: self.key()?, journal: None, mode: how, ambient, tell },
+            OpenOptions { key: self.key()?, journal: None, mode: how, ambient, notify: warn },
             open_now,
         )
     }

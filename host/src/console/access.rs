@@ -69,7 +69,7 @@ impl Access {
         }
     }
 
-    /// Returns whether an operator's session is still open. A look at it is no use of it.
+    /// Returns whether an operator's session is still open. This does not count as a use.
     pub(super) fn is_open(&self, operator: &Operator) -> bool {
         match self {
             Self::Local => operator.session.is_empty(),

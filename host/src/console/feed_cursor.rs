@@ -25,7 +25,7 @@ pub(super) struct FeedCursor {
 }
 
 impl FeedCursor {
-    /// The position before the newest decisions of now, which were shown. One that is written late, or in
+    /// Returns the position before the newest decisions, which were shown already. One that is written late, or in
     /// the same millisecond, may have an id among theirs.
     /// `most` is the number that was asked for.
     pub(super) fn new(newest: Vec<DecisionId>, most: usize) -> Self {

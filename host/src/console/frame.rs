@@ -12,7 +12,7 @@ use crate::service::page::filters;
 pub(super) struct Operator {
     /// The name in the journal.
     pub(super) name: String,
-    /// The id of the session; of all visits, if the console has no login of its own.
+    /// The id of the session; the same for all visits if the console has no login of its own.
     pub(super) session: String,
 }
 

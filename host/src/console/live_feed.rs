@@ -15,9 +15,9 @@ use crate::service::blocking::run_blocking;
 pub(super) const POLL: Duration = Duration::from_secs(1);
 /// The most viewers at once.
 const MOST_VIEWERS: usize = 16;
-/// The decisions that a viewer who is slow may be behind; older ones are skipped.
+/// The most decisions by which a slow viewer may lag behind; older ones are skipped.
 const BACKLOG: usize = 256;
-/// The most decisions of one poll, and the most that a viewer gets who comes back.
+/// The most decisions of one poll, and the most past ones that a returning viewer gets.
 const AT_A_TIME: usize = 100;
 /// The newest decisions among which a further one may be written.
 const NEWEST: usize = 25;
@@ -58,7 +58,7 @@ impl LiveFeed {
         })
     }
 
-    /// Begins a view: with the decisions after `last`, which a viewer who comes back has seen last.
+    /// Begins a view. A returning viewer gets the decisions after `last`, the last one that they have seen.
     pub(super) async fn view(self: &Arc<Self>, last: Option<DecisionId>) -> Result<Viewer, NoView> {
         let place = self.viewers.clone().try_acquire_owned().map_err(|_| NoView::Full)?;
         let receiver = self.sender.subscribe();

@@ -29,7 +29,7 @@ impl ConflictKey {
     pub(super) fn of(code: &str, user_ids: &[String]) -> Self {
         let mut hash = Sha256::new();
         for part in std::iter::once(code).chain(user_ids.iter().map(String::as_str)) {
-            // With the length, so that no two lists have the same bytes.
+            // The lengths keep two different lists from having the same bytes.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -69,7 +69,7 @@ impl FromStr for ConflictKey {
 /// A contradiction between accounts, which the reasons of decisions have reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Conflict {
-    /// Its key.
+    /// The key.
     pub key: ConflictKey,
     /// The code of the reason.
     pub code: String,

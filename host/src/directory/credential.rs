@@ -85,7 +85,7 @@ pub(super) fn validate(credential: &Credential) -> Result<Credential, ApiError> 
     if username.as_deref().is_some_and(|username| username.is_empty() || is_address(username)) {
         return invalid("a username is neither empty nor an address");
     }
-    // As for users. Two of them form one key of an index.
+    // The same limit as for users: two of these texts form one key of an index.
     const KEY: usize = 1024;
     let keys = [Some(connection), Some(user_id), email.as_ref(), username.as_ref()];
     if keys.iter().flatten().any(|key| key.len() > KEY) {

@@ -67,7 +67,7 @@ impl FromStr for DecisionId {
 /// A decision that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptDecision {
-    /// Its id.
+    /// The id.
     pub id: DecisionId,
     /// The time of the login.
     pub at: Timestamp,

@@ -95,7 +95,7 @@ fn find_write_fault(file: &Path) -> Option<String> {
         ));
     }
     match access(file, Access::READ_OK | Access::WRITE_OK) {
-        // It is created.
+        // A missing file is created.
         Ok(()) | Err(rustix::io::Errno::NOENT) => None,
         Err(why) => Some(format!("the file {} cannot be written: {}", file.display(), describe_error(why))),
     }

@@ -38,7 +38,7 @@ pub struct OpenOptions<'a> {
     /// The clock and the source of randomness of the directory.
     pub ambient: &'a Ambient,
     /// Receives what the operator must know before a change of the schema.
-    pub tell: &'a dyn Fn(&str),
+    pub notify: &'a dyn Fn(&str),
 }
 
 /// Opens a directory.
@@ -104,7 +104,7 @@ fn open_journal(journal: &Location, options: &OpenOptions<'_>) -> Result<Arc<dyn
     };
     let missing = missing_file(journal);
     if let Some(file) = missing.filter(|_| !mode.can_write()) {
-        (options.tell)(&format!(
+        (options.notify)(&format!(
             "the journal sqlite:{} does not exist yet, and counts as empty; the first command that changes \
              something creates it, and so does the start of `ligature hook`",
             file.display()
@@ -116,7 +116,10 @@ fn open_journal(journal: &Location, options: &OpenOptions<'_>) -> Result<Arc<dyn
     if let Some(file) = missing {
         // A mistyped path would otherwise look like a journal without links.
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        (options.tell)(&format!("the journal sqlite:{} did not exist and was created empty", file.display()));
+        (options.notify)(&format!(
+            "the journal sqlite:{} did not exist and was created empty",
+            file.display()
+        ));
     }
     Ok(Arc::new(opened))
 }
@@ -149,8 +152,8 @@ fn open_tenant(_: &str, _: OpenOptions<'_>) -> Result<Arc<dyn Administration>, O
 /// If the directory cannot be used, with advice.
 #[cfg(feature = "_sql")]
 pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<SqlDirectory, OpenError> {
-    let OpenOptions { key, mode, ambient, tell, .. } = options;
-    let migrate = if mode.can_write() { Migrate::Yes(tell) } else { Migrate::No };
+    let OpenOptions { key, mode, ambient, notify, .. } = options;
+    let migrate = if mode.can_write() { Migrate::Yes(notify) } else { Migrate::No };
     let seal = Seal { key, ambient: ambient.clone() };
     match location {
         #[cfg(feature = "sqlite")]

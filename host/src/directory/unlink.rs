@@ -38,7 +38,7 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
     let mut rest = User::clone(&stored.user);
     let place = rest.identities.iter().position(|it| it.provider == *provider && it.user_id == *user_id);
     let identity = match place {
-        // As recorded from Auth0: status 200, and nothing has changed.
+        // Recorded from Auth0: it answers 200 and changes nothing.
         None => return Ok(stored.user),
         Some(0) => return Err(ApiError::Invalid("the main identity cannot be removed".to_owned()).into()),
         Some(place) => rest.identities.remove(place),

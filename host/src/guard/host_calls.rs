@@ -23,7 +23,7 @@ impl Guard {
 
     /// Reads both sides of a link again.
     fn read_pair(&self, request: &LinkRequest) -> PairReading {
-        // Neither is missing: a link names the login's user and one that was looked up.
+        // Both are known: a link names the login's user and one that was looked up.
         let known =
             |user_id: &String| self.seen.get(user_id).map_or(self.known_user(), |seen| &seen.user).clone();
         let [primary, secondary] = [known(&request.primary), known(&request.secondary)];

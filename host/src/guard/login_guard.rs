@@ -150,8 +150,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// Those of [`plan_check_mark`](Self::plan_check_mark), or when the directory does not
-    /// write the mark. The next login looks up again then.
+    /// The same as of [`plan_check_mark`](Self::plan_check_mark), and an error of the directory. If the
+    /// mark is not written, the next login looks up again.
     pub fn note_check(&self, settings: &str) -> Result<(), ApiError> {
         let stored = self.directory.get(&self.user_id)?;
         let patch = MetadataPatch::for_app_metadata(self.plan_check_mark_on(&stored.user, settings)?);

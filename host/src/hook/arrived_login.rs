@@ -33,7 +33,7 @@ impl Arrived<'_> {
         );
     }
 
-    /// Records that this login has linked accounts, for whoever notifies their owner: the service
+    /// Records that this login has linked accounts, so that their owner can be notified: the service
     /// sends no mail. The journal has the rest.
     pub(super) fn audit_link(&self, policy: Option<&str>, primary: &str, reasons: &[Reason]) {
         let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();

@@ -160,7 +160,8 @@ impl Logins {
         let confirmations = self.confirmations.as_ref()?;
         let Decision::Suggest { step, candidates } = &decided.outcome.decision else { return None };
         let FinalUser::User(user) = &decided.final_user else { return None };
-        // As it is now: the prompt has been counted since the event, and the answer is compared with it.
+        // The user is read again: the prompt was counted after the event, and the answer is compared with
+        // the counted user.
         let user = self.directory.get(&user.user_id).ok()?.user;
         if user.blocked {
             return Some(AskResult::Blocked(user));

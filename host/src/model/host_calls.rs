@@ -16,7 +16,7 @@ pub trait HostCalls: Any + Send {
     fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError>;
 
     /// Returns whether [`HostCalls::find_by_email`] ignores the case of ASCII letters.
-    /// It is not charged as a look-up.
+    /// The call is not charged as a look-up.
     fn ignores_case(&mut self) -> bool;
 
     /// Returns one user by id.

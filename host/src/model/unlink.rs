@@ -20,7 +20,7 @@ pub fn user_from_identity(identity: &Identity, now: Timestamp) -> User {
     let email_verified =
         profile.remove("email_verified").map_or(Verification::Absent, |held| Verification::from(&held));
     if let Some(email) = &email {
-        // As at the creation of a user: the address serves as the name if there is none.
+        // The address serves as the name if there is none, as at the creation of a user.
         profile.entry("name").or_insert_with(|| Value::from(email.as_str()));
     }
     User {

@@ -63,8 +63,7 @@ impl PoliciesFile {
     ///
     /// # Errors
     ///
-    /// With the line where the text is no policies file; with the name of the policy
-    /// whose entry is invalid.
+    /// Names the line if the text is not a policies file, and the policy if its entry is invalid.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
         let mut read: Self = read_toml_text(file, text)?;
         let whole = |why: String| InputError::for_file(file, why);

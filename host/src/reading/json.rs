@@ -43,8 +43,7 @@ pub fn read_text(file: &Path) -> Result<String, InputError> {
 ///
 /// # Errors
 ///
-/// With line and column, the path within the text, and the nearest key where
-/// one was misspelt.
+/// Names line and column, the path within the text, and the nearest key if one is misspelt.
 pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T, InputError> {
     let in_file = |(place, message)| InputError { file: display_path(file), place, message };
     parse_json(text).map_err(in_file)

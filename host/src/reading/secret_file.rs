@@ -117,7 +117,7 @@ mod tests {
         for file in [&pipe, &link] {
             assert_eq!(read_secret_file(file), Err("this is a pipe; expected a file".to_owned()));
         }
-        // As a shell passes the output of a program.
+        // A shell passes the output of a program like this.
         let (reader, mut writer) = std::io::pipe().unwrap();
         std::io::Write::write_all(&mut writer, b"s3cret").unwrap();
         drop(writer);

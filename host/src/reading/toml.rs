@@ -48,7 +48,7 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
 ///
 /// # Errors
 ///
-/// With line and column, and the nearest key where one was misspelt.
+/// Names line and column, and the nearest key if one is misspelt.
 pub(crate) fn read_toml_text<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, InputError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let fault = |path: &str, error: &toml::de::Error| {

@@ -30,8 +30,8 @@ pub(crate) fn rewrite_message(message: &str) -> String {
     }
     // toml appends the characters that it expected.
     let what = message.split_once(EXPECTED).map_or(message, |it| it.0);
-    let plain = PLAIN.iter().find(|(told, _)| *told == message);
-    if let Some(plain) = plain.or_else(|| PLAIN_TOML.iter().find(|(told, _)| *told == what)) {
+    let plain = PLAIN.iter().find(|(original, _)| *original == message);
+    if let Some(plain) = plain.or_else(|| PLAIN_TOML.iter().find(|(original, _)| *original == what)) {
         return plain.1.to_owned();
     }
     with_suggestion(&message.replace("unknown variant", "unknown value"))
@@ -213,8 +213,8 @@ mod tests {
             ("number out of range", "the number is too large"),
             ("invalid key-value pair, expected key", "expected a line `KEY = VALUE`, or a table, `[NAME]`"),
         ];
-        for (told, plain) in cases {
-            assert_eq!(rewrite_message(told), plain);
+        for (original, plain) in cases {
+            assert_eq!(rewrite_message(original), plain);
         }
         let long = format!("invalid type: string \"{}\", expected u8", "x".repeat(1000));
         assert!(rewrite_message(&long).len() < 150);
@@ -241,11 +241,11 @@ mod tests {
             "+1",
         ];
         for text in json {
-            let told = crate::reading::parse_json::<serde_json::Value>(text).unwrap_err().1;
+            let original = crate::reading::parse_json::<serde_json::Value>(text).unwrap_err().1;
             for word in
                 ["EOF", "ident", "surrogate in", "hex escape", "parsing", "out of range", "code point"]
             {
-                assert!(!told.contains(word), "{text}: {told}");
+                assert!(!original.contains(word), "{text}: {original}");
             }
         }
         let toml = [
@@ -268,10 +268,10 @@ mod tests {
         ];
         for text in toml {
             let read = crate::reading::read_toml_text::<toml::Table>("a.toml".as_ref(), text);
-            let told = read.unwrap_err().message;
+            let original = read.unwrap_err().message;
             for word in ["pair", "unclosed", "missing assignment", "array", "duplicate", "unquoted", "inline"]
             {
-                assert!(!told.contains(word), "{text}: {told}");
+                assert!(!original.contains(word), "{text}: {original}");
             }
         }
     }
@@ -288,7 +288,7 @@ mod tests {
             "unknown value `of`, expected `off` or `on`; did you mean `off`?"
         );
         assert_eq!(rewrite_message("missing field `x`"), "missing field `x`");
-        let told = "unknown field `mod`, expected `mode` or `now`; did you mean `mode`?";
-        assert_eq!(rewrite_message(told), told);
+        let original = "unknown field `mod`, expected `mode` or `now`; did you mean `mode`?";
+        assert_eq!(rewrite_message(original), original);
     }
 }

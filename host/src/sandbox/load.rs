@@ -35,7 +35,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// As [`Sandbox::load`], and [`LoadError::Superseded`].
+    /// The same as of [`Sandbox::load`], and [`LoadError::Superseded`].
     pub fn load_unless(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
         let component = self.prepare_unless(bytes, cancel).component?;
         self.link(name, bytes, component)
@@ -47,7 +47,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// As [`Sandbox::load`].
+    /// The same as of [`Sandbox::load`].
     pub fn load_trusted(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let in_child = self.prepare_first_time(bytes);
         let component = match in_child {

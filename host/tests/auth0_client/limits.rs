@@ -143,7 +143,7 @@ fn logins_share_what_the_tenant_allows() {
         result.expect("a user");
     }
     assert!((Duration::from_secs(2)..Duration::from_secs(15)).contains(&time), "{time:?}");
-    // Its seconds and the limiter's begin at different times.
+    // The seconds of the stand-in and of the limiter begin at different times.
     let beyond = beyond.load(Ordering::SeqCst);
     assert!(beyond <= 8, "{beyond} requests were too many");
 }

@@ -90,7 +90,7 @@ fn serve(mut stream: TcpStream, rule: &Rule, requests: &Mutex<Vec<Seen>>) {
         }
         let steps = rule(&seen).unwrap_or_else(|| usual(&seen));
         if matches!(steps[..], [Step::Close]) {
-            // What was not read turns the end into a reset.
+            // Unread bytes turn the end of the connection into a reset.
             return;
         }
         let mut read = vec![0; length];

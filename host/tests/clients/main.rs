@@ -93,7 +93,7 @@ fn schemathesis_finds_nothing_in_the_management_api() {
         let mut command = Command::new(folder.join("schemathesis/bin").join(program));
         command.args(arguments).env("LIGATURE_HTTP", &tenant.http);
         command.env("SCHEMATHESIS_HOOKS", suite.join("hooks.py")).env("PYTHONDONTWRITEBYTECODE", "1");
-        // Where it is, it leaves files behind.
+        // The program leaves files in its working folder.
         run_to_its_end(command.current_dir(place.path()), &place.path().join("output"), &tenant);
     };
     let text = |path: PathBuf| path.to_str().expect("a path in UTF-8").to_owned();

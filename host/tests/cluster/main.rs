@@ -87,7 +87,7 @@ fn main() -> std::process::ExitCode {
     let trials = SCENARIOS.map(|(name, scenario)| {
         let (packages, cluster) = (packages.clone(), cluster.clone());
         let test = move || {
-            // It stands for the next scenario, though this one fails.
+            // The cluster serves the next scenario even if this one fails.
             let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(Ok(packages)) = &*packages else { panic!("they are not installed") };
             scenario(name, cluster.get_or_insert_with(|| Cluster::start(packages)));

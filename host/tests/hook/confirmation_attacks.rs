@@ -86,7 +86,7 @@ fn s_91_an_unlinked_account_is_not_asked_about_again() {
     let next = scene.ask(&event());
     assert_eq!(next["action"], "proceed", "{next}");
     assert_eq!(codes(&next)[0], "UNLINKED_BY_OPERATOR");
-    // Neither does the old answer link them again.
+    // The old answer does not link them again.
     let replayed = scene.resume(&event(), Some(&answer));
     assert_eq!((&replayed["action"], scene.place.links()), (&json!("proceed"), 1), "{replayed}");
 }
@@ -165,7 +165,7 @@ fn s_96_no_other_answer_links() {
         text.replace_range(place..=place, other);
         text
     };
-    // Of a service with the same secret and policy.
+    // The answer of another service with the same secret and policy.
     let elsewhere = Scene::new();
     let asked = elsewhere.ask(&{
         let mut other = event_of("facebook|2", EMAIL, "facebook");

@@ -217,7 +217,7 @@ fn an_account_comes_with_all_its_identities() {
     let state = state_of(&ask_link(&mut browser, &hint, DATABASE));
     assert!(as_password(&mut browser, &state, "eva@example.com").answer().contains_key("code"));
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "auth0|eva", "google-oauth2|7"]);
-    // As after any link: copies of the account's tokens are good no longer.
+    // After every link, the tokens of the account that goes are revoked.
     let status = |token: &str| {
         tenant.token("web", &[("grant_type", "refresh_token"), ("refresh_token", token)]).status
     };

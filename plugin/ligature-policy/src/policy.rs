@@ -29,7 +29,7 @@ pub trait Policy {
     ///
     /// # Errors
     ///
-    /// As [`on_login`](Self::on_login).
+    /// The same as of [`on_login`](Self::on_login).
     fn on_continue(
         _login: &LoginEvent,
         _answer: &Answer,

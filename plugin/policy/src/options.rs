@@ -3,7 +3,7 @@
 choice! {
     /// A set of values that replaces the defaults.
     Preset {
-        /// As Auth0's withdrawn rule "link users by email" did: both addresses
+        /// The behaviour of Auth0's withdrawn rule "link users by email": both addresses
         /// verified, the existing account stays, several candidates fail the
         /// login. It removes nearly every protection; `ligature policy check`
         /// lists them.
@@ -11,7 +11,7 @@ choice! {
         /// The same, and both metadata are merged as that variant meant to:
         /// deeply, the primary's value wins, arrays are joined.
         Auth0RuleWithMetadata "auth0-rule-with-metadata",
-        /// Asks always, and believes only a mailbox proved at this login.
+        /// Always asks, and counts only a mailbox that is proved at this login.
         Strict "strict",
     }
 }
@@ -37,8 +37,8 @@ choice! {
     RequireVerified {
         /// Both addresses are verified.
         Both "both",
-        /// As `both`, and this login itself has proved the mailbox (a code or a
-        /// link by e-mail); the user is asked otherwise.
+        /// Both addresses are verified, and this login itself has proved the mailbox
+        /// (a code or a link by e-mail); otherwise, the user is asked.
         FreshMailboxProof "fresh_mailbox_proof",
     }
 }
@@ -48,9 +48,9 @@ choice! {
     EmailCompare {
         /// Byte for byte.
         Exact "exact",
-        /// But for the case of ASCII letters.
+        /// Ignores the case of ASCII letters.
         AsciiCi "ascii_ci",
-        /// But for the case of ASCII letters behind the `@`.
+        /// Ignores the case of ASCII letters behind the `@`.
         AsciiCiDomainOnly "ascii_ci_domain_only",
     }
 }
@@ -102,7 +102,7 @@ choice! {
     OnMultiple {
         /// None is linked; a person has to look at it.
         ConflictReport "conflict_report",
-        /// The user is asked which is meant.
+        /// The user is asked to choose one.
         Choose "choose",
         /// The only one that has linked identities already; a conflict
         /// otherwise.
@@ -115,10 +115,11 @@ choice! {
 }
 
 choice! {
-    /// Which account stays. Before it: a managed account, then one that has
-    /// linked identities. After it: the older one, then the smaller user id.
+    /// The account that stays. A managed account comes first, then one that has
+    /// linked identities, then the one of this option, then the older one, then
+    /// the one with the smaller user id.
     Primary {
-        /// The one that does not log in now. Not the same whichever of the two
+        /// The one that does not log in now. The result depends on which of the two
         /// logs in.
         Existing "existing",
         /// The older one.

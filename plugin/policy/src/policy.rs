@@ -78,10 +78,10 @@ pub struct Policy {
     pub trojan_identity: Caution,
     /// Several candidates that may all be linked.
     pub on_multiple: OnMultiple,
-    /// Which account stays.
+    /// The account that stays.
     pub primary: Primary,
-    /// Names of connections, the first one's account stays. For
-    /// `"primary": "connection_order"`.
+    /// Names of connections, for `"primary": "connection_order"`. The account of the
+    /// first one stays.
     pub connection_order: Vec<String>,
     /// Whether an account with linked identities may become a secondary
     /// without asking.
@@ -108,8 +108,8 @@ pub struct Policy {
     /// The logins that look up the other accounts with the address. Each look-up
     /// costs a request to the directory, and a tenant of Auth0 limits their rate.
     pub look_up: LookUp,
-    /// With `"look_up": "until_checked"`, the days after which an account is looked
-    /// up again, 1 to 365.
+    /// The days after which an account is looked up again, 1 to 365, for
+    /// `"look_up": "until_checked"`.
     pub look_up_again_after_days: u32,
     /// A look-up or a link that fails.
     pub on_error: OnError,

@@ -21,10 +21,10 @@ pub enum TrustedConnection {
 pub struct TrustedDetail {
     /// The connection's name.
     pub name: Option<String>,
-    /// Or the strategy of all such connections.
+    /// The strategy of all such connections, in place of a name.
     pub strategy: Option<String>,
-    /// The domains it speaks for; empty: all of them. Addresses at other
-    /// domains are not linked.
+    /// The domains for which the connection is trusted; all if the list is empty.
+    /// Addresses at other domains are not linked.
     pub domains: Vec<String>,
 }
 

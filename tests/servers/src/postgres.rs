@@ -48,7 +48,7 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// As [`Self::start`].
+    /// The same as of [`Self::start`].
     pub fn start_durable() -> Result<Self, NoServer> {
         Self::start_as(true)
     }
@@ -65,7 +65,7 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// As [`Self::start`].
+    /// The same as of [`Self::start`].
     pub fn start_private() -> Result<Self, NoServer> {
         Self::private(false)
     }

@@ -56,7 +56,7 @@ pub(super) struct ApplyArgs {
 /// The default number of threads: most of a link is waiting for the database.
 const THREADS: u32 = 4;
 
-/// At most so many links a second.
+/// Limits the number of links per second.
 struct LinksPerSecond(DefaultDirectRateLimiter);
 
 impl Pace for LinksPerSecond {

@@ -21,7 +21,7 @@ pub(super) struct PolicyArgs {
 }
 
 impl PolicyArgs {
-    /// Loads the policies, for decisions on so many threads.
+    /// Loads the policies, for decisions on this number of threads.
     pub(super) fn load(&self, threads: u32, ambient: &Ambient) -> Result<Vec<LoadedPolicy>, Exit> {
         let document =
             self.policy.as_deref().map(PolicyDocument::read_file).transpose().map_err(Exit::unreadable)?;

@@ -68,7 +68,7 @@ impl ReportFolder {
             file.and_then(|file| file.sync_all()).map_err(|error| self.explain(name, &error))?;
         }
         fs::rename(self.path(), &self.folder).map_err(|error| self.explain("the folder", &error))?;
-        // It has another name now.
+        // The folder has its final name, so that nothing of the partial one is left to remove.
         let _ = self.partial.keep();
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(super) struct Watch {
     stop: Arc<AtomicBool>,
 }
 
-/// The lines where there is no terminal.
+/// The lines that are printed without a terminal.
 struct Lines {
     ambient: Ambient,
     state: Mutex<State>,

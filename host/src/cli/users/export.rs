@@ -125,26 +125,26 @@ fn write_file<T>(
 
 /// Describes the data that the import format cannot hold.
 fn describe_dropped(exported: &ExportSummary) -> String {
-    let mut told = String::new();
+    let mut words = String::new();
     if exported.left_out > 0 {
         let users = group_thousands(exported.left_out);
-        told.push_str(&format!("; {users} are not users of a database, and were left out"));
+        words.push_str(&format!("; {users} are not users of a database, and were left out"));
     }
-    told.push_str("; the format holds no passwords, dates, logins, roles and organizations");
+    words.push_str("; the format holds no passwords, dates, logins, roles and organizations");
     if exported.identities > 0 {
-        told.push_str(&format!(
+        words.push_str(&format!(
             ", and none of their {} linked identities",
             group_thousands(exported.identities)
         ));
     }
     if exported.connections.len() > 1 {
         let names: Vec<String> = exported.connections.iter().map(|name| format!("`{name}`")).collect();
-        told.push_str(&format!(
+        words.push_str(&format!(
             "; it does not name the database of each user ({}): --connection writes those of one",
             names.join(", ")
         ));
     }
-    told
+    words
 }
 
 fn export_error(error: ExportError) -> Exit {

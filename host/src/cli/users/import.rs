@@ -196,8 +196,8 @@ impl ImportArgs {
 
     /// Formats the result of an import, for people.
     fn format_summary(&self, summary: &Summary, whole: bool) -> Text {
-        let mut told = Text::default();
-        let mut line = |text: String| told.line(text);
+        let mut summary_text = Text::default();
+        let mut line = |text: String| summary_text.line(text);
         if summary.resumed_behind > 0 {
             line(format!(
                 "continued after {} {}, where an earlier import stopped",
@@ -216,7 +216,7 @@ impl ImportArgs {
             line(
                 "nothing comes after it: the file is imported (--again imports it from the start)".to_owned(),
             );
-            return told;
+            return summary_text;
         }
         let would = if self.dry_run { "would be " } else { "" };
         line(format!("{} users {would}added", group_thousands(summary.added)));
@@ -252,7 +252,7 @@ impl ImportArgs {
         if let Some(rejects) = self.rejects.as_ref().filter(|_| summary.bad > 0) {
             line(format!("those left out are in {}", rejects.display()));
         }
-        told
+        summary_text
     }
 }
 
@@ -283,12 +283,12 @@ fn rejects_in_use(rejects: &Path) -> Exit {
 
 /// Formats the result of an import, as JSON.
 fn summary_json(summary: &Summary, is_whole: bool) -> Value {
-    let told = |(place, why): &(_, String)| json!({ "place": format!("{place}"), "why": why });
+    let to_json = |(place, why): &(_, String)| json!({ "place": format!("{place}"), "why": why });
     let left_out = |(field, users, why, first): &(_, _, _, _)| json!({ "field": field, "users": users, "why": why, "first": format!("{first}") });
     json!({
         "is_whole": is_whole, "resumed_behind": summary.resumed_behind, "added": summary.added,
         "replaced": summary.replaced, "same": summary.same, "bad": summary.bad,
-        "reported": summary.reported.iter().map(told).collect::<Vec<_>>(),
+        "reported": summary.reported.iter().map(to_json).collect::<Vec<_>>(),
         "left_out": summary.left_out.iter().map(left_out).collect::<Vec<_>>(),
     })
 }

@@ -115,9 +115,9 @@ impl MergeArgs {
 
     fn describe(&self, plan: &MergePlan, merged: &Merged) -> Text {
         let mut text = Text::default();
-        let mut line = |label: &str, told: String| {
-            let told = mask_addresses(&told);
-            text.line(format!("  {label:<14} {told}"));
+        let mut line = |label: &str, words: String| {
+            let words = mask_addresses(&words);
+            text.line(format!("  {label:<14} {words}"));
         };
         let identities: Vec<String> = merged.user.identities.iter().map(Identity::as_user_id).collect();
         line("kept", describe_user(&plan.kept));
@@ -177,10 +177,10 @@ fn describe_user(user: &User) -> String {
 /// Describes in one line what happens to the metadata of the user that stays.
 fn describe_change(change: &MetadataEffect) -> String {
     let parts = [("stays", &change.stays), ("taken over", &change.taken), ("replaced", &change.overwritten)];
-    let told: Vec<String> = parts
+    let kinds: Vec<String> = parts
         .into_iter()
         .filter(|(_, keys)| !keys.is_empty())
         .map(|(what, keys)| format!("{what}: {}", keys.join(", ")))
         .collect();
-    if told.is_empty() { "none".to_owned() } else { told.join("; ") }
+    if kinds.is_empty() { "none".to_owned() } else { kinds.join("; ") }
 }

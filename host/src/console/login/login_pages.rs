@@ -121,7 +121,7 @@ fn finish(login: &OperatorLogin, params: &Params, headers: &HeaderMap) -> Respon
         audit_refusal("no_operator", &who);
         return end(show_failure(StatusCode::FORBIDDEN, "You may not enter the console."), None);
     };
-    // A session of this browser ends: whoever left it there must not go on with it.
+    // An older session of this browser ends: another person may have left it there.
     if let Some(old) = login.cookies.read(CookieKind::Session, headers) {
         login.sessions.end(old);
     }

@@ -90,7 +90,7 @@ impl Auth0Directory {
     }
 
     /// Returns the directory for one login, whose operations end within this time together.
-    /// Its requests have a correlation id of their own.
+    /// The requests of the login share a correlation id.
     pub(super) fn within(&self, time: Duration) -> Self {
         let limit = TimeLimit::after(&self.ambient, time.min(OPERATION));
         let api = self.api.for_login().unwrap_or_else(|| self.api.clone());

@@ -232,7 +232,7 @@ fn metadata_after_link(primary: &User, snapshot: &Snapshot) -> MetadataAfterLink
         }
         *held = Some(object);
     }
-    // Also onto a newer value of `linking`: a cool-down must not get lost.
+    // A newer value of `linking` gets the marks too: a cool-down must not get lost.
     carry_over_marks(&mut wanted, &snapshot.secondary);
     MetadataAfterLink { primary: wanted, notes }
 }

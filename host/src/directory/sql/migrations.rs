@@ -56,7 +56,7 @@ pub(super) trait Database: refinery::Migrate {
     fn query_texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String>;
 
     /// Prepares the migration of a non-empty database from version `from`.
-    fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
+    fn prepare_migration(&mut self, from: usize, notify: &dyn Fn(&str)) -> Result<(), String>;
 }
 
 /// The reason why a database cannot be opened.
@@ -158,8 +158,8 @@ fn migrate_once<D: Database>(
             let why = "there is no directory in it yet; a command that writes, such as `ligature users import`, creates one";
             return Err(MigrationError::Final(OpenFailure::NotADirectory(why.to_owned())));
         }
-        (DatabaseVersion::Version(version), Migrate::Yes(tell)) if !*is_announced => {
-            database.prepare_migration(version, tell).map_err(|why| MigrationError::Final(why.into()))?;
+        (DatabaseVersion::Version(version), Migrate::Yes(notify)) if !*is_announced => {
+            database.prepare_migration(version, notify).map_err(|why| MigrationError::Final(why.into()))?;
             *is_announced = true;
         }
         (_, Migrate::Yes(_)) => {}

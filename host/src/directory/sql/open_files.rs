@@ -122,7 +122,7 @@ impl OpenFiles {
     ///
     /// # Errors
     ///
-    /// As [`Self::check`].
+    /// The same as of [`Self::check`].
     pub(super) fn check_before_read(&self) -> Result<(), String> {
         let now = u64::try_from(self.ambient.elapsed(self.opened).as_millis()).unwrap_or(u64::MAX);
         let interval = INTERVAL.as_millis() as u64;

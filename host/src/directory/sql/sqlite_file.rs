@@ -184,10 +184,10 @@ impl Database for Connection {
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
-    fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
+    fn prepare_migration(&mut self, from: usize, notify: &dyn Fn(&str)) -> Result<(), String> {
         let file = self.path().unwrap_or_default().to_owned();
         let copy = backup::back_up(self, Path::new(&file), from)?;
-        tell(&format!(
+        notify(&format!(
             "{}; a copy from before the change is {}. To go back: end every program that has the file open, \
              remove {file}-wal and \
              {file}-shm, put the copy in the place of the file, and use the earlier version of the program. \

@@ -81,9 +81,9 @@ impl Change {
 }
 
 impl AccountVisit<'_> {
-    /// Refuses a change without a fresh login by the main identity: a page asks for one. Whoever holds
-    /// only a linked login must not decide about the account: they would hand it over to another
-    /// account of theirs, or remove the other logins.
+    /// Refuses a change without a fresh login by the main identity: a page asks for one. A person
+    /// who holds only a linked login must not decide about the account: they could hand it over to
+    /// another account of theirs, or remove the other logins.
     pub(super) fn require_fresh(&self, change: &Change, status: StatusCode) -> Result<(), Refusal> {
         let is_linked = !self.is_by_main_identity();
         let age_ms = self.login_age_ms();

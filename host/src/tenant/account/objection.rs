@@ -1,7 +1,7 @@
 //! "This was not me": the link in a notice, which undoes an addition and ends all logins.
 //!
-//! It needs no session: whoever reads the mail is the one to ask. A program that scans mails opens
-//! links, so that only the form of the page does anything.
+//! The page needs no session: the reader of the mail decides. Only its form changes anything, because
+//! programs that scan mails open links.
 
 use std::sync::Arc;
 

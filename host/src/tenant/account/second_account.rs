@@ -77,8 +77,8 @@ impl AccountVisit<'_> {
         }
     }
 
-    /// Returns whether a proof is of a whole account. Whoever shares a linked login with somebody
-    /// must not take over their account by it.
+    /// Returns whether a proof is of a whole account. A person who shares a linked login with
+    /// its owner must not take over the account by it.
     fn is_whole(&self, user: &User, second: &ProvedIdentity) -> bool {
         user.user_id == second.user.user_id || user.user_id == self.user().user_id
     }

@@ -11,7 +11,7 @@ pub(crate) enum Reach {
     /// All of them, also those that nobody has verified: the victim of an attack may have one of
     /// these.
     All,
-    /// Those that were proved. Anybody can type in another person's address.
+    /// The proved ones. Anybody can type in another person's address.
     Proved,
 }
 

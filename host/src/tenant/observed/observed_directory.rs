@@ -327,7 +327,7 @@ impl Administration for ObservedDirectory {
 
 #[cfg(test)]
 mod tests {
-    /// A method with a default would otherwise answer for another directory than the one behind.
+    /// A method that is missing here would have its default, which does not ask the directory behind.
     #[test]
     fn every_operation_of_a_directory_leads_to_it() {
         let operations = include_str!("../../directory/operations.rs");

@@ -56,7 +56,7 @@ fn the_removed_identity_does_not_count_as_fresh() {
         page.contains("<h1>Log in again</h1>") && page.contains("by the main login of your account"),
         "{page}"
     );
-    // Nor does it count as a login again, although the connection could be asked for by hand.
+    // The linked login does not count as a new login either, even if its connection is requested by hand.
     let login = google.submit(&page, "/account/fresh", &[]);
     let state = state_of(&login);
     assert!(!google.page(&format!("/u/login?state={state}")).contains("Continue with Google"));

@@ -54,7 +54,7 @@ fn the_main_and_the_last_identity_stay() {
     assert_eq!(ada.get(&format!("/account/remove?identity={main}")).status, 400);
     assert_eq!(identities(&tenant, "auth0|ada").len(), 2);
 
-    // Neither a login without a password nor one of an unknown connection counts as left.
+    // A login without a password, and one of an unknown connection, do not count as remaining ones.
     let imported = user("auth0|eve", "eve@example.com", "Username-Password-Authentication")
         + "identities = [{ provider = \"auth0\", user_id = \"eve\", connection = \"Username-Password-Authentication\" }, \
            { provider = \"github\", user_id = \"9\", connection = \"github\" }]\n";

@@ -60,8 +60,7 @@ fn redirect_uris() {
             let response = tenant.send(&Request::get(authorize(&with)));
             assert_eq!(response.status, 400, "{uri:?} {mode}: {}", response.text());
             assert_eq!(response.header("location"), None, "{uri:?} {mode}");
-            // It is shown, and leads nowhere.
-            // But for the way to the tenant's own start page.
+            // The page is shown, and its only link leads to the tenant's start page.
             let page = response.text().replace("<a href=\"/\">", "");
             assert!(!page.contains("<a ") && !page.contains("<form"), "{uri:?} {mode}: {page}");
             assert!(!page.contains("<script") && !page.contains("=\"javascript"), "{uri:?} {mode}: {page}");
@@ -123,7 +122,7 @@ fn a_form_of_another_site() {
             assert_eq!(response.status, 403, "{origin:?} {target}: {}", response.text());
         }
     }
-    // Nothing was used up by it.
+    // The refused form has used nothing up.
     assert!(browser.submit("/u/login", &fields).location().contains("code="));
     // A state that nobody has, or none.
     for state in ["", "x", "../x"] {
@@ -160,7 +159,7 @@ fn a_session_brought_along() {
     ada.cookies.insert("ligature-session".to_owned(), planted.clone());
     by_password(&mut ada, "ada@example.com", &[("prompt", "login")]);
     assert_ne!(ada.cookies["ligature-session"], planted);
-    // Nor is it anybody's any more.
+    // The ended session logs nobody in any more.
     let silent = eve.get(&authorize(&[("prompt", "none")]));
     assert_eq!(silent.answer()["error"], "login_required");
     assert!(ada.get(&authorize(&[("prompt", "none")])).answer().contains_key("code"));

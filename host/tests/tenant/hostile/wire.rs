@@ -26,7 +26,7 @@ fn too_much() {
         let response = tenant.send(&post(target, kind, vec![b'x'; 2 << 20]));
         assert_eq!(response.status, 413, "{target} {kind}");
     }
-    // Nor by a length that is not told beforehand.
+    // A body in chunks, whose length is not announced.
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(1 << 16)).repeat(32);
     let head = format!(
         "POST /oauth/token HTTP/1.1\r\nhost: {}\r\ncontent-type: {FORM}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",

@@ -85,7 +85,7 @@ fn a_stolen_hint_without_the_owners_login() {
         untouched(&tenant);
     }
     assert_eq!(tenant.user("google-oauth2|new").status, 404);
-    // Nor by signing up.
+    // A sign-up proves nothing either.
     let mut eve = tenant.browser();
     let state = state_of(&ask_link(&mut eve, &hint, "google-oauth2"));
     let fields = [
@@ -151,7 +151,7 @@ fn a_page_that_is_sent_twice() {
     let again = as_google(&mut ada, &state_of(&page), "666");
     assert_eq!(again.status, 400, "{}", again.text());
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
-    // Nor after the link is taken back.
+    // The form stays used after the link is taken back.
     let unlink = Request::new("DELETE", "/api/v2/users/auth0|ada/identities/google-oauth2/7");
     assert_eq!(management(&tenant, unlink).status, 200);
     assert_eq!(as_google(&mut ada, &state_of(&page), "7").status, 400);
@@ -343,7 +343,7 @@ fn an_unlink_by_another_identity() {
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
 }
 
-/// Whoever holds only a linked login adds no login of their own to the account.
+/// A person who holds only a linked login cannot add a login of their own to the account.
 fn an_owner_by_a_linked_identity() {
     let (tenant, _, _) = linked();
     let mut other = tenant.browser();
@@ -353,7 +353,7 @@ fn an_owner_by_a_linked_identity() {
     let page = ask_link(&mut other, &hint, "google-oauth2");
     assert!(page.location().contains("/u/login?"), "{}", page.location());
     assert_eq!(as_google(&mut other, &state_of(&page), "7").status, 400, "it is not offered");
-    // Nor does a login by it.
+    // A login by it links nothing either.
     let mut other = tenant.browser();
     let page = ask_link(&mut other, &hint, "google-oauth2");
     let refused = as_google(&mut other, &state_of(&page), "7");

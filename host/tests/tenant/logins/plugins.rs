@@ -27,7 +27,7 @@ crate::tests![
 /// A tenant with Ada's database account, and this policy.
 fn with_policy(policy: &str) -> Tenant {
     let policy = File::with(policy);
-    // It is read at the start; the folder may go.
+    // The policy is read at the start, so that the folder may go.
     Tenant::started(&database_user("ada", "ada@example.com"), &["--policy", policy.name()])
 }
 
@@ -89,7 +89,7 @@ fn not_now_is_not_followed_by_a_link_without_a_question() {
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
     let end = browser.submit("/u/skip", &[("state", &state_of(&question))]);
     assert_eq!(subject(&tenant, &end), "auth0|ada");
-    // Neither is it made at the next logins of the two, which are not asked again.
+    // The next logins of the two make no link and are not asked again.
     for _ in 0..2 {
         assert_eq!(subject(&tenant, &by_google(&mut tenant.browser(), "1080", &[])), "google-oauth2|1080");
         assert_eq!(

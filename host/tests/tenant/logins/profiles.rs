@@ -195,7 +195,7 @@ fn no_user_says_where_it_logged_in() {
     let body = json!({ "last_ip": "192.0.2.1" });
     let change = Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&body);
     assert_eq!(tenant.send(&change.bearer(&tenant.client_token("web"))).status, 400);
-    // Nor does a header.
+    // A header has no effect either.
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
     let fields = login_form(&state, "ada@example.com");

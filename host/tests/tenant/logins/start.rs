@@ -157,7 +157,7 @@ fn a_login_without_an_application_is_of_one_browser() {
     by_password(&mut browser);
     assert!(browser.get("/dev/logged-in").text().contains("auth0|ada"));
     assert!(tenant.browser().get("/dev/logged-in").text().contains("Nobody is logged in"));
-    // Neither read nor ended by another site.
+    // Another site can neither read nor end the session.
     let answer = browser.send(Request::get("/dev/logged-in").header("origin", "http://localhost:3000"));
     assert_kept(&answer);
     let foreign = Request::post("/dev/log-out").form(&[]).header("origin", "http://localhost:3000");

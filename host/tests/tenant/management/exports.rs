@@ -122,7 +122,7 @@ fn a_file_is_for_whoever_knows_its_name() {
     ] {
         assert_eq!(tenant.send(&Request::get(&path)).status, 404, "{path}");
     }
-    // Nor does the log tell it.
+    // The log does not contain the secret either.
     assert!(tenant.log().iter().all(|line| !line.to_string().contains(secret)));
     // Each export has its own file name.
     assert_ne!(exported(&machine, &json!({}))["location"], job["location"]);

@@ -64,7 +64,7 @@ fn users_have_roles() {
     assert_eq!((&page["total"], &page["roles"]), (&json!(1), &json!([admin])));
     let members = machine.get(&format!("roles/{}/users?take=10", text(&admin["id"])));
     assert_eq!(members["users"][0]["user_id"], "auth0|ada");
-    // As the user itself shows them.
+    // The user object has the same values.
     let user = machine.get("users/auth0%7Cada");
     for key in ["name", "picture"] {
         assert!(user[key].is_string(), "{user}");

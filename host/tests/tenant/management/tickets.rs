@@ -111,7 +111,7 @@ fn a_ticket_is_of_one_account_and_no_address() {
     assert_eq!(moved.status, 200);
     let heir = json!({ "connection": DATABASE, "email": "eve@example.com", "password": PASSWORD });
     assert_eq!(machine.ask("POST", "users", &heir).status, 201);
-    // It has outlived a change of the login.
+    // The login has changed since the ticket was made.
     assert_eq!(follow(&tenant, &link, NEW).status, 400);
     assert_eq!(
         (login(&tenant, "eve@example.com", PASSWORD), login(&tenant, "eve@example.com", NEW)),

@@ -183,8 +183,8 @@ impl Database for Client {
             .collect())
     }
 
-    fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
-        tell(&format!(
+    fn prepare_migration(&mut self, from: usize, notify: &dyn Fn(&str)) -> Result<(), String> {
+        notify(&format!(
             "{}; earlier versions of the program cannot use it; to go back, restore a dump made before the \
              change: pg_dump --schema NAME \
              DATABASE > before.sql",
