@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::backfill::{
-    FileCounts, FileGroups, GroupDecider, Phase, PlanHeader, PlanWriter, Preview, Progress, Tally,
+    Addresses, FileCounts, FileGroups, GroupDecider, Phase, PlanHeader, PlanWriter, Preview, Progress, Tally,
 };
 use ligature_host::policies::LoadedPolicy;
 use ligature_host::sandbox::Settings;
@@ -48,7 +48,7 @@ fn preview(users: &Path, threads: usize) -> (Tally, FileCounts, Vec<u8>) {
     let header = PlanHeader::new(now, "a file".to_owned(), Vec::new());
     let mut plan = PlanWriter::begin(Vec::new(), &header).expect("the plan is written");
     let decider = GroupDecider { policies: &policies, now, ambient: &ambient, read_roles: None };
-    let preview = Preview { decider, threads, progress: &Quiet };
+    let preview = Preview { decider, threads, progress: &Quiet, addresses: Addresses::Masked };
     let tally = preview.plan_groups(&mut groups, &mut plan).expect("every group is decided");
     (tally, groups.counts, plan.end().expect("the plan is written"))
 }

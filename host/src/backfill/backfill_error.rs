@@ -18,6 +18,9 @@ pub enum BackfillError {
     /// The file of users cannot be read to its end.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The last user of the file is not whole.
+    #[error("the file of users breaks off in the middle of its last user, {0}; export or copy it again")]
+    Truncated(String),
     /// The file of users was written to meanwhile.
     #[error("the file of users has changed while it was read; preview it again")]
     FileChanged,

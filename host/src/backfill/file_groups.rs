@@ -12,6 +12,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::backfill_error::BackfillError;
 use super::group::{Group, GroupId};
@@ -166,20 +167,31 @@ fn find_repeated_addresses(
 ) -> Result<(Vec<bool>, FileCounts), BackfillError> {
     let file = open()?;
     progress.begin(Phase::ReadAddresses, file.length());
-    let (mut prefixes, mut counts) = (Vec::new(), FileCounts::default());
+    let (mut prefixes, mut counts, mut cut) = (Vec::new(), FileCounts::default(), None);
     read_user_texts(file, |text| {
         refuse_if_stopped(progress)?;
         counts.users += 1;
         // The number of users without an address is 0; it is no hash in practice.
+        let unreadable = counts.unreadable;
         prefixes.push(counts.read_prefix(&text).unwrap_or(0));
+        cut = (counts.unreadable > unreadable && is_cut(&text)).then(|| text.describe_place());
         Ok::<_, BackfillError>(())
     })?;
+    if let Some(place) = cut {
+        return Err(BackfillError::Truncated(place));
+    }
     let mut sorted = prefixes.clone();
     sorted.sort_unstable();
     let repeated: Prefixes = sorted.windows(2).filter(|it| it[0] == it[1]).map(|it| it[0]).collect();
     drop(sorted);
     let is_repeated = |prefix: &u64| *prefix != 0 && repeated.contains(prefix);
     Ok((prefixes.iter().map(is_repeated).collect(), counts))
+}
+
+/// Returns whether the JSON of a user ends in the middle.
+fn is_cut(text: &UserText<'_>) -> bool {
+    let parsed = text.json().map(serde_json::from_str::<IgnoredAny>);
+    parsed.is_ok_and(|parsed| parsed.is_err_and(|error| error.is_eof()))
 }
 
 impl FileCounts {

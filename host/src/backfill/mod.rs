@@ -46,14 +46,16 @@ pub use directory_groups::DirectoryGroups;
 pub use file_groups::{FileCounts, FileGroups};
 pub use group::{Group, GroupId};
 pub use group_decision::{GroupDecider, GroupKind, PlannedLogin, ReadRoles};
-pub use plan::{Plan, PlanError, PlanHeader, PlanWriter, PlannedAccount, PlannedGroup, PlannedPolicy};
+pub use plan::{
+    Addresses, Plan, PlanError, PlanHeader, PlanWriter, PlannedAccount, PlannedGroup, PlannedPolicy,
+};
 pub use preview::{GroupSource, Preview};
 pub use progress::{Phase, Progress};
 pub use report::Report;
 pub use report_page::render_page;
 pub use report_table::{TableError, write_table};
 pub use run::{RunRecord, check_policies, derive_run_id, prepare_run, require_store};
-pub use run_worker::RunWorker;
+pub use run_worker::{CLAIMED_GROUPS, RunWorker};
 pub use selection::{Review, Sample, Selection};
 pub use suggestions::{SuggestedPair, read_suggestions, write_suggestions};
 pub use tally::Tally;

@@ -20,6 +20,16 @@ const FORMAT: &str = "ligature backfill plan 1";
 /// The maximum length of a line, in bytes.
 const LINE: u64 = 16 << 20;
 
+/// The form of addresses in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addresses {
+    /// Only the first letter and the domain.
+    #[default]
+    Masked,
+    /// Whole.
+    Whole,
+}
+
 /// The first line of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanHeader {
@@ -30,6 +40,9 @@ pub struct PlanHeader {
     pub source: String,
     /// The policies that decided, in order.
     pub policies: Vec<PlannedPolicy>,
+    /// Whether addresses are whole, and not masked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_addresses: bool,
 }
 
 /// A policy of a plan.
@@ -53,7 +66,7 @@ pub struct PlannedGroup {
     pub group: GroupId,
     /// The kind of the strongest decision: LINK, CONFLICT, SUGGEST, SKIP.
     pub kind: GroupKind,
-    /// The masked address.
+    /// The address, which is masked unless the header says otherwise.
     pub address: String,
     /// The accounts, the oldest first.
     pub accounts: Vec<PlannedAccount>,
@@ -107,7 +120,13 @@ impl PlanHeader {
     /// Creates the header of a new plan.
     #[must_use]
     pub fn new(decided_at: Timestamp, source: String, policies: Vec<PlannedPolicy>) -> Self {
-        Self { format: FORMAT.to_owned(), decided_at, source, policies }
+        Self { format: FORMAT.to_owned(), decided_at, source, policies, has_addresses: false }
+    }
+
+    /// Returns the header of a plan whose addresses are whole, or masked.
+    #[must_use]
+    pub fn with_addresses(self, addresses: Addresses) -> Self {
+        Self { has_addresses: addresses == Addresses::Whole, ..self }
     }
 }
 
@@ -117,12 +136,19 @@ impl PlannedGroup {
     /// # Errors
     ///
     /// If an account cannot be hashed.
-    pub(super) fn new(group: &Group, logins: Vec<PlannedLogin>) -> Result<Self, ApiError> {
+    pub(super) fn new(
+        group: &Group,
+        logins: Vec<PlannedLogin>,
+        addresses: Addresses,
+    ) -> Result<Self, ApiError> {
         let address = group.users.first().and_then(|user| user.email.as_deref()).unwrap_or_default();
         Ok(Self {
             group: group.id,
             kind: logins.iter().map(|login| login.kind).min().unwrap_or(GroupKind::Skip),
-            address: mask_addresses(address).into_owned(),
+            address: match addresses {
+                Addresses::Masked => mask_addresses(address).into_owned(),
+                Addresses::Whole => address.to_owned(),
+            },
             accounts: group.users.iter().map(PlannedAccount::new).collect::<Result<_, _>>()?,
             logins,
         })

@@ -7,7 +7,7 @@ use super::backfill_error::BackfillError;
 use super::file_groups::FileGroups;
 use super::group::Group;
 use super::group_decision::GroupDecider;
-use super::plan::{PlanWriter, PlannedGroup};
+use super::plan::{Addresses, PlanWriter, PlannedGroup};
 use super::progress::{Phase, Progress, refuse_if_stopped};
 use super::tally::Tally;
 use crate::model::ApiError;
@@ -53,6 +53,8 @@ pub struct Preview<'a> {
     pub threads: usize,
     /// Watches the progress.
     pub progress: &'a dyn Progress,
+    /// The form of addresses in the plan.
+    pub addresses: Addresses,
 }
 
 impl Preview<'_> {
@@ -105,7 +107,7 @@ impl Preview<'_> {
 
     fn plan_share(&self, groups: &[Group]) -> Result<Vec<(PlannedGroup, Vec<u8>)>, ApiError> {
         let plan = |group: &Group| {
-            let planned = PlannedGroup::new(group, self.decider.decide_group(group)?)?;
+            let planned = PlannedGroup::new(group, self.decider.decide_group(group)?, self.addresses)?;
             let json = serde_json::to_vec(&planned).map_err(|error| ApiError::Other(error.to_string()))?;
             Ok((planned, json))
         };

@@ -22,6 +22,7 @@ struct Page<'a> {
     removed: String,
     groups: String,
     only_observes: bool,
+    are_addresses_masked: bool,
     kinds: Vec<Count>,
     charts: Vec<Chart>,
     conflicts: &'a [PlannedGroup],
@@ -38,16 +39,13 @@ struct Count {
 struct Chart {
     title: &'static str,
     bars: Vec<Bar>,
-    height: usize,
 }
 
 struct Bar {
     label: String,
     number: String,
-    /// The position from the top.
-    top: usize,
-    /// The width, in thousandths of the longest bar's.
-    width: u64,
+    /// The width, in percent of the longest bar's.
+    percent: u64,
 }
 
 /// Filters of the template.
@@ -88,10 +86,11 @@ pub fn render_page(
         removed: group_thousands(tally.removed_accounts),
         groups: group_thousands(tally.groups),
         only_observes: header.policies.iter().any(|policy| policy.mode.as_deref() == Some("observe")),
+        are_addresses_masked: !header.has_addresses,
         kinds: GroupKind::ALL.map(|kind| describe_kind(kind, report, group_thousands)).into(),
         charts: vec![
             draw("Links by pair of connections", pairs.collect(), group_thousands),
-            draw("Decisions by reason", reasons.collect(), group_thousands),
+            draw("Decided logins by reason", reasons.collect(), group_thousands),
         ],
         conflicts: &report.conflicts,
         more_conflicts: (more > 0).then(|| group_thousands(more)),
@@ -113,7 +112,6 @@ fn describe_kind(kind: GroupKind, report: &Report, group_thousands: fn(u64) -> S
 
 /// Draws a chart: the longest bar first.
 fn draw(title: &'static str, mut counts: Vec<(String, u64)>, group_thousands: fn(u64) -> String) -> Chart {
-    const DISTANCE: usize = 40;
     counts.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
     let rest: u64 = counts.iter().skip(BARS).map(|(_, number)| number).sum();
     counts.truncate(BARS);
@@ -121,13 +119,10 @@ fn draw(title: &'static str, mut counts: Vec<(String, u64)>, group_thousands: fn
         counts.push(("others".to_owned(), rest));
     }
     let longest = counts.iter().map(|(_, number)| *number).max().unwrap_or(0).max(1);
-    let bars: Vec<Bar> = (counts.into_iter().enumerate())
-        .map(|(place, (label, number))| Bar {
-            label: join_lines(&label, TEXT),
-            number: group_thousands(number),
-            top: place * DISTANCE,
-            width: (number * 1_000 / longest).max(2),
-        })
-        .collect();
-    Chart { title, height: bars.len() * DISTANCE, bars }
+    let draw_bar = |(label, number): (String, u64)| Bar {
+        label: join_lines(&label, TEXT),
+        number: group_thousands(number),
+        percent: (number * 100 / longest).max(1),
+    };
+    Chart { title, bars: counts.into_iter().map(draw_bar).collect() }
 }

@@ -14,8 +14,9 @@ use crate::model::Timestamp;
 /// died.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// The number of groups of one claim.
-const CLAIMED: usize = 50;
+/// The number of groups of one claim. The groups of a process that has died wait for the end of its
+/// claim, so that a slow run claims fewer.
+pub const CLAIMED_GROUPS: usize = 50;
 
 /// The number of groups that are read at a time.
 const PAGE: usize = 500;
@@ -41,6 +42,8 @@ pub struct RunWorker<'a> {
     pub store: &'a dyn BackfillStore,
     /// The number of threads.
     pub threads: usize,
+    /// The number of groups of one claim, at most [`CLAIMED_GROUPS`].
+    pub claimed: usize,
     /// Whether to stop before the next link.
     pub stop: &'a AtomicBool,
     /// Watches the progress.
@@ -167,7 +170,7 @@ impl RunWorker<'_> {
             group_id: None,
             now,
             until: later(now, LEASE),
-            limit: CLAIMED,
+            limit: self.claimed.clamp(1, CLAIMED_GROUPS),
         }
     }
 

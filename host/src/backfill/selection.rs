@@ -100,13 +100,14 @@ impl FromStr for Review {
             }
             let (id, verdict) = line.split_once([',', ' ', '\t', ';']).unwrap_or((line, "approved"));
             let id: GroupId = id.trim_matches('"').parse().map_err(|why| format!("line {number}: {why}"))?;
-            let is_approved = match verdict.trim().trim_matches('"').to_ascii_lowercase().as_str() {
-                "approved" => true,
-                "rejected" => false,
-                other => {
-                    return Err(format!("line {number}: `{other}` is neither `approved` nor `rejected`"));
-                }
-            };
+            let is_approved =
+                match verdict.trim_matches([',', ' ', '\t', ';', '"']).to_ascii_lowercase().as_str() {
+                    "approved" => true,
+                    "rejected" => false,
+                    other => {
+                        return Err(format!("line {number}: `{other}` is neither `approved` nor `rejected`"));
+                    }
+                };
             match lines.insert(id, (number, is_approved)) {
                 Some((earlier, was_approved)) if was_approved != is_approved => {
                     return Err(format!(
@@ -154,7 +155,7 @@ mod tests {
         let review: Review = format!("# by Ada\n{}\n\"{}\",rejected\n", ids[0], ids[1]).parse().unwrap();
         let approved: Vec<bool> = ids.iter().map(|id| review.approves(*id)).collect();
         assert_eq!(approved, [true, false, false]);
-        let review: Review = format!("{} rejected\r\n", ids[1]).parse().unwrap();
+        let review: Review = format!("{} , rejected\r\n", ids[1]).parse().unwrap();
         let approved: Vec<bool> = ids.iter().map(|id| review.approves(*id)).collect();
         assert_eq!(approved, [true, false, true]);
     }

@@ -159,7 +159,7 @@ fn refuse_option(option: &str, variable: &str, value: &str, why: &OpenError) -> 
 }
 
 /// Returns whether an environment variable has this value.
-fn is_from(variable: &str, value: &str) -> bool {
+pub(super) fn is_from(variable: &str, value: &str) -> bool {
     std::env::var(variable).is_ok_and(|it| it == value)
 }
 

@@ -15,7 +15,8 @@ impl<S: Store> BackfillStore for S {
     }
 
     fn add_run_groups(&self, run_id: &str, groups: &[(String, String)]) -> Result<(), ApiError> {
-        self.write(Durability::Process, |records| {
+        // Several processes begin a run at once, and wait for each other's groups.
+        self.write(Durability::Power, |records| {
             groups.iter().try_for_each(|(id, plan)| records.add_run_group(run_id, id, plan))
         })
     }

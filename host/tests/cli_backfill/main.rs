@@ -16,5 +16,6 @@ mod known_base;
 mod preview;
 mod refusals;
 mod runs;
+mod shared_runs;
 mod sources;
 mod user_base;

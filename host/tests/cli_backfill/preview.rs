@@ -50,6 +50,22 @@ fn a_report_has_a_plan_a_table_and_a_page() {
 }
 
 #[test]
+fn addresses_are_whole_where_that_is_asked_for() {
+    let place = place();
+    place.good(&with(&["--report", "report", "--addresses"]));
+    let read = |name: &str| fs::read_to_string(place.file("report").join(name)).expect("a file");
+    let page = read("report.html");
+    assert!(page.contains("ada@corp.com") && !page.contains("Addresses are masked"), "{page}");
+    let plan = read("plan.ndjson");
+    assert!(plan.lines().next().is_some_and(|header| header.contains("\"has_addresses\":true")), "{plan}");
+    assert_eq!(
+        place.run(&with(&["--addresses"])).code,
+        Some(2),
+        "a preview without a report shows no address"
+    );
+}
+
+#[test]
 fn a_folder_that_is_not_empty_is_left_as_it_is() {
     let place = place();
     place.good(&with(&["--report", "report"]));
@@ -71,6 +87,25 @@ fn a_truncated_export_leaves_no_report() {
     assert!(told.contains("the file breaks off in the middle"), "{told}");
     let left = fs::read_dir(place.path()).expect("a folder").count();
     assert_eq!(left, 2, "only users and policy are there");
+}
+
+#[test]
+fn an_export_whose_last_line_breaks_off_is_refused() {
+    let place = place();
+    place.write("users.ndjson", &USERS.as_bytes()[..USERS.len() - 40]);
+    let told = place.bad(&with(&["--report", "report"]), 2);
+    assert_eq!(
+        told,
+        "error: the file of users breaks off in the middle of its last user, line 5; export or copy it again\n"
+    );
+    assert!(!place.file("report").exists());
+}
+
+#[test]
+fn two_sources_are_refused() {
+    let place = place();
+    let told = place.bad(&with(&["--directory", "sqlite:other.db"]), 2);
+    assert!(told.contains("--users and --directory name two sources of users"), "{told}");
 }
 
 #[test]

@@ -166,22 +166,6 @@ fn assert_all_linked_once(place: &Place, number: usize) {
     assert_eq!((entries.len(), linked.len()), (number, number));
 }
 
-#[test]
-fn a_killed_run_goes_on_where_it_was() {
-    const PEOPLE: usize = 400;
-    let place = place_with_people(PEOPLE);
-    preview(&place);
-    let mut child = start_slowly(&place);
-    child.kill().expect("a signal");
-    child.wait().expect("the end");
-    let left = PEOPLE - place.lines(&["journal", "list", "--json", "--limit", "10000"]).len();
-    assert!(left > 0, "it was killed in the middle");
-    // The groups of the killed process wait for the end of its claim.
-    let told = apply(&place, &[]);
-    assert_eq!((count(&told, "linked"), count(&told, "waiting")), (PEOPLE as u64, 0), "{told}");
-    assert_all_linked_once(&place, PEOPLE);
-}
-
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_between_two_links() {

@@ -15,7 +15,8 @@ use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
 use crate::backfill::{
-    Application, Pace, Phase, Plan, Progress, RunWorker, check_policies, prepare_run, require_store,
+    Application, CLAIMED_GROUPS, Pace, Phase, Plan, Progress, RunWorker, check_policies, prepare_run,
+    require_store,
 };
 use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::{CommandResult, Exit, print_error};
@@ -56,6 +57,9 @@ pub(super) struct ApplyArgs {
 /// The default number of threads: most of a link is waiting for the database.
 const THREADS: u32 = 4;
 
+/// The number of claims a second of a run with a rate.
+const CLAIMS_PER_SECOND: usize = 10;
+
 /// Limits the number of links per second.
 struct LinksPerSecond(DefaultDirectRateLimiter);
 
@@ -95,6 +99,7 @@ impl ApplyArgs {
                 run_id: &run_id,
                 store,
                 threads: threads as usize,
+                claimed: self.rate.map_or(CLAIMED_GROUPS, |rate| rate.get() as usize / CLAIMS_PER_SECOND),
                 stop: &stop,
                 progress: &watch,
                 ambient,

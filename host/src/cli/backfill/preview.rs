@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::anyhow;
+
 use super::explain::explain;
 use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::report_folder::ReportFolder;
@@ -12,10 +14,10 @@ use super::watch::Watch;
 use crate::ambient::Ambient;
 use crate::auth0::{ClientCredentials, ManagementClient, SetupError, TenantAddress};
 use crate::backfill::{
-    BackfillError, DirectoryGroups, FileCounts, FileGroups, GroupDecider, GroupKind, GroupSource, PlanHeader,
-    PlanWriter, Preview, ReadRoles, Tally, TenantExport, TenantGroups, TenantUsers,
+    Addresses, BackfillError, DirectoryGroups, FileCounts, FileGroups, GroupDecider, GroupKind, GroupSource,
+    PlanHeader, PlanWriter, Preview, ReadRoles, Tally, TenantExport, TenantGroups, TenantUsers,
 };
-use crate::cli::directory::{DIRECTORY, JournalArgs, parse_directory};
+use crate::cli::directory::{DIRECTORY, JournalArgs, is_from, parse_directory};
 use crate::cli::{CommandResult, Exit, print, print_json};
 use crate::directory::{Location, OpenError, OpenMode};
 use crate::harness::group_thousands;
@@ -44,6 +46,9 @@ pub(super) struct PreviewArgs {
     /// owner can read it
     #[arg(long, value_name = "FOLDER")]
     report: Option<PathBuf>,
+    /// Write whole addresses into the report, instead of masked ones
+    #[arg(long, requires = "report")]
+    addresses: bool,
     /// The time of the logins, such as 2026-11-21T10:00:00Z, instead of now
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
@@ -57,17 +62,20 @@ pub(super) struct PreviewArgs {
 
 impl PreviewArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
+        self.refuse_two_sources()?;
         let threads = count_threads(self.threads);
         let policies = self.policies.load(threads, ambient)?;
         let watch = Watch::new(ambient, stop_on_signals()?);
         let folder = self.report.as_deref().map(ReportFolder::create).transpose()?;
         let Found { mut source, tenant } = self.find_groups(folder.as_ref(), &watch, ambient)?;
         let now = self.now.unwrap_or_else(|| ambient.now());
-        let header = PlanHeader::new(now, self.describe_source()?, describe_policies(&policies));
+        let addresses = if self.addresses { Addresses::Whole } else { Addresses::Masked };
+        let header = PlanHeader::new(now, self.describe_source()?, describe_policies(&policies))
+            .with_addresses(addresses);
         let read_roles = tenant.map(|users| move |user_id: &str| users.read_roles(user_id));
         let read_roles = read_roles.as_ref().map(|read| read as &ReadRoles<'_>);
         let decider = GroupDecider { policies: &policies, now, ambient, read_roles };
-        let preview = Preview { decider, threads: threads as usize, progress: &watch };
+        let preview = Preview { decider, threads: threads as usize, progress: &watch, addresses };
         let tally = match &folder {
             None => plan_into(io::sink(), &header, |plan| preview.plan_groups(source.groups(), plan)),
             Some(folder) => {
@@ -84,6 +92,16 @@ impl PreviewArgs {
             return print_json(&Json::pretty(&tally).map_err(Exit::failed)?);
         }
         print(&describe_preview(&tally, &counts, &policies))
+    }
+
+    /// Refuses a file and a directory at once, unless the environment names the directory.
+    fn refuse_two_sources(&self) -> Result<(), Exit> {
+        match (&self.users, &self.directory) {
+            (Some(_), Some(directory)) if !is_from(DIRECTORY, directory) => Err(Exit::unreadable(anyhow!(
+                "--users and --directory name two sources of users; give one of them"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Finds the groups of the export, or else of the directory.
@@ -215,7 +233,9 @@ fn describe_preview(tally: &Tally, counts: &FileCounts, policies: &[LoadedPolicy
         "Links would leave {} accounts fewer. Nothing was changed.",
         number(tally.removed_accounts)
     ));
-    text.line("Each account was decided as if it logged in now, the newest of a group first.");
+    text.line(
+        "Each account was decided as if it logged in now, the newest of a group first. Reasons are counted by login.",
+    );
     if policies.iter().any(|policy| policy.mode().as_deref() == Some("observe")) {
         text.line(line![care(
             "The policy only observes: a login would report these decisions, and link nothing."

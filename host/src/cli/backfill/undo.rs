@@ -10,7 +10,7 @@ use super::selection_args::SelectionArgs;
 use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
-use crate::backfill::{Phase, Progress, RunUndo, RunWorker, require_store};
+use crate::backfill::{CLAIMED_GROUPS, Phase, Progress, RunUndo, RunWorker, require_store};
 use crate::cli::directory_args::{DirectoryArgs, operator};
 use crate::cli::{CommandResult, Exit};
 use crate::directory::{OpenMode, RunGroupState};
@@ -43,8 +43,15 @@ impl UndoArgs {
         let before = RunSummary::read(store, &self.run)?;
         let watch = Watch::new(ambient, stop.clone());
         watch.begin(Phase::Undo, Some(before.count(RunGroupState::Linked)));
-        let worker =
-            RunWorker { run_id: &self.run, store, threads: 1, stop: &stop, progress: &watch, ambient };
+        let worker = RunWorker {
+            run_id: &self.run,
+            store,
+            threads: 1,
+            claimed: CLAIMED_GROUPS,
+            stop: &stop,
+            progress: &watch,
+            ambient,
+        };
         let provenance = operator();
         let undo = RunUndo { directory: &directory, worker, selection: &selection, provenance: &provenance };
         let undone = undo.undo_groups();

@@ -1,9 +1,14 @@
 // The main pages of the tenant look as approved: see looks.mjs.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 
 import { PNG } from 'pngjs';
 
+import { isAccessible } from './axe.mjs';
 import { browsing, choose, http, logIn, sent, someone } from './harness.mjs';
 import { TOLERANCE, difference, isInOrder, look } from './looks.mjs';
 
@@ -120,6 +125,34 @@ test('pages without a picture are accessible and small, too', visit(async ({ pag
   await page.goto(`${http}/u/login?state=unknown`);
   await isInOrder(page);
 }, { expected: [/status of 400/] }));
+
+test('the report of a backfill', visit(async ({ page, asked }) => {
+  const folder = join(process.env.LIGATURE_PLACE, 'backfill');
+  mkdirSync(folder);
+  const account = (provider, id, email, connection, more = {}) => ({
+    user_id: `${provider}|${id}`, email, email_verified: true, created_at: `202${id}-01-01T00:00:00.000Z`, last_login: '2026-01-01T00:00:00.000Z',
+    logins_count: 1, identities: [{ provider, user_id: `${id}`, connection, isSocial: provider !== 'auth0' }], ...more,
+  });
+  const database = 'Username-Password-Authentication';
+  const users = [
+    account('auth0', 1, 'ada@corp.com', database), account('google-oauth2', 2, 'ada@corp.com', 'google-oauth2'),
+    account('auth0', 3, 'bob@corp.com', database, { email_verified: false }), account('google-oauth2', 4, 'bob@corp.com', 'google-oauth2'),
+    account('auth0', 5, 'cy@corp.com', database), account('auth0', 6, 'cy@corp.com', 'family'),
+    account('auth0', 7, 'di@corp.com', database, { app_metadata: { privileged: true } }), account('google-oauth2', 8, 'di@corp.com', 'google-oauth2'),
+  ];
+  writeFileSync(join(folder, 'users.ndjson'), users.map((user) => JSON.stringify(user)).join('\n'));
+  writeFileSync(join(folder, 'policy.json'), JSON.stringify({ mode: 'auto', trusted_connections: ['google-oauth2', database] }));
+  const preview = ['backfill', 'preview', '--users', 'users.ndjson', '--policy', 'policy.json', '--report', 'report', '--now', '2026-01-01T12:00:00Z'];
+  execFileSync(process.env.LIGATURE_PROGRAM, preview, { cwd: folder, stdio: 'pipe' });
+  await page.goto(pathToFileURL(join(folder, 'report/report.html')).href);
+  await heading(page, 'Accounts with the same address');
+  await isAccessible(page);
+  await page.emulateMedia({ media: 'print' });
+  assert.ok((await page.pdf({ format: 'A4' })).length > 10_000, 'it can be printed');
+  await page.emulateMedia({ media: 'screen' });
+  await look(page, 'backfill-report');
+  assert.deepEqual(asked.map((url) => new URL(url).protocol), ['file:'], 'the page asks for nothing else');
+}));
 
 test('without its stylesheet, a page looks otherwise', visit(async ({ page }) => {
   await login(page);

@@ -1,0 +1,192 @@
+//! Runs that processes share, and in the middle of which they are killed.
+
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{Administration, JournalQuery, Location, OpenMode, OpenOptions, open};
+use ligature_host::model::ApiError;
+use ligature_test_servers::Postgres;
+use serde_json::Value;
+
+use crate::known_base::{POLICY, write_pairs};
+use crate::place::{Place, Ran};
+
+/// A folder, and a directory in which every person has two accounts.
+struct Shared {
+    place: Place,
+    directory: String,
+    people: u64,
+}
+
+impl Shared {
+    fn create(directory: &str, people: u64) -> Self {
+        let mut users = Vec::new();
+        write_pairs(people, &mut users).expect("it is written to memory");
+        let place = Place::with_files(&[("policy.json", POLICY)]);
+        place.write("users.ndjson", &users);
+        let directory = directory.replace("FOLDER", &place.path().display().to_string());
+        let shared = Self { place, directory, people };
+        shared.run(&["users", "import", "users.ndjson"]);
+        shared.run(&["backfill", "preview", "--policy", "policy.json", "--report", "report"]);
+        shared
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        Self::expect_success(self.start(arguments))
+    }
+
+    fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.place.command(arguments);
+        command.env("LIGATURE_DIRECTORY", &self.directory);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs")
+    }
+
+    fn start_to_apply(&self, more: &[&str]) -> Child {
+        let apply = ["backfill", "apply", "report/plan.ndjson", "--policy", "policy.json", "--json"];
+        self.start(&[&apply[..], more].concat())
+    }
+
+    /// Waits for the end, which must be a success, and returns what was printed.
+    fn expect_success(child: Child) -> String {
+        let ended = Ran::read(child.wait_with_output().expect("the end"));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stdout
+    }
+
+    fn open(&self) -> Arc<dyn Administration> {
+        let location: Location = self.directory.parse().expect("a location");
+        let ambient = Ambient::system();
+        let options = OpenOptions {
+            key: None,
+            journal: None,
+            mode: OpenMode::ReadOnly,
+            ambient: &ambient,
+            tell: &|_| {},
+        };
+        open(&location, options).expect("it opens")
+    }
+
+    /// Returns the number of users. A reader of an SQLite file may be overtaken by the first writer.
+    fn count(&self) -> u64 {
+        loop {
+            match self.open().count() {
+                Ok(number) => return number,
+                Err(ApiError::Unavailable(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Kills two processes that share the run, again and again, at random points after their first link.
+    fn kill_pairs(&self, rounds: u64) {
+        let mut random = fastrand::Rng::with_seed(rounds);
+        for _ in 0..rounds {
+            let before = self.count();
+            let slowly = ["--threads", "1", "--rate", "100"];
+            let mut pair = [self.start_to_apply(&slowly), self.start_to_apply(&slowly)];
+            while self.count() == before {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            std::thread::sleep(Duration::from_millis(random.u64(0..80)));
+            for child in &mut pair {
+                child.kill().expect("a signal");
+                child.wait().expect("the end");
+            }
+        }
+        let left = self.count() - self.people;
+        assert!(left > 0, "they were killed before the end");
+    }
+
+    /// Applies the rest by two processes. Returns the id of the run.
+    fn apply_the_rest(&self) -> String {
+        let pair = [self.start_to_apply(&[]), self.start_to_apply(&[])];
+        let ended = pair.map(|child| serde_json::from_str::<Value>(&Self::expect_success(child)));
+        let run = ended.into_iter().next_back().and_then(Result::ok).expect("JSON");
+        assert_eq!(
+            (&run["groups"][0]["state"], &run["groups"][0]["number"]),
+            (&"linked".into(), &self.people.into())
+        );
+        assert_eq!(run["groups"].as_array().map(Vec::len), Some(1), "{run}");
+        run["run"].as_str().expect("an id").to_owned()
+    }
+
+    /// Every person has one account, and every link is in the journal once.
+    fn assert_all_linked_once(&self) {
+        let directory = self.open();
+        assert_eq!(directory.count(), Ok(self.people));
+        let query = JournalQuery { limit: 10_000, ..JournalQuery::default() };
+        let entries = directory.journal(&query).expect("entries");
+        let mut linked: Vec<&String> = entries.iter().map(|entry| &entry.secondary).collect();
+        linked.sort_unstable();
+        linked.dedup();
+        assert_eq!((entries.len() as u64, linked.len() as u64), (self.people, self.people));
+    }
+}
+
+/// The killed processes hold the groups of their claims for thirty seconds.
+#[test]
+fn every_group_is_linked_once_after_kills_at_random_points_in_sqlite() {
+    let shared = Shared::create("sqlite:FOLDER/users.db", 600);
+    shared.kill_pairs(11);
+    shared.apply_the_rest();
+    shared.assert_all_linked_once();
+}
+
+#[test]
+fn every_group_is_linked_once_after_kills_at_random_points_in_postgres() {
+    let Ok(server) = Postgres::start() else { return };
+    let shared = Shared::create(&server.schema(), 700);
+    shared.kill_pairs(14);
+    shared.apply_the_rest();
+    shared.assert_all_linked_once();
+}
+
+/// Removes what every change sets: the time of it, and the marks of a cool-down, which an undo announces.
+fn without_announced(export: &str) -> Vec<Value> {
+    let mut users: Vec<Value> =
+        export.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for user in &mut users {
+        let fields = user.as_object_mut().expect("an object");
+        fields.remove("updated_at");
+        if let Some(metadata) = fields.get_mut("app_metadata").and_then(Value::as_object_mut) {
+            metadata.remove("linking");
+        }
+        if fields.get("app_metadata").is_some_and(|it| it.as_object().is_some_and(serde_json::Map::is_empty))
+        {
+            fields.remove("app_metadata");
+        }
+    }
+    users.sort_by_key(|user| user["user_id"].as_str().map(str::to_owned));
+    users
+}
+
+fn apply_and_undo(directory: &str) {
+    let shared = Shared::create(directory, 60);
+    let before = shared.run(&["users", "export"]);
+    let run = shared.apply_the_rest();
+    shared.assert_all_linked_once();
+    let undo = ["backfill", "undo", &run, "--json"];
+    let pair = [shared.start(&undo), shared.start(&undo)];
+    pair.into_iter().for_each(|child| drop(Shared::expect_success(child)));
+    let status: Value =
+        serde_json::from_str(&shared.run(&["backfill", "status", &run, "--json"])).expect("JSON");
+    assert_eq!(
+        (&status["groups"][0]["state"], &status["groups"][0]["number"]),
+        (&"undone".into(), &60.into())
+    );
+    let after = shared.run(&["users", "export"]);
+    assert_eq!(without_announced(&after), without_announced(&before));
+}
+
+#[test]
+fn a_run_that_two_processes_apply_and_undo_leaves_the_users_as_they_were_in_sqlite() {
+    apply_and_undo("sqlite:FOLDER/users.db");
+}
+
+#[test]
+fn a_run_that_two_processes_apply_and_undo_leaves_the_users_as_they_were_in_postgres() {
+    let Ok(server) = Postgres::start() else { return };
+    apply_and_undo(&server.schema());
+}
