@@ -63,7 +63,7 @@ impl Shared {
             journal: None,
             mode: OpenMode::ReadOnly,
             ambient: &ambient,
-            tell: &|_| {},
+            notify: &|_| {},
         };
         open(&location, options).expect("it opens")
     }
