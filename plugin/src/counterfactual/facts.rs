@@ -26,7 +26,8 @@ pub(super) const FACTS: &[Change] = &[
         w.event.user.roles.clear();
         change_each_user(w, |it| it.roles.clear());
     }),
-    Fact("this login had passed a second factor just now", |w| {
+    Fact("this login had passed a second factor of its own account just now", |w| {
+        w.event.user.mfa_factors.push("otp".to_owned());
         let factor = AuthenticationMethod { name: "mfa".to_owned(), factor: None, at: Some(w.now) };
         w.event.methods.push(factor);
     }),

@@ -142,7 +142,8 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let has_mfa = |account: &&Account| !account.user.mfa_factors.is_empty();
     let Some(account) = s.party().find(has_mfa) else { return passes("no account has any") };
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let passed = s.proves_second_factor();
+    // A factor counts for the account that has it: a new account enrols one at its first login.
+    let passed = s.proves_second_factor() && has_mfa(&&s.current);
     let stays = s.primary().0;
     let (step, detail) = match (passed, has_mfa(&stays)) {
         (true, true) => return passes("this login has passed a second factor"),

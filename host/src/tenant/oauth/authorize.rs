@@ -126,6 +126,11 @@ impl BrowserVisit<'_> {
         if authorization.prompt == Prompt::Never {
             return self.refuse(&authorization, &login_required("Multifactor authentication required"));
         }
+        let limit = &self.visit.tenant.people.message_limit;
+        if let Err(too_many) = limit.count(&self.visit.sender.ip, &proved.user.user_id) {
+            proved.give_back();
+            return self.refuse(&authorization, &too_many.into());
+        }
         self.show_second_factor(authorization, proved, in_session)
     }
 

@@ -140,6 +140,13 @@ fn ten_codes_of_a_factor_go_to_one_account() {
     let mut again = tenant.browser();
     let login = open(&mut again, &[]);
     assert_page_says_too_many(&tenant.submit_password(&mut again, &login));
+    // Neither does a login that began elsewhere.
+    let ticket = json!({ "client_id": "web", "credential_type": "http://auth0.com/oauth/grant-type/password-realm",
+        "realm": DATABASE, "username": "ada@example.com", "password": PASSWORD });
+    let ticket = Request::post("/co/authenticate").json(&ticket).header("origin", "http://localhost:3000");
+    let ticket = text(&again.send(ticket).json()["login_ticket"]);
+    let refused = again.get(&crate::tenants::authorize(&[("login_ticket", &ticket)])).answer();
+    assert_eq!(refused.get("error").map(String::as_str), Some("too_many_requests"), "{refused:?}");
     assert_eq!(sent(&tenant, "ada@example.com"), 10);
     let outbox = tenant.send(&Request::get("/dev/outbox")).json();
     let fields = [("state", &*state), ("code", &*text(&outbox[0]["code"]))];

@@ -27,6 +27,7 @@ crate::tests![
     the_account_page_needs_the_factor,
     a_factor_is_not_avoided_by_another_form_of_the_login,
     what_an_application_asks_for_is_not_dropped_on_the_way,
+    a_factor_of_a_new_account_opens_no_account_that_has_one,
 ];
 
 pub(super) const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
@@ -326,4 +327,35 @@ fn what_an_application_asks_for_is_not_dropped_on_the_way() {
         let back = browser.submit("/u/login", &login_form(&state, "bob@example.com"));
         assert_asked(&back);
     }
+}
+
+/// Anybody can write `acr_values` into an address, and a new account enrols whatever it likes.
+fn a_factor_of_a_new_account_opens_no_account_that_has_one() {
+    let policy = File::with(r#"{"mode": "auto", "trusted_connections": ["google-oauth2", "email"]}"#);
+    let tenant = Tenant::started(&people(), &["--policy", policy.name()]);
+    let mut browser = tenant.browser();
+    let asked = by_google(&mut browser, "1080", &[("acr_values", MULTI_FACTOR)]);
+    assert_asked(&asked);
+    let state = state_of(&asked);
+    let suggested = pass(&mut browser, &state, &code_to(&tenant, "ada@example.com"));
+    let page = browser.get(&suggested.location()).text();
+    assert!(page.contains("Confirm with your second factor"), "{page}");
+    assert_eq!(identities(&tenant, "auth0|ada"), 1, "nothing is linked");
+    // A mailbox is no factor of an account either.
+    let mut mailbox = tenant.browser();
+    let state = open(&mut mailbox, &[("acr_values", MULTI_FACTOR)]);
+    let form = [("state", &*state), ("connection", "email"), ("address", "mallory@example.com")];
+    mailbox.submit("/u/code/start", &form);
+    let messages = tenant.send(&Request::get("/dev/outbox")).json();
+    let code = text(&messages[0]["code"]);
+    assert_asked(&mailbox.submit("/u/code", &[&form[..], &[("code", &code)]].concat()));
+    let suggested = pass(&mut mailbox, &state, &code_to(&tenant, "mallory@example.com"));
+    assert!(mailbox.get(&suggested.location()).text().contains("Confirm with your second factor"));
+    assert_eq!(identities(&tenant, "auth0|ADA"), 1);
+    // With her password and her own factor, both are linked.
+    let state = state_of(&asked);
+    assert_asked(&browser.submit("/u/login", &login_form(&state, "ada@example.com")));
+    let end = pass(&mut browser, &state, &code_to(&tenant, "ada@example.com"));
+    assert_eq!(id_token(&tenant, &end)["sub"], "auth0|ada");
+    assert_eq!(identities(&tenant, "auth0|ada"), 2);
 }
