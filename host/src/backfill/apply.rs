@@ -69,12 +69,13 @@ impl Application<'_> {
             ambient: self.worker.ambient,
             read_roles: Some(&read_roles),
         };
-        let Some(group) = self.read_group(planned)? else {
-            return Ok(new_end("ACCOUNTS_CHANGED", "The accounts do not have one address any more."));
+        let difference = match self.read_group(planned)? {
+            None => Some(new_end("ACCOUNTS_CHANGED", "The accounts do not have one address any more.")),
+            Some(group) => find_difference(&open, &decider.decide_group(&group)?)
+                .map(|why| new_end("DECISION_CHANGED", &why)),
         };
-        let decided = decider.decide_group(&group)?;
-        if let Some(why) = find_difference(&open, &decided) {
-            return Ok(new_end("DECISION_CHANGED", &why));
+        if let Some(difference) = difference {
+            return Ok(if self.are_linked(&open)? { new_already_linked() } else { difference });
         }
         for login in open.into_iter().filter(|login| login.kind == GroupKind::Link) {
             if self.worker.is_stopped() {
@@ -88,7 +89,27 @@ impl Application<'_> {
                 end => return Ok(end),
             }
         }
-        Ok(GroupEnd::Linked)
+        let made = find_links_of_run(&**self.directory, self.worker.run_id, planned)?;
+        // A login, or another run, may have made a link between the two decisions.
+        let is_ours = |login: &PlannedLogin| login.kind != GroupKind::Link || is_made(login, &made);
+        Ok(if planned.logins.iter().all(is_ours) { GroupEnd::Linked } else { new_already_linked() })
+    }
+
+    /// Returns whether the accounts of all planned links are one account already.
+    fn are_linked(&self, planned: &[&PlannedLogin]) -> Result<bool, BackfillError> {
+        for login in planned.iter().filter(|login| login.kind == GroupKind::Link) {
+            let Some(primary) = &login.primary else { return Ok(false) };
+            let user = match self.directory.get(primary) {
+                Ok(stored) => stored.user,
+                Err(ApiError::NotFound(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+            let has = |other: &String| user.identities.iter().any(|it| it.as_user_id() == *other);
+            if !login.others.iter().all(has) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Reads the accounts that have the address of a group now. None if they are fewer than two, or if
@@ -110,7 +131,14 @@ impl Application<'_> {
     }
 
     fn link(&self, login: &PlannedLogin, decider: &GroupDecider<'_>) -> Result<GroupEnd, BackfillError> {
-        let account = self.directory.get(&login.user_id)?;
+        let account = match self.directory.get(&login.user_id) {
+            Ok(account) => account,
+            Err(ApiError::NotFound(_)) if self.are_linked(&[login])? => return Ok(new_already_linked()),
+            Err(ApiError::NotFound(_)) => {
+                return Ok(new_end("ACCOUNTS_CHANGED", "An account of the group does not exist any more."));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let directory: Arc<dyn Directory> = self.directory.clone();
         let links = Arc::new(PlannedLinks::new(directory, self.worker.run_id, login));
         let decided = decider.decide_login_of(&account.user, links.clone());
@@ -163,6 +191,10 @@ pub(super) fn read_planned(group: &RunGroup) -> Result<PlannedGroup, BackfillErr
 
 fn new_end(reason: &str, detail: &str) -> GroupEnd {
     GroupEnd::NotLinked { reason: reason.to_owned(), detail: detail.to_owned() }
+}
+
+fn new_already_linked() -> GroupEnd {
+    new_end("ALREADY_LINKED", "A login, a person or another run has linked the accounts.")
 }
 
 /// Cuts a text, and replaces the character that databases refuse.

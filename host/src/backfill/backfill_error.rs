@@ -103,6 +103,9 @@ pub enum BackfillError {
     /// There is no such run.
     #[error("there is no run `{0}` here; `ligature backfill status` lists the runs")]
     UnknownRun(String),
+    /// Several runs have ids with this beginning.
+    #[error("several runs begin with `{0}`; `ligature backfill status` lists the runs")]
+    AmbiguousRun(String),
     /// A stored group cannot be read.
     #[error("the stored group {0} is damaged: {1}")]
     DamagedGroup(String, String),

@@ -61,4 +61,4 @@ pub use suggestions::{SuggestedPair, read_suggestions, write_suggestions};
 pub use tally::Tally;
 pub use tenant_export::TenantExport;
 pub use tenant_groups::{TenantGroups, TenantUsers};
-pub use undo_run::RunUndo;
+pub use undo_run::{RunUndo, UndoCounts};

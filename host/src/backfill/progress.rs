@@ -39,6 +39,9 @@ pub trait Progress: Send + Sync {
     /// Notes that the part has advanced by this amount.
     fn advance(&self, by: u64);
 
+    /// Notes that the work waits for groups that another process holds. It is called several times.
+    fn wait_for_others(&self) {}
+
     /// Wraps a reader, so that its bytes advance the part.
     fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read>;
 }

@@ -1,5 +1,6 @@
 //! Working on the groups of a run, on several threads and in any number of processes.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -71,31 +72,66 @@ impl RunWorker<'_> {
         results.into_iter().collect()
     }
 
-    /// Works on the groups in a state that are included, one after the other, until all were tried or
-    /// the work is stopped. Groups that another process holds are left to it.
+    /// Works on the groups in a state that are included, one after the other, until each was tried or
+    /// the work is stopped. Groups that another process holds are waited for.
     pub(super) fn work_on_selected(
         &self,
         state: RunGroupState,
         is_included: &dyn Fn(&RunGroup) -> Result<bool, BackfillError>,
         work: &dyn GroupWork,
     ) -> Result<(), BackfillError> {
-        let mut after = String::new();
+        // A group that is refused again may keep its state.
+        let mut tried = BTreeSet::new();
+        while !self.is_stopped() {
+            let (done, held) = self.try_selected(
+                state,
+                &|group| Ok(!tried.contains(&group.group_id) && is_included(group)?),
+                work,
+            )?;
+            tried.extend(done);
+            if held == 0 {
+                break;
+            }
+            self.wait_for_others();
+        }
+        Ok(())
+    }
+
+    /// Works on the included groups that are free. Returns their ids, and the number of those that
+    /// another process holds.
+    fn try_selected(
+        &self,
+        state: RunGroupState,
+        is_included: &dyn Fn(&RunGroup) -> Result<bool, BackfillError>,
+        work: &dyn GroupWork,
+    ) -> Result<(Vec<String>, usize), BackfillError> {
+        let (mut after, mut done, mut held) = (String::new(), Vec::new(), 0);
         loop {
             let page = self.store.run_groups(self.run_id, &after, PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { return Ok((done, held)) };
             after.clone_from(&last.group_id);
             for group in page.iter().filter(|group| group.state == state) {
                 if self.is_stopped() {
-                    return Ok(());
+                    return Ok((done, held));
                 }
-                if is_included(group)? {
-                    let claim =
-                        GroupClaim { group_id: Some(group.group_id.clone()), ..self.new_claim(state) };
-                    let claimed = self.store.claim_groups(&claim)?;
+                if !is_included(group)? {
+                    continue;
+                }
+                let claim = GroupClaim { group_id: Some(group.group_id.clone()), ..self.new_claim(state) };
+                let claimed = self.store.claim_groups(&claim)?;
+                if claimed.is_empty() {
+                    held += 1;
+                } else {
+                    done.push(group.group_id.clone());
                     self.work_on_claim(claim, &claimed, work)?;
                 }
             }
         }
+    }
+
+    fn wait_for_others(&self) {
+        self.progress.wait_for_others();
+        thread::sleep(CHECK_INTERVAL);
     }
 
     fn work(&self, state: RunGroupState, work: &dyn GroupWork) -> Result<(), BackfillError> {
@@ -114,7 +150,7 @@ impl RunWorker<'_> {
             if !groups.is_empty() {
                 self.work_on_claim(claim, &groups, work)?;
             } else if self.store.next_release(self.run_id, state)?.is_some() {
-                thread::sleep(CHECK_INTERVAL);
+                self.wait_for_others();
             } else {
                 return Ok(());
             }

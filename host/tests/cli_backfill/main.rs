@@ -18,4 +18,5 @@ mod refusals;
 mod runs;
 mod shared_runs;
 mod sources;
+mod undoing;
 mod user_base;

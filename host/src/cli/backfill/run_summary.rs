@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::explain::explain;
-use crate::backfill::{BackfillError, RunRecord};
+use crate::backfill::{BackfillError, RunRecord, UndoCounts};
 use crate::cli::{CommandResult, Exit, print, print_json};
 use crate::directory::{BackfillStore, GroupCount, RunGroupState};
 use crate::harness::group_thousands;
 use crate::model::Timestamp;
 use crate::terminal::{Json, Text, care, line};
+
+/// The maximum number of runs that are listed.
+pub(super) const RUNS: usize = 100;
 
 /// The state of a run.
 #[derive(Debug, Serialize)]
@@ -19,6 +22,9 @@ pub(super) struct RunSummary {
     ready: bool,
     plan: RunRecord,
     groups: Vec<CountOfGroups>,
+    /// The counts of the command that prints the state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    this_command: Option<UndoCounts>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,12 +52,24 @@ impl RunSummary {
             .into_iter()
             .map(|GroupCount { state, reason, number }| CountOfGroups { state, reason, number })
             .collect();
-        Ok(Self { run: run.run_id, began_at: run.began_at, ready: run.is_ready, plan, groups })
+        Ok(Self {
+            run: run.run_id,
+            began_at: run.began_at,
+            ready: run.is_ready,
+            plan,
+            groups,
+            this_command: None,
+        })
     }
 
     /// Returns the number of groups in a state.
     pub(super) fn count(&self, state: RunGroupState) -> u64 {
         self.groups.iter().filter(|it| it.state == state).map(|it| it.number).sum()
+    }
+
+    /// Adds the counts of an undo.
+    pub(super) fn with_undo(self, counts: UndoCounts) -> Self {
+        Self { this_command: Some(counts), ..self }
     }
 
     /// Prints the state.
@@ -91,6 +109,10 @@ impl RunSummary {
                 text.line(format!("  {:>12}  {}", group_thousands(it.number), it.reason));
             }
         }
+        if let Some(counts) = &self.this_command {
+            text.line("");
+            describe_undo(&mut text, counts);
+        }
         if self.count(RunGroupState::Linked) > 0 {
             text.line("");
             text.line(format!("`ligature backfill undo {}` undoes the links.", self.run));
@@ -99,13 +121,44 @@ impl RunSummary {
     }
 }
 
-fn name(state: RunGroupState) -> &'static str {
+fn describe_undo(text: &mut Text, counts: &UndoCounts) {
+    let UndoCounts { undone, cancelled, refused } = *counts;
+    let number = group_thousands;
+    text.line(format!("This command has undone {} groups.", number(undone)));
+    if cancelled > 0 {
+        text.line(format!("{} groups were waiting, and are not applied any more.", number(cancelled)));
+    }
+    if refused > 0 {
+        text.line(format!("{} groups have a link that cannot be undone now.", number(refused)));
+    }
+}
+
+/// Returns the name of a state for people.
+pub(super) fn name(state: RunGroupState) -> &'static str {
     match state {
         RunGroupState::Waiting => "WAITING",
         RunGroupState::Linked => "LINKED",
         RunGroupState::LeftOut => "LEFT OUT",
         RunGroupState::Undone => "UNDONE",
         RunGroupState::UndoRefused => "NOT UNDONE",
+    }
+}
+
+/// Returns the id of the run that this id, or the beginning of one, names.
+pub(super) fn find_run(store: &dyn BackfillStore, id: &str) -> Result<String, Exit> {
+    if store.run(id).map_err(Exit::from)?.is_some() {
+        return Ok(id.to_owned());
+    }
+    let unknown = || explain(BackfillError::UnknownRun(id.to_owned()));
+    if id.is_empty() {
+        return Err(unknown());
+    }
+    let runs = store.runs(RUNS).map_err(Exit::from)?;
+    let mut named = runs.into_iter().map(|run| run.run_id).filter(|run_id| run_id.starts_with(id));
+    match (named.next(), named.next()) {
+        (Some(run_id), None) => Ok(run_id),
+        (Some(_), Some(_)) => Err(explain(BackfillError::AmbiguousRun(id.to_owned()))),
+        (None, _) => Err(unknown()),
     }
 }
 

@@ -14,6 +14,9 @@ use crate::clock::Monotonic;
 use crate::harness::group_thousands;
 use crate::terminal::Text;
 
+/// The wait after which it is reported.
+const LONG_WAIT: Duration = Duration::from_secs(2);
+
 /// The time between two lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
@@ -23,6 +26,15 @@ pub(super) struct Watch {
     bar: ProgressBar,
     lines: Option<Arc<Lines>>,
     stop: Arc<AtomicBool>,
+    ambient: Ambient,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// A wait for groups that other processes hold.
+#[derive(Default)]
+struct Waiting {
+    since: Option<Monotonic>,
+    is_told: bool,
 }
 
 /// The lines that are printed without a terminal.
@@ -46,7 +58,7 @@ impl Watch {
                 State { phase: Phase::ReadAddresses, total: None, done: 0, last: ambient.monotonic() };
             Arc::new(Lines { ambient: ambient.clone(), state: Mutex::new(state) })
         });
-        Self { bar: ProgressBar::no_length(), lines, stop }
+        Self { bar: ProgressBar::no_length(), lines, stop, ambient: ambient.clone(), waiting: Arc::default() }
     }
 
     /// Removes the bar.
@@ -82,9 +94,23 @@ impl Progress for Watch {
     }
 
     fn advance(&self, by: u64) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).since = None;
         self.bar.inc(by);
         if let Some(lines) = &self.lines {
             lines.advance(by);
+        }
+    }
+
+    fn wait_for_others(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.ambient.monotonic();
+        let since = *waiting.since.get_or_insert(now);
+        // The threads of this process wait for each other for a moment.
+        if self.ambient.elapsed(since) >= LONG_WAIT && !waiting.is_told {
+            waiting.is_told = true;
+            let notice = "waiting for groups that another process holds; those of a process that has died \
+                          are free after 30 seconds";
+            self.bar.suspend(|| print_error(&Text::from_line(notice)));
         }
     }
 

@@ -20,15 +20,17 @@ pub(super) fn sqlite_error(error: rusqlite::Error) -> TxError {
 
 /// Returns the error after waiting for the lock for [`BUSY`].
 pub(super) fn busy() -> TxError {
-    ApiError::Unavailable("another process keeps writing to the database; nothing was changed".to_owned())
-        .into()
+    ApiError::Unavailable(
+        "another process keeps writing to the database; this change was not made".to_owned(),
+    )
+    .into()
 }
 
 /// Describes an error for people.
 pub(super) fn describe(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full; nothing was changed".to_owned(),
-        Some(ErrorCode::ReadOnly) => "the database file is read-only; nothing was changed".to_owned(),
+        Some(ErrorCode::DiskFull) => "the disk is full; this change was not made".to_owned(),
+        Some(ErrorCode::ReadOnly) => "the database file is read-only; this change was not made".to_owned(),
         Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "the database file, or its folder, may not be opened".to_owned()
         }

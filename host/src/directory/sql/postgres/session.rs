@@ -301,9 +301,9 @@ fn is_io(error: &postgres::Error) -> bool {
 /// Describes an error for people.
 pub(super) fn describe(error: &postgres::Error) -> String {
     match error.code() {
-        Some(&SqlState::DISK_FULL) => "the database server's disk is full; nothing was changed".to_owned(),
+        Some(&SqlState::DISK_FULL) => "the database server's disk is full; this change was not made".to_owned(),
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-            "the database server takes no changes (a replica?); nothing was changed".to_owned()
+            "the database server takes no changes (a replica?); this change was not made".to_owned()
         }
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             format!("this database role lacks the permission ({})", server_message(error))
