@@ -8,6 +8,7 @@
 mod accounts;
 mod before_look_up;
 mod candidates;
+mod case_variants;
 mod mode;
 mod ruling;
 
@@ -49,13 +50,13 @@ pub(crate) const AFTER_LOOK_UP: [RuleAfter; 27] = [
     after("the candidates' connections may claim the domain", candidates::domain_owned),
     after("the candidates' domain is allowed", candidates::domain_allowed),
     after("an account found is eligible", candidates::dropped),
-    after("the look-up finds every spelling of the address", candidates::capitals),
+    after("the look-up finds every spelling of the address", case_variants::capitals),
     after("there is a candidate", candidates::candidate),
     after("no candidate is blocked", candidates::candidate_blocked),
     after("the candidate's current address is verified", candidates::candidate_verified),
     after("no provider has two ids for the accounts", candidates::same_provider),
-    after("databases and address are unambiguous", candidates::ambiguous),
-    after("the candidate is unambiguous", candidates::one_meant),
+    after("databases and address are unambiguous", case_variants::ambiguous),
+    after("the candidate is unambiguous", case_variants::one_meant),
     after("both belong to one organization and group", accounts::organization),
     after("a directory manages at most one", accounts::managed),
     after("required metadata is equal", accounts::metadata_equal),
