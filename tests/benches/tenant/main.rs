@@ -35,6 +35,7 @@ const WINDOW: Duration = Duration::from_secs(3);
 /// Views of each page, one after the other.
 const VIEWS: usize = 1_000;
 const PAGES: [&str; 4] = ["login page", "suggestion page", "account page", "console page"];
+const CONSOLE_LOGINS: &str = "logins with the console, password-realm grant";
 const LONG_RUN: u64 = 500_000;
 
 fn main() {
@@ -88,10 +89,17 @@ fn main() {
     measure("logins, password-realm grant", ">= 1500/s", false, &by_password);
     let redirects = || -> Box<dyn Talk> { Box::new(Redirects::new(&http)) };
     measure("logins, by redirects with PKCE (4 requests)", ">= 1500/s", false, &redirects);
+    server.process.stop();
+    // With the console, each login is traced and its decision is kept.
+    let server = Server::start(&place.join("served"), Some(&config_with_console()), Some(&directory));
+    if is_wanted(CONSOLE_LOGINS) {
+        let loads = Load::start(&server, false, |_| by_password());
+        rates(CONSOLE_LOGINS, "-", loads.windows(WINDOWS, WINDOW));
+    }
     if PAGES.iter().any(|page| is_wanted(page)) {
         // A user who has never logged in: a login with their address is a suggestion.
         let unused = LOGINS + fastrand::usize(..usize::MAX / 2);
-        Line::open(server.http).once(&http.new_user(&token, unused));
+        Line::open(server.http).once(&Requests::of(server.http, false).new_user(&token, unused));
         for page in pages::pages(server.http, unused) {
             show_page(&page, pages::measure(server.http, &page, VIEWS));
         }
@@ -170,11 +178,12 @@ strategy = "auth0"
 [[connections]]
 name = "google-oauth2"
 strategy = "google-oauth2"
-
-[console]
-enabled = true
 "#
     )
+}
+
+fn config_with_console() -> String {
+    config() + "\n[console]\nenabled = true\n"
 }
 
 fn starts(place: &Path, which: &str, directory: Option<&Path>) {
