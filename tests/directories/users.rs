@@ -81,6 +81,7 @@ pub(crate) fn by(name: &str) -> Arc<Provenance> {
 pub(crate) fn unlink(primary: &str, provider: &str, user_id: &str) -> Unlink {
     Unlink {
         restores: None,
+        keeps_factors: true,
         primary: primary.to_owned(),
         provider: provider.to_owned(),
         user_id: user_id.to_owned(),

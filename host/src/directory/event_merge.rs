@@ -17,13 +17,8 @@ pub(crate) fn merge_known_user(event: LoginEvent, known: &Arc<User>) -> LoginEve
     if said.blocked && !user.blocked {
         Arc::make_mut(&mut user).blocked = true;
     }
-    for key in ["enrolledFactors", "multifactor", "mfa_factors"] {
-        let Some(value) = said.rest.get(key).filter(|value| user.rest.get(key) != Some(*value)) else {
-            continue;
-        };
-        let rest = &mut Arc::make_mut(&mut user).rest;
-        let both = rest.get(key).map_or_else(|| value.clone(), |held| join_lists(held, value));
-        rest.insert(key.to_owned(), both);
+    if FACTORS.iter().any(|key| said.rest.contains_key(*key) && said.rest.get(*key) != user.rest.get(*key)) {
+        add_factors(Arc::make_mut(&mut user), said);
     }
     if said.roles.iter().any(|role| !user.roles.contains(role)) {
         Arc::make_mut(&mut user).add_roles(said.roles.iter().map(String::as_str));
@@ -34,6 +29,20 @@ pub(crate) fn merge_known_user(event: LoginEvent, known: &Arc<User>) -> LoginEve
         add_metadata(&mut user, said);
     }
     event.with_user(user)
+}
+
+/// The attributes that name a user's second factors.
+const FACTORS: [&str; 3] = ["enrolledFactors", "multifactor", "mfa_factors"];
+
+/// Adds the second factors of another copy of a user, or of an account that the user was part of.
+pub(super) fn add_factors(user: &mut User, other: &User) {
+    for key in FACTORS {
+        let Some(value) = other.rest.get(key).filter(|value| user.rest.get(key) != Some(*value)) else {
+            continue;
+        };
+        let both = user.rest.get(key).map_or_else(|| value.clone(), |held| join_lists(held, value));
+        user.rest.insert(key.to_owned(), both);
+    }
 }
 
 /// Adds the organizations of the event's copy.

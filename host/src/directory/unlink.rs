@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::entry_state::EntryState;
+use super::event_merge::add_factors;
 use super::journal::{Entry, EntryId, EntryKind, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
@@ -25,6 +26,10 @@ pub struct Unlink {
     /// The link whose snapshot gives the separated user its profile and its metadata back, if it is
     /// the last one that moved the identity. Without one, the user has the profile of the identity.
     pub restores: Option<EntryId>,
+    /// Whether the separated user keeps the second factors of the account that it leaves. Without
+    /// them, whoever has its password alone could log in. Only a person whose mailbox was proved is
+    /// separated without: a factor of the account may be somebody else's.
+    pub keeps_factors: bool,
     /// The actor, and the evidence.
     pub provenance: Arc<Provenance>,
     /// The time of the unlink.
@@ -33,7 +38,7 @@ pub struct Unlink {
 
 /// Makes a linked identity a separate user, and returns the user that it left.
 pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc<User>> {
-    let Unlink { primary, provider, user_id, restores, provenance, now } = unlink;
+    let Unlink { primary, provider, user_id, restores, keeps_factors, provenance, now } = unlink;
     let stored = get_user(records, primary)?;
     let mut rest = User::clone(&stored.user);
     let place = rest.identities.iter().position(|it| it.provider == *provider && it.user_id == *user_id);
@@ -43,11 +48,19 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
         Some(0) => return Err(ApiError::Invalid("the main identity cannot be removed".to_owned()).into()),
         Some(place) => rest.identities.remove(place),
     };
-    let restored = match restores {
-        Some(link) => restore_user(records, link, &identity)?,
-        None => None,
+    let last = find_last_move(records, &identity)?;
+    let restored = restores.as_ref().filter(|link| last.as_ref().is_some_and(|last| last.link == **link));
+    let mut separated = match (&last, restored) {
+        (Some(last), Some(_)) => last.restore(&identity),
+        _ => user_from_identity(&identity, *now),
     };
-    let mut separated = restored.unwrap_or_else(|| user_from_identity(&identity, *now));
+    // The stricter value counts: the own factors from before the link, and those of the account.
+    if let Some(last) = &last {
+        add_factors(&mut separated, &last.moved);
+    }
+    if *keeps_factors && !rest.mfa_factors().is_empty() {
+        add_factors(&mut separated, &rest);
+    }
     let staying: Vec<String> = rest.identities.iter().map(Identity::as_user_id).collect();
     let by = provenance.actor.separation_mark();
     let noted = [
@@ -73,9 +86,24 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
     Ok(rest)
 }
 
-/// Returns the user that a link removed, with this identity alone. `None` if its snapshot cannot be
-/// read, or if a later change has moved the identity.
-fn restore_user(records: &mut dyn Records, link: &EntryId, identity: &Identity) -> TxResult<Option<User>> {
+/// The last link that moved an identity which was a user of its own.
+struct LastMove {
+    link: EntryId,
+    /// The user as it was before.
+    moved: Arc<User>,
+}
+
+impl LastMove {
+    /// Returns the user as it was before the link, with this identity alone.
+    fn restore(&self, identity: &Identity) -> User {
+        let own = Identity { profile_data: None, ..identity.clone() };
+        User { identities: vec![own], ..User::clone(&self.moved) }
+    }
+}
+
+/// Finds the link that moved an identity last. `None` if its snapshot cannot be read, or if a later
+/// change has moved the identity.
+fn find_last_move(records: &mut dyn Records, identity: &Identity) -> TxResult<Option<LastMove>> {
     let id = identity.as_user_id();
     let entries = records.entries(&EntryFilter::for_user(&id))?;
     let moves = |entry: &&Entry| {
@@ -84,14 +112,13 @@ fn restore_user(records: &mut dyn Records, link: &EntryId, identity: &Identity) 
             && entry.state != EntryState::Abandoned
             && matches!(entry.kind, EntryKind::Link | EntryKind::Unlink)
     };
-    if entries.iter().find(moves).is_none_or(|last| last.id != *link) {
+    let Some(last) = entries.iter().find(moves).filter(|last| last.kind == EntryKind::Link) else {
         return Ok(None);
-    }
-    let Some(Entry { kept: SnapshotState::Whole(Snapshot { secondary, .. }), .. }) = records.entry(link)?
+    };
+    let Some(Entry { kept: SnapshotState::Whole(Snapshot { secondary, .. }), .. }) =
+        records.entry(&last.id)?
     else {
         return Ok(None);
     };
-    let own = Identity { profile_data: None, ..identity.clone() };
-    let user = User { identities: vec![own], ..User::clone(&secondary) };
-    Ok((user.user_id == id).then_some(user))
+    Ok((secondary.user_id == id).then(|| LastMove { link: last.id.clone(), moved: secondary }))
 }

@@ -13,7 +13,7 @@ use crate::model::{ApiError, Identity, User, mask_addresses, note_separation};
 impl Auth0Directory {
     /// Makes a linked identity a separate user, and starts the pair's cool-down.
     pub(super) fn unlink_identity(&self, unlink: &Unlink, limit: TimeLimit) -> Result<Arc<User>, ApiError> {
-        let Unlink { primary, provider, user_id, restores: _, provenance, now } = unlink;
+        let Unlink { primary, provider, user_id, restores: _, keeps_factors: _, provenance, now } = unlink;
         let separated = format!("{provider}|{user_id}");
         let pair = [primary.as_str(), separated.as_str()];
         self.require_writing()?;

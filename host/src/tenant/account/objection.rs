@@ -173,6 +173,7 @@ fn separate(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) 
     for identity in &leaving {
         tenant.directory_without_notices.unlink(&Unlink {
             restores: Some(link.clone()),
+            keeps_factors: true,
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),

@@ -132,6 +132,7 @@ impl AccountVisit<'_> {
         let tenant = self.tenant();
         let unlink = Unlink {
             restores: None,
+            keeps_factors: true,
             primary: self.user().user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),

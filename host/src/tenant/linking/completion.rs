@@ -140,6 +140,7 @@ impl Completion<'_> {
         };
         let unlink = Unlink {
             restores: None,
+            keeps_factors: true,
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),

@@ -35,6 +35,7 @@ pub(crate) fn part_unproved_links(
     for leaving in owner.identities.iter().filter(leaves) {
         directory.unlink(&Unlink {
             restores: None,
+            keeps_factors: false,
             primary: owner.user_id.clone(),
             provider: leaving.provider.clone(),
             user_id: leaving.user_id.clone(),

@@ -300,6 +300,7 @@ fn unlink_identity(
     let evidence = Evidence { client_id: Some(caller.client_id.clone()), ..Evidence::from_request(&user) };
     let unlink = Unlink {
         restores: None,
+        keeps_factors: true,
         primary: primary.clone(),
         provider,
         user_id,

@@ -189,6 +189,7 @@ mod tests {
         fn unlink(&self, provenance: Provenance) {
             let unlink = Unlink {
                 restores: None,
+                keeps_factors: true,
                 primary: "auth0|ada".to_owned(),
                 provider: "google-oauth2".to_owned(),
                 user_id: "1".to_owned(),

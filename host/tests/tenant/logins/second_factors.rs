@@ -28,6 +28,7 @@ crate::tests![
     a_factor_is_not_avoided_by_another_form_of_the_login,
     what_an_application_asks_for_is_not_dropped_on_the_way,
     a_factor_of_a_new_account_opens_no_account_that_has_one,
+    a_login_that_leaves_an_account_keeps_a_factor,
 ];
 
 pub(super) const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
@@ -358,4 +359,53 @@ fn a_factor_of_a_new_account_opens_no_account_that_has_one() {
     let end = pass(&mut browser, &state, &code_to(&tenant, "ada@example.com"));
     assert_eq!(id_token(&tenant, &end)["sub"], "auth0|ada");
     assert_eq!(identities(&tenant, "auth0|ada"), 2);
+}
+
+/// Without the factor, a stolen password would be enough for the account that leaves.
+fn a_login_that_leaves_an_account_keeps_a_factor() {
+    let plain = ["carl", "dora"].map(|id| database_user(id, &format!("{id}@example.com")));
+    let tenant = Tenant::with(&(people() + &plain.concat()));
+    let token = tenant.client_token("web");
+    let change = |method: &str, path: &str, body: Option<&Value>| {
+        let request = Request::new(method, format!("/api/v2/users/auth0%7C{path}")).bearer(&token);
+        let done = tenant.send(&body.map_or(request.clone(), |body| request.json(body)));
+        assert!(matches!(done.status, 200 | 201), "{}", done.text());
+    };
+    let link = |kept: &str, moved: &str| {
+        change("POST", &format!("{kept}/identities"), Some(&crate::tenants::by_id("auth0", moved)));
+    };
+    let leave = |kept: &str, moved: &str| change("DELETE", &format!("{kept}/identities/auth0/{moved}"), None);
+    let assert_keeps_factor = |id: &str, email: &str| {
+        let user = tenant.user(&format!("auth0|{id}")).json();
+        assert_eq!(user["multifactor"], json!(["otp"]), "{user}");
+        assert_asked(&by_password(&mut tenant.browser(), email, &[]));
+    };
+    // The account's factor.
+    link("ada", "carl");
+    leave("ada", "carl");
+    assert_keeps_factor("carl", "carl@example.com");
+    // The factor that the login's own account had before.
+    link("bob", "ADA");
+    leave("bob", "ADA");
+    assert_keeps_factor("ADA", "mallory@example.com");
+    // Neither account has a factor.
+    link("bob", "dora");
+    leave("bob", "dora");
+    assert_eq!(tenant.user("auth0|dora").json().get("multifactor"), None);
+    // By the account's page.
+    link("ada", "dora");
+    let mut browser = tenant.browser();
+    let state = state_of(&browser.get("/account"));
+    let asked = browser.submit("/u/login", &login_form(&state, "ada@example.com"));
+    let end = pass(&mut browser, &state_of(&asked), &code_to(&tenant, "ada@example.com"));
+    assert!(end.location().ends_with("/account"), "{} {}", end.status, end.text());
+    let account = browser.get("/account").text();
+    let removal = account.split_once("/account/remove?identity=").expect("a login to remove").1;
+    let identity = removal.split_once('"').expect("an end").0;
+    let page = browser.get(&format!("/account/remove?identity={identity}")).text();
+    assert!(page.contains("It keeps the second factor"), "{page}");
+    let hidden = crate::account::person::hidden_fields(&page, "/account/remove");
+    let fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(browser.submit("/account/remove", &fields).status, 303);
+    assert_keeps_factor("dora", "dora@example.com");
 }

@@ -243,6 +243,7 @@ fn unlink(memory: &Memory, account: Id, id: Id) {
     let (provider, user_id) = id.user_id().split_once('|').expect("a user id");
     let unlink = Unlink {
         restores: None,
+        keeps_factors: true,
         primary: account.user_id().to_owned(),
         provider: provider.to_owned(),
         user_id: user_id.to_owned(),
