@@ -1,7 +1,9 @@
 //! One-time passwords and links that are mailed, or sent to a phone.
 
 use axum::Json;
-use axum::response::Response;
+use axum::http::header::{ALLOW, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use ligature_contact_syntax::{is_email_address, is_phone_number};
 use serde_json::{Map, Value, json};
 
@@ -167,12 +169,39 @@ pub(crate) async fn verify(visit: Visit) -> Result<Json<Value>, OAuthError> {
         .await
 }
 
-/// `GET /passwordless/verify_redirect`: logs in by the link of a mail.
+/// `HEAD /passwordless/verify_redirect`: programs that scan mails send it, and get no token by it.
+pub(crate) async fn refuse_head() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response()
+}
+
+/// `GET /passwordless/verify_redirect`: logs in by the link of a mail, or by the code that a page of an
+/// application sends. As at Auth0, opening the address is enough.
 pub(crate) async fn log_in_by_link(visit: Visit) -> Response {
     let respond = |visit: &Visit| {
+        if !is_opened_by_person(&visit.headers) {
+            tracing::warn!(target: "audit", "a mailed link was not opened by a person");
+            let words = "This link logs in only if it is opened as a page of its own. Nobody was logged in; open it again.";
+            return html::error_page(StatusCode::FORBIDDEN, words);
+        }
         redeem_link(visit).unwrap_or_else(|error| html::error_page(error.status, &error.description))
     };
     visit.run(respond).await
+}
+
+/// Returns whether a person opens the address as a page, as far as the browser says what it loads.
+/// Frames, images, scripts and prefetches do not count. A navigation from another site does: the
+/// link is in a mail, and official clients navigate from the application's page.
+///
+/// Source: W3C, "Fetch Metadata Request Headers".
+fn is_opened_by_person(headers: &HeaderMap) -> bool {
+    let has = |name: &str, expected: &[&str]| {
+        headers.get_all(name).iter().all(|sent| expected.iter().any(|it| it.as_bytes() == sent.as_bytes()))
+    };
+    has("sec-fetch-mode", &["navigate"])
+        && has("sec-fetch-dest", &["document"])
+        // A navigation by `GET` has no `Origin`; a script's request to another site has.
+        && !headers.contains_key(ORIGIN)
+        && ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().all(|name| !headers.contains_key(*name))
 }
 
 fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {

@@ -2,6 +2,7 @@
 
 use axum::routing::{get, post};
 
+use crate::tenant::embedded::passwordless::refuse_head;
 use crate::tenant::embedded::{
     cross_origin, database, legacy, lock, own_origin, passwordless, resource_owner,
 };
@@ -43,7 +44,7 @@ pub(crate) fn router() -> RouteList {
         .route("/co/authenticate", post(cross_origin::authenticate))
         .route("/passwordless/start", post(passwordless::start))
         .route("/passwordless/verify", post(passwordless::verify))
-        .route("/passwordless/verify_redirect", get(passwordless::log_in_by_link))
+        .route("/passwordless/verify_redirect", get(passwordless::log_in_by_link).head(refuse_head))
         .route("/dbconnections/signup", post(database::sign_up))
         .route("/dbconnections/change_password", post(database::change_password))
         .route("/client/{file}", get(lock::describe_client))

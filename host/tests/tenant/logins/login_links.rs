@@ -16,6 +16,7 @@ crate::tests![
     a_link_goes_to_any_address_alike,
     a_telephone_gets_no_link,
     a_link_of_another_site_is_refused,
+    a_link_of_an_application_is_used_by_a_navigation_only,
 ];
 
 fn tenant() -> std::sync::Arc<Tenant> {
@@ -196,4 +197,45 @@ fn a_link_of_another_site_is_refused() {
     // The login of the page is still open.
     assert_eq!(browser.submit("/u/login", &login_form(&state, "nobody@example.com")).status, 403);
     assert_eq!(follow(&mut browser, &link).status, 302);
+}
+
+/// Programs that scan mails, and pages of other sites, do not use a link up, and get no token by it.
+fn a_link_of_an_application_is_used_by_a_navigation_only() {
+    let tenant = tenant();
+    let start =
+        [("client_id", "web"), ("connection", "email"), ("email", "scan@example.com"), ("send", "link")];
+    let secret = [("client_secret", crate::tenants::secret_of("web").expect("a secret"))];
+    let start = Request::post("/passwordless/start").form(&[&start[..], &secret[..]].concat());
+    assert_eq!(tenant.send(&start).status, 200);
+    let link = mailed(&tenant, "scan@example.com");
+    let target = link.split_once("/passwordless/").expect("a path").1;
+    let open = |method: &str, headers: &[(&str, &str)]| {
+        let request = Request::new(method, format!("/passwordless/{target}"));
+        tenant.send(&headers.iter().fold(request, |it, (name, value)| it.header(name, *value)))
+    };
+    let head = open("HEAD", &[]);
+    assert_eq!((head.status, head.header("location"), head.header("allow")), (405, None, Some("GET")));
+    for headers in [
+        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")][..],
+        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+        &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+        &[("sec-purpose", "prefetch")],
+        &[("sec-purpose", "prefetch;prerender")],
+        &[("purpose", "prefetch")],
+        &[("x-moz", "prefetch")],
+        &[("origin", "http://evil.test")],
+    ] {
+        let refused = open("GET", headers);
+        assert_eq!((refused.status, refused.header("location")), (403, None), "{headers:?}");
+    }
+    // A link in a page of a mailbox: the browser calls it a navigation from another site.
+    let by_mail = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+        ("sec-fetch-user", "?1"),
+    ];
+    let end = open("GET", &by_mail);
+    assert_eq!(end.status, 302, "{}", end.text());
+    assert!(end.location().contains("#access_token="), "{}", end.location());
 }
