@@ -32,6 +32,14 @@ pub enum MergeScope<'a> {
         /// The accounts that the policies name as privileged, which an owner does not merge.
         privileged: &'a PrivilegedAccounts,
     },
+    /// An application that has a login of the owner to each account. The addresses of both need not be
+    /// verified.
+    ///
+    /// Source: Auth0 Management API v2, "Link a user account": a `link_with` token needs no verified address.
+    Application {
+        /// The accounts that the policies name as privileged, which an application does not merge.
+        privileged: &'a PrivilegedAccounts,
+    },
     /// An operator, who may overrule marks and unverified addresses.
     Operator,
 }

@@ -77,7 +77,9 @@ pub fn plan_merge(
     }
     let choice = match scope {
         MergeScope::Operator => choice,
-        MergeScope::Owner { .. } => MergeChoice { app_metadata: MetadataRule::Keep, ..choice },
+        MergeScope::Owner { .. } | MergeScope::Application { .. } => {
+            MergeChoice { app_metadata: MetadataRule::Keep, ..choice }
+        }
     };
     let (user_metadata, user_patch) =
         plan_metadata(kept.user_metadata.as_ref(), moved.user_metadata.as_ref(), choice.user_metadata);

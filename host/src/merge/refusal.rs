@@ -64,7 +64,10 @@ pub(super) fn find_refusal(kept: &User, moved: &User, scope: MergeScope<'_>) -> 
     }
     match scope {
         MergeScope::Operator => None,
-        MergeScope::Owner { privileged } => find_refusal_of_owner(kept, moved, privileged),
+        MergeScope::Application { privileged } => find_refusal_of_owner(kept, moved, privileged),
+        MergeScope::Owner { privileged } => {
+            find_refusal_of_owner(kept, moved, privileged).or_else(|| find_unverified(kept, moved))
+        }
     }
 }
 
@@ -78,10 +81,13 @@ fn find_refusal_of_owner(kept: &User, moved: &User, privileged: &PrivilegedAccou
         if privileged.has(user) {
             return Some(MergeRefusal::Privileged(id(user)));
         }
-        if user.email.is_some() && !user.email_verified.is_verified() {
-            return Some(MergeRefusal::Unverified(id(user)));
-        }
     }
     let loses_factor = kept.mfa_factors().is_empty() && !moved.mfa_factors().is_empty();
     loses_factor.then(|| MergeRefusal::LosesSecondFactor(id(moved)))
+}
+
+fn find_unverified(kept: &User, moved: &User) -> Option<MergeRefusal> {
+    let is_unverified = |user: &&User| user.email.is_some() && !user.email_verified.is_verified();
+    let user = [kept, moved].into_iter().find(is_unverified)?;
+    Some(MergeRefusal::Unverified(mask_addresses(&user.user_id).into_owned()))
 }

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::directory::Stored;
 use crate::merge::{
-    MergeChoice, MergePair, MergePlan, MergeRefusal, MergeScope, MergeWarning, MetadataRule,
-    PrivilegedAccounts, plan_merge,
+    MergeChoice, MergePair, MergePlan, MergeRefusal, MergeScope, MergeWarning, MetadataRule, plan_merge,
 };
 use crate::model::{User, truncate};
 use crate::service::page;
@@ -143,8 +142,7 @@ impl Accounts<'_> {
         let (kept, moved) =
             if choice.keeps_other && !self.other.is_new { (other, this) } else { (this, other) };
         let choice = MergeChoice { user_metadata: choice.metadata, app_metadata: MetadataRule::Keep };
-        let policies = visit.tenant().logins.decider.policies();
-        let privileged = PrivilegedAccounts::from_documents(policies.iter().map(|it| it.settings.text()));
+        let privileged = visit.tenant().logins.privileged_accounts();
         let scope = MergeScope::Owner { privileged: &privileged };
         plan_merge(MergePair { kept, moved }, choice, scope, visit.tenant().ambient.now())
     }

@@ -59,6 +59,16 @@ impl Completion<'_> {
             if secondary.user.blocked {
                 return Err(login_error(NotLoggedIn::Blocked));
             }
+            if let Some(why) = self.logins.find_refusal_of_application(&primary, &secondary) {
+                return Err(OAuthError::access_denied(why.to_string()));
+            }
+            for proved in [owner, second] {
+                if self.logins.lacks_second_factor(proved).map_err(unavailable)? {
+                    return Err(login_required(
+                        "An account has a second factor, which was not passed. Log in again.",
+                    ));
+                }
+            }
             let link = build_link(&primary, &secondary, self.logins.ambient.now());
             let answer = self.logins.directory.link(&link);
             tracing::info!(

@@ -139,3 +139,64 @@ pub(crate) fn try_verify_email(directory: &dyn Administration, user_id: &str, em
         tracing::warn!(error = %mask_addresses(&error.to_string()), "an address stays unverified");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::part_unproved_links;
+    use crate::ambient::Ambient;
+    use crate::directory::{Actor, Administration, CheckedLink, Directory, Evidence, Memory, Provenance};
+    use crate::model::{LinkRequest, User};
+
+    const VICTIM: &str = "auth0|1";
+    const TROJAN: &str = "google-oauth2|2";
+
+    fn user(id: &str, factors: &[&str]) -> User {
+        let (provider, own) = id.split_once('|').unwrap();
+        let user = json!({
+            "user_id": id, "email": format!("{own}@example.com"), "multifactor": factors,
+            "identities": [{ "provider": provider, "user_id": own, "connection": provider }],
+        });
+        serde_json::from_value(user).unwrap()
+    }
+
+    /// A link by a user from before the proof, which older versions have made, is undone although the
+    /// address was verified first. The account's factor may be the attacker's: it does not follow.
+    #[test]
+    fn a_link_from_before_the_proof_is_parted_though_the_address_was_verified() {
+        let memory = Memory::with_users(&Ambient::system(), [user(VICTIM, &["otp"]), user(TROJAN, &[])]);
+        let owner = memory.get(VICTIM).unwrap().user;
+        let provenance = Provenance {
+            actor: Actor::User { user_id: VICTIM.to_owned() },
+            evidence: Some(Evidence::from_request(&owner)),
+            policy_sha256: None,
+            plugin: None,
+        };
+        let link = CheckedLink {
+            request: LinkRequest {
+                primary: VICTIM.to_owned(),
+                secondary: TROJAN.to_owned(),
+                user_metadata: None,
+                app_metadata: None,
+                reasons: Arc::new([]),
+            },
+            primary_version: None,
+            secondary_version: None,
+            read: None,
+            provenance: Arc::new(provenance),
+            now: memory.ambient().now(),
+        };
+        memory.link(&link).unwrap();
+        let now = memory.ambient().now();
+        assert!(super::verify_email(&memory, VICTIM, "1@example.com", now).unwrap());
+        let owner = memory.get(VICTIM).unwrap().user;
+        part_unproved_links(&memory, &owner, VICTIM, now).unwrap();
+        assert_eq!(memory.get(VICTIM).unwrap().user.identities.len(), 1);
+        let parted = memory.get(TROJAN).unwrap().user;
+        assert!(parted.mfa_factors().is_empty(), "{parted:?}");
+        assert_eq!(memory.get(VICTIM).unwrap().user.mfa_factors(), ["otp"]);
+    }
+}

@@ -6,6 +6,7 @@ pub(super) mod log_events;
 pub(super) mod log_in;
 pub(super) mod mailbox_proof;
 pub(super) mod outcome;
+pub(super) mod owner_link;
 pub(super) mod prove;
 pub(super) mod second_factor;
 

@@ -23,7 +23,6 @@ use crate::tenant::management::path::{UserId, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::schemas::ProviderName;
 use crate::tenant::management::user_json;
-use crate::tenant::people::People;
 use crate::tenant::state::Tenant;
 
 /// The account to link, named by its id or proved by its ID token.
@@ -113,12 +112,7 @@ fn link_account(
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
         by_id => (find_named_account(&tenant.config, &*tenant.directory, &by_id)?, None),
     };
-    let answer = link_users(
-        &*tenant.directory,
-        &tenant.people,
-        caller,
-        Pair { primary, secondary, by_proof: proof.is_some() },
-    );
+    let answer = link_users(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
     if let (Err(_), Some(token)) = (&answer, proof) {
         tenant.management_data.spent_proofs.give_back(&token);
     }
@@ -133,12 +127,8 @@ struct Pair {
     by_proof: bool,
 }
 
-fn link_users(
-    directory: &dyn Administration,
-    people: &People,
-    caller: &Caller,
-    pair: Pair,
-) -> Result<Arc<User>, Problem> {
+fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, Problem> {
+    let directory = &*tenant.directory;
     let Pair { primary, secondary, by_proof } = &pair;
     let mut answer = Err(ApiError::StateChanged(primary.clone()));
     let mut moved = Vec::new();
@@ -157,6 +147,11 @@ fn link_users(
         if *by_proof {
             caller.require_unblocked(&first.user)?;
             second.iter().try_for_each(|it| caller.require_unblocked(&it.user))?;
+            let refusal =
+                second.as_ref().and_then(|it| tenant.logins.find_refusal_of_application(&first, it));
+            if let Some(why) = refusal {
+                return Err(Problem::operation(&why.to_string()));
+            }
         }
         answer = directory.link(&CheckedLink {
             request: LinkRequest {
@@ -184,7 +179,7 @@ fn link_users(
         }
     }
     if answer.is_ok() {
-        people.end_refresh_tokens(&moved, primary);
+        tenant.people.end_refresh_tokens(&moved, primary);
     }
     tracing::info!(
         target: "audit", client = caller.client_id, primary = %mask_addresses(primary),

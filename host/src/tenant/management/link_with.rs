@@ -38,6 +38,10 @@ pub(super) fn verify_second_token(tenant: &Tenant, caller: &Caller, token: &str)
             if !claims.is_of_main_identity_of(&second.user) {
                 return Err(refuse_proof(&tenant.metrics, caller, LINKED, LINKED));
             }
+            if !second.user.mfa_factors().is_empty() && !claims.has_second_factor() {
+                let why = "its login did not pass the account's second factor";
+                return Err(refuse_proof(&tenant.metrics, caller, INVALID, why));
+            }
         }
         // The link itself reports a missing account.
         Err(ApiError::NotFound(_)) => {}

@@ -34,6 +34,8 @@ pub(crate) struct Claims {
     #[serde(default)]
     pub(crate) gty: Option<String>,
     #[serde(default)]
+    amr: Value,
+    #[serde(default)]
     jti: Option<Value>,
     exp: u64,
     #[serde(default)]
@@ -63,6 +65,11 @@ impl Claims {
         self.id().is_none_or(|id| id.is_of_main_identity_of(user))
     }
 
+    /// Returns whether the login of an ID token passed a second factor.
+    pub(crate) fn has_second_factor(&self) -> bool {
+        self.amr.as_array().is_some_and(|methods| methods.iter().any(|it| it == "mfa"))
+    }
+
     fn check_expiry(&self, now: u64) -> Result<(), TokenError> {
         if now > self.exp.saturating_add(LEEWAY) { Err(TokenError::Expired) } else { Ok(()) }
     }
@@ -78,6 +85,7 @@ impl Weighed for Claims {
         texts.into_iter().flatten().map(String::len).sum::<usize>()
             + self.sub.bytes()
             + self.aud.bytes()
+            + self.amr.bytes()
             + self.jti.bytes()
     }
 }

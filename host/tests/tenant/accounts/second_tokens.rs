@@ -13,6 +13,7 @@ crate::tests![
     a_token_of_the_same_second_is_told_apart,
     a_token_of_an_identity_that_left_opens_nothing,
     a_token_of_the_account_that_stays_proves_nothing_after_an_unlink,
+    a_token_of_an_account_that_its_owner_must_not_join,
 ];
 
 /// Ada's own token and a proof of a second account of hers.
@@ -117,4 +118,30 @@ fn a_token_of_the_account_that_stays_proves_nothing_after_an_unlink() {
         let link = Request::post(format!("{}/identities", path("auth0|eve"))).json(&old);
         assert_not_linked(&tenant.send(&link.bearer(&eve)));
     }
+}
+
+/// Accounts with power and second factors are protected as on the account page, and the token is good
+/// afterwards. As at Auth0, an address need not be verified.
+fn a_token_of_an_account_that_its_owner_must_not_join() {
+    let root = database_user("root", "root@example.com") + "app_metadata = { roles = [\"admin\"] }\n";
+    let odd =
+        database_user("odd", "odd@example.com").replace("email_verified = true", "email_verified = false");
+    let mfa = database_user("mfa", "mfa@example.com") + "multifactor = [\"otp\"]\n";
+    let users =
+        [database_user("ada", "ada@example.com"), database_user("two", "two@example.com"), root, odd, mfa];
+    let tenant = tenant_with(&users.concat(), &[]);
+    let refused = as_ada(&tenant, "POST", "", Some(&proof(&tenant, "root@example.com")));
+    let words = "auth0|root is a privileged account; ask support";
+    assert_eq!((refused.status, refused.json()["message"].clone()), (400, json!(words)));
+    assert_eq!(as_ada(&tenant, "POST", "", Some(&proof(&tenant, "odd@example.com"))).status, 201);
+    // The token is of a login without the account's second factor.
+    let claims = crate::tokens::id_claims(&tenant, "auth0|mfa");
+    let without = json!({ "link_with": crate::tokens::Forger::of(&tenant).sign(&claims) });
+    assert_not_linked(&as_ada(&tenant, "POST", "", Some(&without)));
+    let scope = "openid update:current_user_identities";
+    let root = text(&tenant.password_tokens("web", "root@example.com", scope)["access_token"]);
+    let proof = proof(&tenant, "two@example.com");
+    let link = Request::post(format!("{}/identities", path("auth0|root"))).json(&proof).bearer(&root);
+    assert_eq!(tenant.send(&link).status, 400, "an owner with special rights");
+    assert_eq!(as_ada(&tenant, "POST", "", Some(&proof)).status, 201);
 }

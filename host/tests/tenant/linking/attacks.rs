@@ -30,6 +30,7 @@ crate::tests![
     an_owner_by_a_linked_identity,
     an_unlink_of_what_is_not_linked,
     two_owners_who_prove_one_new_account_at_once,
+    an_account_that_its_owner_must_not_join,
 ];
 
 /// Ada and Eve, and Eve's account at Google.
@@ -405,4 +406,50 @@ fn two_owners_who_prove_one_new_account_at_once() {
         let told = answers.iter().filter(|it| it.answer().contains_key("code")).count();
         assert_eq!((linked, told), (1, 1), "{round}: {ada:?} {eve:?}");
     }
+}
+
+/// The application's link is refused as on the account page, but for addresses that nobody has verified.
+fn an_account_that_its_owner_must_not_join() {
+    let odd = |id: &str, more: &str| crate::tenants::database_user(id, &format!("{id}@example.com")) + more;
+    let admin = "app_metadata = { roles = [\"admin\"] }\n";
+    let tenant = Tenant::with(
+        &[
+            users(&["ada"]),
+            odd("root", admin),
+            odd("mfa", "multifactor = [\"otp\"]\n"),
+            odd("kept", "app_metadata = { no_link = true }\n"),
+            odd("robot", "app_metadata = { linking = { managed_by = \"scim\" } }\n"),
+            google("7", "lovelace@example.com"),
+        ]
+        .concat(),
+    );
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    for (id, words) in [
+        ("root", "auth0|root is a privileged account; ask support"),
+        ("kept", "auth0|kept is not to be linked"),
+    ] {
+        let state = state_of(&ask_link(&mut ada, &hint, DATABASE));
+        let answer = as_password(&mut ada, &state, &format!("{id}@example.com"));
+        denied(&tenant, &answer, "access_denied", words);
+        assert_eq!(identities(&tenant, &format!("auth0|{id}")), [format!("auth0|{id}")]);
+    }
+    let state = state_of(&ask_link(&mut ada, &hint, DATABASE));
+    assert_eq!(as_password(&mut ada, &state, "robot@example.com").answer()["error"], "access_denied");
+    // The factor of the other account was passed, and would not be asked for any more.
+    let state = state_of(&ask_link(&mut ada, &hint, DATABASE));
+    let asked = as_password(&mut ada, &state, "mfa@example.com");
+    let outbox = tenant.send(&Request::get("/dev/outbox")).json();
+    let code = text(&outbox[0]["code"]);
+    let answer = ada.submit("/u/second-factor", &[("state", &state_of(&asked)), ("code", &code)]);
+    let words =
+        "auth0|mfa has a second factor, which the account that stays lacks: let it be the account that stays";
+    denied(&tenant, &answer, "access_denied", words);
+    // An owner with special rights.
+    let mut root = tenant.browser();
+    let hint = id_token(&tenant, &mut root, "root@example.com");
+    let state = state_of(&ask_link(&mut root, &hint, "google-oauth2"));
+    let words = "auth0|root is a privileged account; ask support";
+    denied(&tenant, &as_google(&mut root, &state, "7"), "access_denied", words);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
 }
