@@ -4,6 +4,7 @@ pub(super) mod certificates;
 pub(super) mod current;
 pub(super) mod injected_faults;
 pub(super) mod login_routes;
+pub(super) mod own_forms;
 pub(super) mod rate_limit;
 pub(super) mod refusal;
 pub(super) mod route_list;

@@ -30,7 +30,7 @@ use crate::tenant::metrics;
 use crate::tenant::pages::{outbox_page, start_page};
 use crate::tenant::server::login_routes;
 use crate::tenant::server::rate_limit::ApiLimit;
-use crate::tenant::server::{injected_faults, time_limit, unknown_path};
+use crate::tenant::server::{injected_faults, own_forms, time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
 use crate::tenant::state::Shared;
 
@@ -54,6 +54,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let authentication = login_routes::router()
         .router
+        .route_layer(middleware::from_fn(own_forms::refuse_foreign_forms))
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
     let account_router = account::routes::router()

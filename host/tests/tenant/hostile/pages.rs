@@ -9,6 +9,7 @@ crate::tests![
     what_reorders_a_text_is_escaped,
     what_answers_say,
     header_injection,
+    forms_of_other_sites_are_refused,
     no_page_in_a_frame
 ];
 
@@ -170,5 +171,41 @@ fn no_page_in_a_frame() {
         let page = browser.get(&target);
         assert_guarded(&target, &page);
         assert_eq!(page.header("x-frame-options"), Some("DENY"), "{target}");
+    }
+}
+
+/// No form of a login has any effect if another site sends it: neither one whose name is known, nor
+/// one that anybody could send.
+fn forms_of_other_sites_are_refused() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    let state = open(&mut browser, &[]);
+    for path in [
+        "/u/login",
+        "/u/sign-up",
+        "/u/stand-in",
+        "/u/code/start",
+        "/u/code",
+        "/u/link",
+        "/u/second-factor",
+        "/u/second-factor/send",
+        "/u/forgot",
+        "/u/skip",
+        "/u/email-verification",
+        "/u/reset",
+    ] {
+        let form = || Request::post(path).form(&[("state", &*state), ("ticket", "x")]);
+        for (name, value) in [
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let refused = browser.send(form().header(name, value));
+            assert_eq!(refused.status, 403, "{path} {name}: {value}");
+            assert!(refused.text().contains("sent by another site"), "{path}: {}", refused.text());
+        }
+        let own = browser.send(form().header("sec-fetch-site", "same-origin"));
+        assert!(!own.text().contains("sent by another site"), "{path}: {}", own.text());
     }
 }
