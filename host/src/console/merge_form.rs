@@ -2,6 +2,7 @@
 
 use super::params::Params;
 use crate::merge::{MergeChoice, MetadataRule};
+use crate::model::has_visible_character;
 
 /// The most characters of a reason.
 pub(super) const LONGEST_REASON: usize = 500;
@@ -35,7 +36,9 @@ impl<'a> MergeForm<'a> {
     pub(super) fn find_reason_fault(&self) -> Option<String> {
         let characters = self.reason.chars().count();
         match characters {
-            0 => Some("Type the reason: the journal keeps it, such as the number of a ticket.".to_owned()),
+            _ if !has_visible_character(self.reason) => {
+                Some("Type the reason: the journal keeps it, such as the number of a ticket.".to_owned())
+            }
             _ if characters > LONGEST_REASON => {
                 Some(format!("The reason has {characters} characters, and may have {LONGEST_REASON}."))
             }

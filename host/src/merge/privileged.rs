@@ -72,7 +72,9 @@ fn names_role(roles: &Value, is_meant: &impl Fn(&str) -> bool) -> bool {
     match roles {
         Value::String(role) => role.split([',', ' ']).any(is_meant) || is_meant(role),
         Value::Array(roles) => roles.iter().any(|it| names_role(it, is_meant)),
-        Value::Object(role) => role.get("name").is_some_and(|it| names_role(it, is_meant)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| names_role(value, is_meant) || (is_set(Some(value)) && is_meant(key))),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

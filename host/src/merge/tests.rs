@@ -150,7 +150,7 @@ fn nobody_merges_these() {
 
 #[test]
 fn an_owner_is_refused_where_an_operator_is_warned() {
-    let cases: [(&str, &str, Change); 7] = [
+    let cases: [(&str, &str, Change); 9] = [
         ("not to be linked", "not to be linked", |_, moved| {
             moved["app_metadata"] = json!({ "no_link": true })
         }),
@@ -158,6 +158,12 @@ fn an_owner_is_refused_where_an_operator_is_warned() {
             kept["app_metadata"] = json!({ "linking": { "opt_out": "yes" } });
         }),
         ("privileged", "privileged", |_, moved| moved["app_metadata"] = json!({ "privileged": true })),
+        ("privileged", "privileged", |_, moved| {
+            moved["app_metadata"] = json!({ "roles": { "admin": true } });
+        }),
+        ("privileged", "privileged", |kept, _| {
+            kept["app_metadata"] = json!({ "authorization": { "roles": [{ "Owner": { "since": 1 } }] } });
+        }),
         ("not verified", "not verified", |kept, _| kept["email_verified"] = json!(false)),
         ("not verified", "not verified", |_, moved| moved["email_verified"] = json!("true")),
         ("second factor", "second factor", |_, moved| moved["multifactor"] = json!(["guardian"])),

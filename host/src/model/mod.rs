@@ -40,7 +40,7 @@ pub use marks::{ForeignMark, count_prompt, mark_checked};
 pub use metadata::{Metadata, MetadataPatch, patch};
 pub use moment::Moment;
 pub use outcome::{Decision, Level, Outcome, Reason, RuleVerdict, Step};
-pub use plain_text::{is_bidi_control, join_lines, truncate};
+pub use plain_text::{has_visible_character, is_bidi_control, join_lines, truncate};
 pub(crate) use prototype_key::find_prototype_key;
 pub(crate) use provider_tokens::{is_secret, may_name_an_object};
 pub(crate) use roles::add_words;

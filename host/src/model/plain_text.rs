@@ -11,6 +11,39 @@ pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Returns whether a text has a character that can be seen: neither a blank nor a control, nor one
+/// that is displayed as nothing.
+///
+/// Source: Unicode Character Database, property `Default_Ignorable_Code_Point`; U+2800 and U+3164
+/// are blanks, too.
+#[must_use]
+pub fn has_visible_character(text: &str) -> bool {
+    let is_ignorable = |c: char| {
+        matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+    };
+    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c))
+}
+
 /// Escapes a text to one line: control characters (C0, DEL, C1), bidi controls and
 /// line separators become Rust escapes such as `\u{1b}`. The result is cut with `…` at
 /// `bytes` bytes.

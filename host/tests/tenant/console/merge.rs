@@ -80,7 +80,13 @@ fn a_reason_is_required() {
     let mut desk = Desk::at(&tenant);
     let preview = desk.preview(ADA, ADAS_GOOGLE);
     let long = "é".repeat(501);
-    for (reason, words) in [("", "Type the reason"), (" ", "Type the reason"), (&long, "may have 500")] {
+    for (reason, words) in [
+        ("", "Type the reason"),
+        (" ", "Type the reason"),
+        (" \u{200b} ", "Type the reason"),
+        ("\u{2060}\u{3164}", "Type the reason"),
+        (&long, "may have 500"),
+    ] {
         let answer = desk.submit(&preview, "/console/merge", &[("reason", reason)]);
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains(words), "{}", answer.text());
