@@ -8,6 +8,7 @@ use axum::http::header::ORIGIN;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::tenant::config::Client;
 use crate::tenant::embedded::login_ticket::IssuedLoginTicket;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
@@ -32,7 +33,7 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
         );
         return Ok((StatusCode::FORBIDDEN, words).into_response());
     }
-    let proved = prove_identity(visit).map_err(|error| match error.error {
+    let proved = prove_identity(visit, client).map_err(|error| match error.error {
         // This endpoint has no `invalid_grant`.
         "invalid_grant" => OAuthError::access_denied(error.description),
         _ => error,
@@ -46,7 +47,7 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
     Ok((browser.into_cookies(), Json(body)).into_response())
 }
 
-fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
+fn prove_identity(visit: &Visit, client: &Client) -> Result<ProvedIdentity, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let realm = |name: &str| {
         let missing = || OAuthError::invalid_request("realm: there is no such connection");
@@ -62,7 +63,7 @@ fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
             if !connection.is_passwordless() {
                 return Err(OAuthError::invalid_request("realm: it is not a passwordless connection"));
             }
-            Ok(tenant.logins.prove_by_code(connection, credentials("otp")?)?)
+            Ok(tenant.logins.prove_by_code(connection, &client.client_id, credentials("otp")?)?)
         }
         "http://auth0.com/oauth/grant-type/password-realm" | "password" => {
             let connection = match params.get("realm") {

@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::tenant::config::LEGACY;
+use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::LegacyError;
 use crate::tenant::embedded::login_ticket::IssuedLoginTicket;
@@ -47,7 +47,7 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
     }
     let client = legacy::find_client(visit)?;
     let IssuedLoginTicket { browser, ticket } =
-        IssuedLoginTicket::issue(visit, client, prove_identity(visit)?);
+        IssuedLoginTicket::issue(visit, client, prove_identity(visit, client)?);
     let params = AuthorizationParams::from_params(&visit.params).without_prompt();
     let page = OwnOriginPage {
         action: format!("{}login/callback", visit.issuer),
@@ -62,7 +62,7 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
     Ok((browser.into_cookies(), headers, Html(page)).into_response())
 }
 
-fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
+fn prove_identity(visit: &Visit, client: &Client) -> Result<ProvedIdentity, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let connection = match params.get("connection").or_else(|| params.get("realm")) {
         Some(name) => tenant.config.connection(name),
@@ -74,7 +74,7 @@ fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
     let typed = TypedCredentials { identifier: login, secret, sender: &visit.sender.ip };
     // A popup of an older library sends its one-time password as the password.
     if tenant.config.legacy_id_tokens && connection.is_passwordless() {
-        Ok(tenant.logins.prove_by_code(connection, typed)?)
+        Ok(tenant.logins.prove_by_code(connection, &client.client_id, typed)?)
     } else {
         Ok(tenant.logins.prove_by_password(connection, typed)?)
     }

@@ -5,9 +5,8 @@ use axum::http::header::{ALLOW, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ligature_contact_syntax::{is_email_address, is_phone_number};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::ambient::Ambient;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::embedded::legacy;
 use crate::tenant::flows::authorization::Authorization;
@@ -20,23 +19,30 @@ use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::oauth::authorization_response::send_error;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::oauth::client_auth::check_secret;
-use crate::tenant::people::People;
 use crate::tenant::people::identifier_keys::derive_passwordless_id;
 use crate::tenant::people::mailed_codes::MailedCode;
 use crate::tenant::people::outbox::{Message, MessageKind};
 use crate::tenant::people::typed_credentials::TypedCredentials;
+use crate::tenant::state::Tenant;
 
-/// Sends a one-time password that a user asks for.
-pub(crate) fn send_code(visit: &Visit, connection: &Connection, address: &str) -> Result<(), OAuthError> {
+/// Sends a one-time password that a user asks for at a login to this application.
+pub(crate) fn send_code(
+    visit: &Visit,
+    client_id: &str,
+    connection: &Connection,
+    address: &str,
+) -> Result<(), OAuthError> {
     let address = check_address(connection, address)?;
     visit.tenant.people.message_limit.count(&visit.sender.ip, &address)?;
-    put_code(&visit.tenant.people, &visit.tenant.ambient, connection, address);
+    put_code(&visit.tenant, client_id, connection, address);
     Ok(())
 }
 
-fn put_code(people: &People, ambient: &Ambient, connection: &Connection, address: String) {
+fn put_code(tenant: &Tenant, client_id: &str, connection: &Connection, address: String) {
+    let Tenant { people, ambient, .. } = tenant;
     let code = ambient.random().six_digits();
-    people.mailed_codes.put(&connection.name, MailedCode::new(code.clone(), &address, Map::new(), None));
+    let kept = MailedCode::new(code.clone(), &address).for_client(client_id);
+    people.mailed_codes.put(&connection.name, kept);
     people.outbox.send(Message {
         to: address,
         kind: MessageKind::Code,
@@ -100,7 +106,7 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
             carried.response_type.get_or_insert_with(|| "token".to_owned());
             send_link(visit, connection, recipient, &carried);
         }
-        _ => put_code(&tenant.people, &tenant.ambient, connection, recipient),
+        _ => put_code(tenant, client_id, connection, recipient),
     }
     let verified = if connection.strategy == "sms" { "phone_verified" } else { "email_verified" };
     let id = derive_passwordless_id(connection, address);
@@ -115,13 +121,14 @@ fn send_link(visit: &Visit, connection: &Connection, address: String, params: &A
     query.set("connection", &connection.name);
     query.set(address_param(connection), &address);
     query.set("verification_code", &code);
-    query.set("client_id", params.client_id.as_deref().unwrap_or_default());
+    let client_id = params.client_id.as_deref().unwrap_or_default();
+    query.set("client_id", client_id);
     let link = format!("{issuer}passwordless/verify_redirect?{}", query.to_query());
-    let browser = Browser::from_visit(visit).sent_id();
-    tenant
-        .people
-        .mailed_codes
-        .put(&connection.name, MailedCode::new(code, &address, params.to_params().into(), browser));
+    let kept = MailedCode::new(code, &address)
+        .for_client(client_id)
+        .in_browser(Browser::from_visit(visit).sent_id())
+        .with_params(params.to_params().into());
+    tenant.people.mailed_codes.put(&connection.name, kept);
     let kind = MessageKind::Link;
     let connection = connection.name.clone();
     tenant.people.outbox.send(Message {
@@ -232,7 +239,7 @@ fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {
     let in_session = known.is_some() && kept.is_some_and(|kept| kept.browser == known);
     let secret = params.require("verification_code")?;
     let typed = TypedCredentials { identifier: address, secret, sender: &visit.sender.ip };
-    Ok(match tenant.logins.prove_by_code(connection, typed) {
+    Ok(match tenant.logins.prove_by_code(connection, &authorization.client_id, typed) {
         Ok(proved) => browser_visit.log_in(authorization, &proved, in_session),
         Err(error) => browser_visit.refuse(&authorization, &error.into()),
     })

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use crate::tenant::config::Client;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::LegacyError;
 use crate::tenant::flows::authorization::Audience;
@@ -56,7 +57,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
     let scope = params.get("scope").unwrap_or("openid");
     linking::refuse_scope(Some(scope)).map_err(|error| linking::report_refusal(&client.client_id, error))?;
     let scope = Audience::Userinfo.grant(&tenant.config, client, scope);
-    let proved = prove_identity(visit)?;
+    let proved = prove_identity(visit, client)?;
     let context = LoginRequest {
         client,
         protocol: "oauth2-resource-owner",
@@ -81,7 +82,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
     Ok(response)
 }
 
-fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
+fn prove_identity(visit: &Visit, client: &Client) -> Result<ProvedIdentity, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let name = params.require("connection")?;
     let missing = || OAuthError::invalid_request(format!("the connection {name} was not found"));
@@ -89,7 +90,7 @@ fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
     let (login, secret) = (params.require("username")?, params.require("password")?);
     let typed = TypedCredentials { identifier: login, secret, sender: &visit.sender.ip };
     if connection.is_passwordless() {
-        Ok(tenant.logins.prove_by_code(connection, typed)?)
+        Ok(tenant.logins.prove_by_code(connection, &client.client_id, typed)?)
     } else {
         Ok(tenant.logins.prove_by_password(connection, typed)?)
     }

@@ -121,17 +121,19 @@ impl Logins {
         connection: &Connection,
         typed: TypedCredentials<'_>,
     ) -> Result<(), ProofError> {
-        let checked = self.people.mailed_codes.check(&connection.name, typed);
+        let checked = self.people.mailed_codes.check(&connection.name, None, typed);
         checked.map(|_| ()).map_err(|error| describe_code_error(connection, error))
     }
 
-    /// Proves an address or a phone number by a one-time password, which is thereby used up.
+    /// Proves an address or a phone number by a one-time password that the application asked for. It
+    /// is thereby used up.
     pub(crate) fn prove_by_code(
         &self,
         connection: &Connection,
+        client_id: &str,
         typed: TypedCredentials<'_>,
     ) -> Result<ProvedIdentity, ProofError> {
-        let mailed = self.people.mailed_codes.check(&connection.name, typed);
+        let mailed = self.people.mailed_codes.check(&connection.name, Some(client_id), typed);
         let mailed = mailed.map_err(|error| describe_code_error(connection, error))?;
         let used = mailed.begin_use();
         let used = used.ok_or_else(|| describe_code_error(connection, CodeError::Wrong))?;

@@ -1,6 +1,6 @@
 //! The second factor of a login. A code in the outbox stands in for the device that would show it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::directory::Stored;
 use crate::model::{ApiError, User, mask_addresses};
@@ -43,7 +43,7 @@ impl Logins {
         let owner = self.find_owner(first).ok().flatten();
         let to = name_device(owner.as_ref().map_or(&first.user, |stored| &stored.user));
         let code = self.ambient.random().six_digits();
-        let kept = MailedCode::new(code.clone(), &first.user.user_id, Map::new(), Some(browser.to_owned()));
+        let kept = MailedCode::new(code.clone(), &first.user.user_id).in_browser(Some(browser.to_owned()));
         self.people.second_factors.put(SECOND_FACTOR, kept);
         self.people.outbox.send(Message {
             to,
@@ -64,11 +64,12 @@ impl Logins {
         typed: TypedCredentials<'_>,
     ) -> Result<ProvedIdentity, FactorError> {
         let typed = TypedCredentials { identifier: &first.user.user_id, ..typed };
-        let mailed = self.people.second_factors.check(SECOND_FACTOR, typed).map_err(|error| match error {
-            CodeError::Wrong => FactorError::Wrong,
-            CodeError::Exhausted => FactorError::Exhausted,
-            CodeError::TooManyAttempts => FactorError::TooManyAttempts,
-        })?;
+        let mailed =
+            self.people.second_factors.check(SECOND_FACTOR, None, typed).map_err(|error| match error {
+                CodeError::Wrong => FactorError::Wrong,
+                CodeError::Exhausted => FactorError::Exhausted,
+                CodeError::TooManyAttempts => FactorError::TooManyAttempts,
+            })?;
         // Codes are stored without regard to the case of the id.
         if mailed.browser.as_deref() != Some(browser) || mailed.address != first.user.user_id {
             tracing::warn!(target: "audit", "the code of a second factor was of another browser or account");

@@ -273,7 +273,7 @@ impl TokenRequest<'_> {
             .ok_or_else(|| OAuthError::invalid_request("realm: there is no such passwordless connection"))?;
         let typed = self.credentials("otp")?;
         self.grant_to_user(
-            &self.visit.tenant.logins.prove_by_code(connection, typed)?,
+            &self.visit.tenant.logins.prove_by_code(connection, &self.client.client_id, typed)?,
             "oauth2-resource-owner",
         )
     }

@@ -220,7 +220,8 @@ pub(crate) async fn send_code(visit: Visit) -> Response {
             if form.params().get("send") == Some("link") {
                 form.send_link(connection, address)?;
             } else {
-                passwordless::send_code(form.browser_visit.visit, connection, address)?;
+                let client_id = &form.pending.authorization.client_id;
+                passwordless::send_code(form.browser_visit.visit, client_id, connection, address)?;
             }
             Ok((connection, address.clone()))
         });
@@ -244,7 +245,9 @@ pub(crate) async fn send_code(visit: Visit) -> Response {
 pub(crate) async fn log_in_with_code(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::Code, |form| {
         let proved = form.connection(Connection::is_passwordless).and_then(|connection| {
-            Ok(form.tenant().logins.prove_by_code(connection, form.credentials("address", "code")?)?)
+            let client_id = &form.pending.authorization.client_id;
+            let typed = form.credentials("address", "code")?;
+            Ok(form.tenant().logins.prove_by_code(connection, client_id, typed)?)
         });
         form.proceed(proved)
     })

@@ -27,6 +27,8 @@ pub(crate) struct MailedCode {
     /// The address that the code was sent to. The code proves this address, not one that is typed
     /// later.
     pub(crate) address: String,
+    /// The application whose login asked for the code, unless it is of no login.
+    pub(crate) client: Option<String>,
     /// The parameters of `/authorize` with which the link in the mail continues.
     pub(crate) params: Map<String, Value>,
     /// The browser that requested the code, if the request carried a browser ID.
@@ -79,10 +81,12 @@ impl MailedCodes {
         self.codes.get(&code_name(connection, address))
     }
 
-    /// Returns the code of an address if the typed secret matches. The code stays valid.
+    /// Returns the code of an address if the typed secret matches, and if the application `client`
+    /// asked for it, where one is given. The code stays valid.
     pub(crate) fn check(
         &self,
         connection: &str,
+        client: Option<&str>,
         typed: TypedCredentials<'_>,
     ) -> Result<Arc<MailedCode>, CodeError> {
         let name = code_name(connection, typed.identifier);
@@ -90,6 +94,7 @@ impl MailedCodes {
         let secret: String = typed.secret.split_whitespace().collect();
         // Without a code there is nothing to guess, so nothing is counted.
         let unused = self.codes.get(&name).filter(|it| !it.used.has_begun());
+        let unused = unused.filter(|it| client.is_none() || it.client.as_deref() == client);
         let mailed = unused.ok_or(CodeError::Wrong)?;
         let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
         self.attempts.begin(attempt).map_err(|TooMany| CodeError::TooManyAttempts)?;
@@ -136,15 +141,32 @@ fn code_name(connection: &str, address: &str) -> String {
 }
 
 impl MailedCode {
-    /// Creates a code for an address, with the parameters for its link.
-    pub(crate) fn new(
-        code: String,
-        address: &str,
-        params: Map<String, Value>,
-        browser: Option<String>,
-    ) -> Self {
-        let (address, used, failed) = (address.to_owned(), Arc::default(), Mutex::default());
-        Self { code, address, params, browser, used, failed }
+    /// Creates a code for an address.
+    pub(crate) fn new(code: String, address: &str) -> Self {
+        Self {
+            code,
+            address: address.to_owned(),
+            client: None,
+            params: Map::new(),
+            browser: None,
+            used: Arc::default(),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Binds the code to the application that asked for it.
+    pub(crate) fn for_client(self, client: &str) -> Self {
+        Self { client: Some(client.to_owned()), ..self }
+    }
+
+    /// Notes the browser that requested the code.
+    pub(crate) fn in_browser(self, browser: Option<String>) -> Self {
+        Self { browser, ..self }
+    }
+
+    /// Sets the parameters with which the link in the mail continues.
+    pub(crate) fn with_params(self, params: Map<String, Value>) -> Self {
+        Self { params, ..self }
     }
 
     /// Uses the code for a login. Returns `None` if another login has used it.
@@ -175,6 +197,10 @@ impl MailedCode {
 
 impl Weighed for MailedCode {
     fn bytes(&self) -> usize {
-        self.code.len() + self.address.len() + self.params.bytes() + self.browser.bytes()
+        self.code.len()
+            + self.address.len()
+            + self.client.bytes()
+            + self.params.bytes()
+            + self.browser.bytes()
     }
 }

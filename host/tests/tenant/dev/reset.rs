@@ -166,9 +166,11 @@ fn a_login_of_before_a_reset_writes_nothing() {
     let code = by_password(&mut logged_in, "ada@example.com", &[]).answer()["code"].clone();
     let mut new = tenant.browser();
     let tokens = redeem(&tenant, "web", &by_google(&mut new, "1080", &[]).answer()["code"]).json();
-    let mail =
-        json!({ "client_id": "spa", "connection": "email", "send": "code", "email": "new@example.com" });
-    tenant.send(&Request::post("/passwordless/start").json(&mail));
+    let mail = json!({
+        "client_id": "web", "client_secret": crate::tenants::secret_of("web"), "connection": "email",
+        "send": "code", "email": "new@example.com",
+    });
+    assert_eq!(tenant.send(&Request::post("/passwordless/start").json(&mail)).status, 200);
     let otp = text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["code"]);
     reset(&tenant);
     let token = tenant.client_token("machine");

@@ -21,6 +21,7 @@ crate::tests![
     a_login_ticket_of_another_browser_or_client,
     a_one_time_password_that_comes_twice,
     a_one_time_password_that_is_guessed,
+    a_code_is_of_the_application_that_asked,
     clients_that_are_not,
 ];
 
@@ -207,6 +208,24 @@ fn a_code_goes_to_the_address_in_lower_case() {
     let token = text(&tokens["access_token"]);
     let user = tenant.send(&Request::get("/userinfo").bearer(&token)).json();
     assert_eq!(user["sub"].as_str().map(|sub| sub.starts_with("email|")), Some(true), "{user}");
+}
+
+/// Another application must not use up, or take for itself, a code that it did not ask for.
+fn a_code_is_of_the_application_that_asked() {
+    let tenant = Tenant::with("");
+    let address = "zoe@example.com";
+    let start = [("client_id", "spa"), ("connection", "email"), ("send", "code"), ("email", address)];
+    assert_eq!(tenant.send(&Request::post("/passwordless/start").form(&start)).status, 200);
+    let outbox = tenant.send(&Request::get("/dev/outbox")).json();
+    assert_invalid_grant(&by_code(&tenant, address, &text(&outbox[0]["code"])));
+    // Nor on the pages of a login to another application.
+    let code = mailed(&tenant, address);
+    let mut browser = tenant.browser();
+    let spa = [("client_id", "spa"), ("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+    let state = crate::tenants::open(&mut browser, &spa);
+    let form = [("state", &*state), ("connection", "email"), ("address", address), ("code", &*code)];
+    assert_eq!(browser.submit("/u/code", &form).status, 403);
+    assert_eq!(by_code(&tenant, address, &code).status, 200, "it was not used up");
 }
 
 fn by_code(tenant: &Tenant, address: &str, code: &str) -> Response {

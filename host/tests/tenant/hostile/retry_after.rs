@@ -100,8 +100,10 @@ fn too_many_attempts() {
 }
 
 fn start(tenant: &Tenant) {
-    let asked =
-        json!({ "client_id": "spa", "connection": "email", "send": "code", "email": "ada@example.com" });
+    let asked = json!({
+        "client_id": "web", "client_secret": crate::tenants::secret_of("web"), "connection": "email",
+        "send": "code", "email": "ada@example.com",
+    });
     assert_eq!(tenant.send(&Request::post("/passwordless/start").json(&asked)).status, 200);
 }
 
