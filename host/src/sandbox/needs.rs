@@ -37,6 +37,18 @@ impl Needs {
         self.globals = self.globals.saturating_add(other.globals);
         self.stack_bytes = self.stack_bytes.max(other.stack_bytes);
     }
+
+    /// Raises each need to that of another definition, if it is larger there.
+    pub(super) fn raise_to(&mut self, other: &Self) {
+        self.instances = self.instances.max(other.instances);
+        self.memories = self.memories.max(other.memories);
+        self.memory_bytes = self.memory_bytes.max(other.memory_bytes);
+        self.tables = self.tables.max(other.tables);
+        self.table_elements = self.table_elements.max(other.table_elements);
+        self.functions = self.functions.max(other.functions);
+        self.globals = self.globals.max(other.globals);
+        self.stack_bytes = self.stack_bytes.max(other.stack_bytes);
+    }
 }
 
 /// Reads the needs that one section of a core module declares.

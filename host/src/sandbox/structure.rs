@@ -224,14 +224,7 @@ impl Reader {
     fn find_costliest(&self, list: fn(&Frame) -> &Vec<Needs>) -> Needs {
         let mut costliest = Needs::default();
         for needs in self.frames.iter().flat_map(list) {
-            costliest.instances = costliest.instances.max(needs.instances);
-            costliest.memories = costliest.memories.max(needs.memories);
-            costliest.memory_bytes = costliest.memory_bytes.max(needs.memory_bytes);
-            costliest.tables = costliest.tables.max(needs.tables);
-            costliest.table_elements = costliest.table_elements.max(needs.table_elements);
-            costliest.functions = costliest.functions.max(needs.functions);
-            costliest.globals = costliest.globals.max(needs.globals);
-            costliest.stack_bytes = costliest.stack_bytes.max(needs.stack_bytes);
+            costliest.raise_to(needs);
         }
         costliest
     }
