@@ -4,30 +4,18 @@ mod user_base;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::backfill::{
-    Addresses, FileCounts, FileGroups, GroupDecider, Phase, PlanHeader, PlanWriter, Preview, Progress, Tally,
+    Addresses, FileCounts, FileGroups, GroupDecider, PlanHeader, PlanWriter, Preview, Tally, Unwatched,
 };
 use ligature_host::policies::LoadedPolicy;
 use ligature_host::sandbox::Settings;
 use ligature_tests::SANDBOX;
 use user_base::Expected;
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: Phase, _: Option<u64>) {}
-
-    fn advance(&self, _: u64) {}
-
-    fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read> {
-        reader
-    }
-}
 
 fn policies() -> Vec<LoadedPolicy> {
     let plugin = SANDBOX.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("it loads");
@@ -44,11 +32,11 @@ fn preview(users: &Path, threads: usize) -> (Tally, FileCounts, Vec<u8>) {
     let (policies, ambient) = (policies(), Ambient::system());
     let now = "2026-11-21T10:00:00Z".parse().expect("a time");
     let folder = tempfile::tempdir().expect("a folder");
-    let mut groups = FileGroups::find(users, folder.path(), &Quiet).expect("the file is read");
+    let mut groups = FileGroups::find(users, folder.path(), &Unwatched).expect("the file is read");
     let header = PlanHeader::new(now, "a file".to_owned(), Vec::new());
     let mut plan = PlanWriter::begin(Vec::new(), &header).expect("the plan is written");
     let decider = GroupDecider { policies: &policies, now, ambient: &ambient, read_roles: None };
-    let preview = Preview { decider, threads, progress: &Quiet, addresses: Addresses::Masked };
+    let preview = Preview { decider, threads, progress: &Unwatched, addresses: Addresses::Masked };
     let tally = preview.plan_groups(&mut groups, &mut plan).expect("every group is decided");
     (tally, groups.counts, plan.end().expect("the plan is written"))
 }

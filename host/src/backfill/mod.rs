@@ -50,7 +50,7 @@ pub use plan::{
     Addresses, Plan, PlanError, PlanHeader, PlanWriter, PlannedAccount, PlannedGroup, PlannedPolicy,
 };
 pub use preview::{GroupSource, Preview};
-pub use progress::{Phase, Progress};
+pub use progress::{Phase, Progress, Unwatched};
 pub use report::Report;
 pub use report_page::render_page;
 pub use report_table::{TableError, write_table};

@@ -46,6 +46,20 @@ pub trait Progress: Send + Sync {
     fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read>;
 }
 
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn begin(&self, _: Phase, _: Option<u64>) {}
+
+    fn advance(&self, _: u64) {}
+
+    fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read> {
+        reader
+    }
+}
+
 /// Fails if the work is to stop.
 pub(super) fn refuse_if_stopped(progress: &dyn Progress) -> Result<(), BackfillError> {
     if progress.is_stopped() { Err(BackfillError::Stopped) } else { Ok(()) }

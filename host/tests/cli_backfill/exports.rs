@@ -1,7 +1,7 @@
 //! The bulk export of a tenant, whose server misbehaves.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ligature_host::ambient::Ambient;
 use ligature_host::auth0::{ClientCredentials, EXPORTED_FIELDS, ManagementClient};
-use ligature_host::backfill::{BackfillError, Phase, Progress, TenantExport};
+use ligature_host::backfill::{BackfillError, TenantExport, Unwatched};
 use ligature_host::clock::ManualClock;
 use ligature_host::random::SeededRandom;
 use serde_json::{Value, json};
@@ -288,18 +288,6 @@ fn a_file_elsewhere_than_by_https_or_on_this_machine_is_not_downloaded() {
     assert!(refuse(&redirecting).contains("redirects to another address, which is not followed"));
 }
 
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _: Phase, _: Option<u64>) {}
-
-    fn advance(&self, _: u64) {}
-
-    fn count_bytes(&self, reader: Box<dyn Read>) -> Box<dyn Read> {
-        reader
-    }
-}
-
 /// Auth0 ends a job after eight hours.
 #[test]
 fn a_job_that_does_not_end_is_given_up_after_nine_hours() {
@@ -316,7 +304,7 @@ fn a_job_that_does_not_end_is_given_up_after_nine_hours() {
     let client = ManagementClient::connect(address, ClientCredentials::new("an-id", "a-secret"), &ambient);
     let client = client.expect("a client");
     let folder = tempfile::tempdir().expect("a folder");
-    let export = TenantExport { client: &client, progress: &Quiet, ambient: &ambient };
+    let export = TenantExport { client: &client, progress: &Unwatched, ambient: &ambient };
     let failed = export.fetch(folder.path()).err();
     assert!(matches!(failed, Some(BackfillError::ExportEndless { hours: 9, .. })), "{failed:?}");
     assert_eq!(tenant.requests(JOB).len(), 9);
