@@ -104,7 +104,8 @@ impl FileGroups {
     ///
     /// The same as for [`FileGroups::find`].
     pub fn find_in(
-        (file, name): (&File, &str),
+        file: &File,
+        name: &str,
         folder: &Path,
         progress: &dyn Progress,
     ) -> Result<Self, BackfillError> {
@@ -113,7 +114,7 @@ impl FileGroups {
 
     fn find_by(open: &OpenUsers<'_>, folder: &Path, progress: &dyn Progress) -> Result<Self, BackfillError> {
         let (repeated, counts) = find_repeated_addresses(open, progress)?;
-        let (spool, mut entries) = copy_users(open, folder, (&repeated, progress))?;
+        let (spool, mut entries) = copy_users(open, folder, &repeated, progress)?;
         entries.sort_unstable();
         Ok(Self { spool, entries, counts })
     }
@@ -231,7 +232,8 @@ impl FileCounts {
 fn copy_users(
     open: &OpenUsers<'_>,
     folder: &Path,
-    (is_repeated, progress): (&[bool], &dyn Progress),
+    is_repeated: &[bool],
+    progress: &dyn Progress,
 ) -> Result<(File, Vec<Entry>), BackfillError> {
     let file = open()?;
     progress.begin(Phase::CopyGroups, file.length());

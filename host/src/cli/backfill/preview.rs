@@ -114,7 +114,7 @@ impl PreviewArgs {
         let spool = || folder.map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
         let source = match (&self.users, &self.directory) {
             (None, Some(directory)) => match parse_directory(directory)? {
-                Location::Auth0(address) => return find_tenant_groups(&address, &spool(), (watch, ambient)),
+                Location::Auth0(address) => return find_tenant_groups(&address, &spool(), watch, ambient),
                 Location::Sqlite(_) | Location::Postgres(_) => {
                     let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
                     Source::Directory(DirectoryGroups::find(directory, watch).map_err(explain)?)
@@ -144,11 +144,7 @@ struct Found {
 }
 
 /// Finds the groups of a tenant in its export.
-fn find_tenant_groups(
-    address: &str,
-    spool: &Path,
-    (watch, ambient): (&Watch, &Ambient),
-) -> Result<Found, Exit> {
+fn find_tenant_groups(address: &str, spool: &Path, watch: &Watch, ambient: &Ambient) -> Result<Found, Exit> {
     let refuse = |error: SetupError| Exit::from(OpenError::Tenant(error.to_string()));
     let address: TenantAddress = address.parse().map_err(refuse)?;
     let credentials = ClientCredentials::from_environment().map_err(refuse)?;
@@ -156,7 +152,7 @@ fn find_tenant_groups(
     let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
     let export = TenantExport { client: &client, progress: watch, ambient };
     let file = export.fetch(spool).map_err(explain)?;
-    let exported = FileGroups::find_in((&file, &name), spool, watch).map_err(explain)?;
+    let exported = FileGroups::find_in(&file, &name, spool, watch).map_err(explain)?;
     let users = TenantUsers::new(Arc::new(client), ambient);
     let source = Source::Tenant(TenantGroups::new(exported, users.clone()));
     Ok(Found { source, tenant: Some(users) })
