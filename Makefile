@@ -36,8 +36,8 @@ DEMO := --quiet --locked --package ligature-host --bin ligature --no-default-fea
 
 demo: target
 	@echo 'Building ligature without databases and server, and then running it on one login.'
-	@echo 'The first build compiles the WebAssembly runtime and its compiler: about 8 minutes of'
-	@echo 'processor time, shared by all cores, and 2.2 GB of disk. Later builds take seconds.'
+	@echo 'The first build compiles the WebAssembly runtime and its compiler: about 11 minutes of'
+	@echo 'processor time, 6 minutes on two idle cores, and 2.5 GB of disk. Later builds take seconds.'
 	@$(CARGO) build $(filter-out --quiet,$(DEMO))
 	@$(CARGO) run $(DEMO) -- run examples/cases/verified-google-login.json
 
