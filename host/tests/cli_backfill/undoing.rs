@@ -41,7 +41,8 @@ fn a_group_whose_undo_was_refused_is_tried_again() {
     let merged = place.json(&merge);
     let ended = undo(&place, &run);
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
-    let expected = format!("1 groups are not undone; `ligature backfill status {run} --groups` tells why");
+    let expected =
+        format!("groups that are not undone: 1; `ligature backfill status {run} --groups` tells why");
     assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
     let groups = read_groups(&place, &run);
     assert_eq!((groups.len(), &groups[0]["state"]), (1, &Value::from("undo_refused")));
@@ -51,7 +52,7 @@ fn a_group_whose_undo_was_refused_is_tried_again() {
     place.good(&["undo", link]);
     let ended = undo(&place, &run);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.contains("This command has undone 1 groups."), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Groups of this command:\n             1  undone\n"), "{}", ended.stdout);
     assert_eq!((list_users(&place).len(), read_groups(&place, &run).len()), (4, 0));
 }
 
@@ -77,7 +78,7 @@ fn a_run_that_is_undone_before_its_end_links_nothing_more() {
     let run = place.good(&["backfill", "status"])[..16].to_owned();
     let ended = undo(&place, &run);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.contains("groups were waiting, and are not applied any more"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("  waiting until now, and not applied any more\n"), "{}", ended.stdout);
     let applied = Ran::read(child.wait_with_output().expect("the end"));
     assert_eq!(applied.code, Some(0), "{}", applied.stderr);
     let again = apply(&place, &[]);

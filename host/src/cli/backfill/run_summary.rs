@@ -124,12 +124,13 @@ impl RunSummary {
 fn describe_undo(text: &mut Text, counts: &UndoCounts) {
     let UndoCounts { undone, cancelled, refused } = *counts;
     let number = group_thousands;
-    text.line(format!("This command has undone {} groups.", number(undone)));
+    text.line("Groups of this command:");
+    text.line(format!("  {:>12}  undone", number(undone)));
     if cancelled > 0 {
-        text.line(format!("{} groups were waiting, and are not applied any more.", number(cancelled)));
+        text.line(format!("  {:>12}  waiting until now, and not applied any more", number(cancelled)));
     }
     if refused > 0 {
-        text.line(format!("{} groups have a link that cannot be undone now.", number(refused)));
+        text.line(format!("  {:>12}  with a link that cannot be undone now", number(refused)));
     }
 }
 

@@ -74,7 +74,7 @@ impl UndoArgs {
         }
         if counts.refused > 0 {
             let why = anyhow!(
-                "{} groups are not undone; `ligature backfill status {run_id} --groups` tells why",
+                "groups that are not undone: {}; `ligature backfill status {run_id} --groups` tells why",
                 group_thousands(counts.refused)
             );
             return Err(Exit::failed(why));
