@@ -54,6 +54,9 @@ name = "A machine"
 client_secret = "the secret of the machine"
 grant_types = ["client_credentials"]
 scopes = ["create:users"]
+
+[rate_limit]
+messages = false
 "#;
 
 /// Clients at a time: fewer than the program has connections to the servers, and
