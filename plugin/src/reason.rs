@@ -92,7 +92,7 @@ codes! {
         CandidateBlocked "CANDIDATE_BLOCKED" Finding "The other account is blocked; linking would let its owner in.", "Unblock the account if that is right.";
         OptedOut "OPTED_OUT" Info "An account is excluded by `app_metadata.no_link` or `app_metadata.linking.opt_out`, or its marks there do not have the documented types.", "Remove or correct the mark if the account may be linked.";
         PrivilegedAccount "PRIVILEGED_ACCOUNT" Finding "An account is privileged, by a role, a mark or a list of the policy.", "Link by hand, or let the user prove both accounts with a second factor.";
-        MfaDowngrade "MFA_DOWNGRADE" Finding "An account has MFA, and this login has passed no second factor, or the account that would be the primary has none.", "Let the user pass a second factor, or enrol one for the primary.";
+        MfaDowngrade "MFA_DOWNGRADE" Finding "The other account has MFA, or the login's account has and its second factor was not passed, or the account that would be the primary has none.", "Let the user pass the second factor of the account that has one, or enrol one for the primary.";
         TrojanIdentitySuspected "TROJAN_IDENTITY_SUSPECTED" Finding "An account has a linked identity that does not itself prove the address through a trusted connection.", "Check its identities and unlink those that are not the owner's.";
         NeverLoggedIn "NEVER_LOGGED_IN" Info "The other account has never logged in.", "Set `never_logged_in` to `allow` if you have imported verified accounts.";
     }

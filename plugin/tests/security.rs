@@ -30,7 +30,7 @@ const IDS: &[&str] = &[
     "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11",
     "K1", "K2", "K3", "K4", "K5",
     "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12",
-    "I13",
+    "I13", "I14",
 ];
 
 /// Attacks that leave nothing to test, with the reason that the row gives.
@@ -46,8 +46,8 @@ const NOTHING_TO_TEST: &[(&str, &str)] = &[
 const LINKED_ON_PURPOSE: &[&str] = &[
     "S-01", "S-09-own-domain", "S-12-proven-identity", "S-15", "S-18", "S-20", "S-21-allow", "S-21-domain",
     "S-22-stored-with-capitals", "S-38-link-all", "S-38-link-all-into-current", "S-38-link-all-metadata", "S-39", "S-40*", "S-41", "S-41-current-managed", "S-41-mark",
-    "S-10-beside-another", "S-45-at-the-limit", "S-55-beside-another", "S-57-counted", "S-57-dated", "S-108-both", "S-108-ignore", "S-45-id-of-128-characters", "S-91-other-pair", "S-91-to-the-day", "S-96-at-the-limit",
-    "S-44-allow", "S-46", "S-53-mfa-passed", "S-54-linked-organizations", "S-57-allow", "S-59", "S-64",
+    "S-10-beside-another", "S-45-at-the-limit", "S-55-beside-another", "S-57-counted", "S-57-dated", "S-108-ignore", "S-45-id-of-128-characters", "S-91-other-pair", "S-91-to-the-day", "S-96-at-the-limit",
+    "S-44-allow", "S-46", "S-54-linked-organizations", "S-57-allow", "S-59", "S-64",
     "S-74-auto", "S-91-cooled-down", "S-102-own-mailbox", "S-103-managed", "S-105-proving-identity",
     "S-106-custom", "S-106-other-customer", "S-108-stays", "S-109-factor-of-own-age", "S-109-mailbox-at-the-limit",
     "S-110-allow", "S-112-new-address", "S-113-without-power",

@@ -134,7 +134,7 @@ choice! {
 }
 
 choice! {
-    /// An account with MFA, when this login has passed no second factor or the
+    /// An account with MFA, when this login has not passed its second factor or the
     /// account that would be the primary has none.
     Mfa {
         /// The user is asked for a second factor.

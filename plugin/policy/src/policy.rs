@@ -89,7 +89,7 @@ pub struct Policy {
     /// Accounts with power.
     #[serde(deserialize_with = "choice::deserialize_object")]
     pub privileged: Privileged,
-    /// An account with MFA, when this login has passed no second factor or the
+    /// An account with MFA, when this login has not passed its second factor or the
     /// account that would be the primary has none.
     pub mfa: Mfa,
     /// The rules for the secondary's metadata.

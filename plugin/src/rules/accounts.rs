@@ -140,21 +140,27 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
         return RuleResult::NotApplicable;
     }
     let has_mfa = |account: &&Account| !account.user.mfa_factors.is_empty();
-    let Some(account) = s.party().find(has_mfa) else { return passes("no account has any") };
+    let candidate = s.meant().map(|candidate| &candidate.account).find(has_mfa);
+    let Some(account) = candidate.or_else(|| s.party().find(has_mfa)) else {
+        return passes("no account has any");
+    };
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    // A factor counts for the account that has it: a new account enrols one at its first login.
-    let passed = s.proves_second_factor() && has_mfa(&&s.current);
-    let stays = s.primary().0;
-    let (step, detail) = match (passed, has_mfa(&stays)) {
-        (true, true) => return passes("this login has passed a second factor"),
-        (true, false) => (
+    // A login passes the second factor of its own account only, which a new account can enrol with
+    // the mailbox alone.
+    let (step, detail) = if candidate.is_some() {
+        (
+            Step::StepUpMfa,
+            "The other account has MFA, and a login passes the second factor of its own account only.",
+        )
+    } else if !s.proves_second_factor() {
+        (Step::StepUpMfa, "An account has MFA, and this login has passed no second factor that still counts.")
+    } else if !has_mfa(&s.primary().0) {
+        (
             Step::ReauthenticateCandidate,
             "An account has MFA, and the account that would be the primary has none.",
-        ),
-        (false, _) => (
-            Step::StepUpMfa,
-            "An account has MFA, and this login has passed no second factor that still counts.",
-        ),
+        )
+    } else {
+        return passes("this login has passed the second factor of its account");
     };
     let reason = ReasonCode::MfaDowngrade.about(&[account.id()], detail);
     match s.policy.mfa {

@@ -8,8 +8,8 @@ mod interleavings;
 mod world;
 
 use generated::{any_party, any_policy, any_user};
-use ligature_link_policy::{Mode, OnMultiple, Policy, Primary, TrustedConnection};
-use link_users_by_email::bindings::Connection;
+use ligature_link_policy::{Mfa, Mode, OnMultiple, Policy, Primary, TrustedConnection};
+use link_users_by_email::bindings::{AuthenticationMethod, Connection};
 use link_users_by_email::bindings::{
     Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,
 };
@@ -313,6 +313,23 @@ proptest! {
                 users.iter().enumerate().filter(|(place, _)| *place != current).map(|(_, user)| user.clone()).collect();
             let plan = plan(&event(&users[current]), &policy, &others);
             prop_assert!(links(&plan).is_empty(), "{:?}", plan);
+        }
+    }
+
+    #[test]
+    fn i14_a_second_factor_of_the_login_opens_no_other_account_that_has_one(
+        users in any_party(),
+        policy in any_policy(),
+    ) {
+        if policy.mfa == Mfa::Ignore {
+            return Ok(());
+        }
+        let mut event = event(&users[0]);
+        event.methods = vec![AuthenticationMethod { name: "mfa".to_owned(), factor: None, at: Some(NOW) }];
+        let plan = plan(&event, &policy, &users[1..]);
+        for id in links(&plan).iter().flat_map(|link| [&link.primary, &link.secondary]) {
+            let other = users[1..].iter().find(|user| user.user_id == *id);
+            prop_assert!(other.is_none_or(|user| user.mfa_factors.is_empty()), "{:?}", plan);
         }
     }
 }
