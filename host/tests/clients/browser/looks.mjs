@@ -35,6 +35,8 @@ export async function look(page, name, { fullPage = true } = {}) {
   await page.waitForLoadState('load');
   await isInOrder(page);
   await settle(page);
+  // A button under the pointer has another colour.
+  await page.mouse.move(0, 0);
   const before = page.viewportSize();
   const different = [];
   for (const [device, size] of Object.entries(SIZES)) {
