@@ -4,7 +4,7 @@
 use ligature_link_policy::Policy;
 use link_users_by_email::bindings::Connection;
 use link_users_by_email::bindings::{Identity, LoginEvent, User, Verification};
-use link_users_by_email::decide::{Input, PlannedDecision, decide};
+use link_users_by_email::decide::{Input, PlannedDecision, PlannedOutcome, decide};
 
 fn identity(provider: &str, email: Option<&str>, email_verified: Verification) -> Identity {
     Identity {
@@ -35,9 +35,8 @@ fn user(provider: &str, email: &str) -> User {
     }
 }
 
-/// The deciding code of a login by `ada@example.com` for which this account was
-/// found, and the sentence that explains it.
-fn reason(found: User, policy: &str) -> (String, String) {
+/// The plan of a login by `ada@example.com` for which these accounts were found.
+fn plan(found: &[User], policy: &str) -> PlannedOutcome {
     let event = LoginEvent {
         user: user("email", "ada@example.com"),
         connection: Connection { name: "email".to_owned(), strategy: "email".to_owned() },
@@ -50,15 +49,21 @@ fn reason(found: User, policy: &str) -> (String, String) {
         trace: false,
     };
     let policy = Policy::parse(policy).expect("a policy");
-    let plan = decide(&Input {
+    decide(&Input {
         event: &event,
         policy: &policy,
-        found: &[found],
+        found,
         failed: None,
         proof: None,
         exact_look_up: false,
         now: 1_000_000,
-    });
+    })
+}
+
+/// The deciding code of a login for which this account was found, and the sentence that
+/// explains it.
+fn reason(found: User, policy: &str) -> (String, String) {
+    let plan = plan(&[found], policy);
     assert_eq!(plan.decision, PlannedDecision::Proceed);
     (plan.reasons[0].code.clone(), plan.reasons[0].detail.clone())
 }
@@ -111,4 +116,25 @@ fn another_case_is_told_where_it_is_not_ignored() {
     assert_explained(reason(user("auth0", "Ada@example.com"), exact), CASE_VARIANT);
     let domain_only = r#"{"mode": "auto", "email_compare": "ascii_ci_domain_only"}"#;
     assert_explained(reason(user("auth0", "Ada@example.com"), domain_only), CASE_VARIANT);
+}
+
+/// A policy that links without a question.
+const TRUSTING: &str = r#"{"mode": "auto", "trusted_connections": ["auth0", "email", "github"]}"#;
+
+#[test]
+fn an_account_that_is_returned_twice_is_one_candidate() {
+    let found = || user("auth0", "ada@example.com");
+    let once = plan(&[found()], TRUSTING);
+    assert!(matches!(&once.decision, PlannedDecision::Link(links) if links.len() == 1), "{once:?}");
+    assert_eq!(plan(&[found(), found()], TRUSTING), once);
+}
+
+/// The guard returns accounts in the order of their ids.
+#[test]
+fn the_order_of_the_accounts_found_changes_nothing() {
+    let [a, b] = ["auth0", "github"].map(|provider| user(provider, "ada@example.com"));
+    let ordered = plan(&[a.clone(), b.clone()], TRUSTING);
+    assert_eq!(ordered.decision, PlannedDecision::Proceed);
+    assert_eq!(ordered.reasons[0].subject, ["auth0|1", "github|1"], "{ordered:?}");
+    assert_eq!(plan(&[b, a], TRUSTING), ordered);
 }
