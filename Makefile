@@ -108,7 +108,8 @@ mutants: target
 	@$(CARGO) mutants --version || { echo 'install it: cargo install --locked cargo-mutants'; exit 1; }
 	@mkdir -p $(MUTANTS_OUT)/rules $(MUTANTS_OUT)/guard
 	@status=0; \
-	$(call mutate,rules,$(RULES),link-users-by-email ligature-decision-tests,--lib --test invariants --test cases) || status=$$?; \
+	$(call mutate,rules,$(RULES),link-users-by-email ligature-decision-tests,--lib --test cases \
+		--test explanations --test foreign_candidates --test invariants --test look_up) || status=$$?; \
 	$(call mutate,guard,$(GUARD),ligature-host ligature-decision-tests ligature-tests,--lib \
 		--test attacks --test cases --test directories --test double --test overtaken --test policies) || status=$$?; \
 	exit $$status
