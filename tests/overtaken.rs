@@ -18,8 +18,8 @@ type Owner = Result<Option<Stored>, ApiError>;
 struct Owners<F> {
     asked: AtomicUsize,
     answer: F,
-    /// The user that is found by its id.
-    held: Option<Stored>,
+    /// The only user that is found by its id.
+    held: Result<Stored, ApiError>,
 }
 
 impl<F: Fn(usize) -> Owner + Send + Sync> Directory for Owners<F> {
@@ -28,8 +28,8 @@ impl<F: Fn(usize) -> Owner + Send + Sync> Directory for Owners<F> {
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
-        let held = self.held.clone().filter(|held| held.user.user_id == user_id);
-        held.ok_or_else(|| ApiError::NotFound(user_id.to_owned()))
+        let held = self.held.clone()?;
+        if held.user.user_id == user_id { Ok(held) } else { Err(ApiError::NotFound(user_id.to_owned())) }
     }
 
     fn owner(&self, _: IdentityKey<'_>) -> Owner {
@@ -54,6 +54,14 @@ fn user(ids: &[String]) -> Stored {
     let identities: Vec<Value> = ids.iter().map(identity).collect();
     let user = json!({ "user_id": ids[0], "identities": identities });
     Stored { user: Arc::new(serde_json::from_value(user).expect("a user")), version: 1 }
+}
+
+fn not_found() -> ApiError {
+    ApiError::NotFound("google|0".to_owned())
+}
+
+fn down() -> ApiError {
+    ApiError::Unavailable("it is down".to_owned())
 }
 
 fn event() -> Arc<LoginEvent> {
@@ -82,8 +90,18 @@ fn settle(
     lost: &[&str],
     answer: impl Fn(usize) -> Owner + Send + Sync,
 ) -> (SettledDecision<()>, Vec<String>) {
+    settle_holding(Err(not_found()), decision, lost, answer)
+}
+
+/// Does the same with a directory that gives this user, or this error, for the login's account.
+fn settle_holding(
+    held: Result<Stored, ApiError>,
+    decision: &Decision,
+    lost: &[&str],
+    answer: impl Fn(usize) -> Owner + Send + Sync,
+) -> (SettledDecision<()>, Vec<String>) {
     let rounds = Mutex::new(Vec::new());
-    let directory = Owners { asked: AtomicUsize::new(0), answer, held: None };
+    let directory = Owners { asked: AtomicUsize::new(0), answer, held };
     let settled = decide_until_settled(&event(), &directory, |event, _| {
         let mut rounds = rounds.lock().expect("a round at a time");
         rounds.push(event.user.user_id.clone());
@@ -138,11 +156,44 @@ fn a_denial_about_accounts_that_nobody_changed_is_not_asked_about_again() {
 
 #[test]
 fn a_directory_that_does_not_tell_the_owner_ends_the_login() {
-    let down = || ApiError::Unavailable("it is down".to_owned());
     let (settled, _) = settle(&Decision::Proceed, &[], |_| Err(down()));
     assert_eq!(settled.final_user, FinalUser::Unknown(down()));
     let (settled, rounds) = settle(&deny(), &["auth0|1"], |_| Err(down()));
     assert_eq!((settled.final_user, rounds.len()), (FinalUser::Denied, 1), "a denial needs no owner");
+}
+
+#[test]
+fn a_directory_that_does_not_give_the_logins_account_ends_the_login() {
+    let (settled, _) = settle_holding(Err(down()), &Decision::Proceed, &[], |_| Ok(None));
+    assert_eq!(
+        (settled.outcome, settled.final_user),
+        (outcome(Decision::Proceed), FinalUser::Unknown(down()))
+    );
+    let (settled, rounds) = settle_holding(Err(down()), &deny(), &["auth0|1"], |_| Ok(None));
+    assert_eq!(rounds.len(), 1, "a denial needs no account");
+    assert_eq!((settled.outcome, settled.final_user), (outcome(deny()), FinalUser::Denied));
+}
+
+/// A tenant of Auth0 continues the login by itself: nothing is read.
+#[test]
+fn a_round_that_knows_its_user_is_the_last() {
+    let decide = |decision: Decision| {
+        let answer = |_| unreachable!("nobody has to be asked");
+        let directory = Owners { asked: AtomicUsize::new(0), answer, held: Err(down()) };
+        let known_user = Some(user(&["google|0".to_owned()]).user);
+        let mut round = Some(Round {
+            outcome: outcome(decision),
+            lost_accounts: vec!["auth0|1".to_owned()],
+            known_user,
+            run: (),
+        });
+        decide_until_settled(&event(), &directory, |_, _| round.take().expect("one round"))
+    };
+    let settled = decide(Decision::Proceed);
+    assert_eq!(settled.outcome, outcome(Decision::Proceed));
+    assert!(matches!(settled.final_user, FinalUser::User(user) if user.user_id == "google|0"));
+    let settled = decide(deny());
+    assert_eq!((settled.outcome, settled.final_user), (outcome(deny()), FinalUser::Denied));
 }
 
 #[test]
@@ -175,7 +226,7 @@ fn a_login_by_an_identity_without_a_known_owner_continues_as_its_user() {
     };
     let decide = |ids: &[&str]| {
         let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
-        let held = Some(user(&ids));
+        let held = Ok(user(&ids));
         let directory = Owners { asked: AtomicUsize::new(0), answer: |_| Ok(None), held };
         let round = || Round {
             outcome: outcome(Decision::Proceed),
@@ -219,7 +270,7 @@ fn a_login_that_was_overtaken_once_is_linked() {
 fn an_account_that_was_linked_into_the_logins_own_is_told() {
     let owner = |_| Ok(Some(user(&["google|0".to_owned(), "auth0|1".to_owned()])));
     let rounds = AtomicUsize::new(0);
-    let directory = Owners { asked: AtomicUsize::new(0), answer: owner, held: None };
+    let directory = Owners { asked: AtomicUsize::new(0), answer: owner, held: Err(not_found()) };
     let settled = decide_until_settled(&event(), &directory, |_, is_first| {
         let lost =
             if rounds.fetch_add(1, Ordering::SeqCst) == 0 { vec!["auth0|1".to_owned()] } else { Vec::new() };

@@ -3,10 +3,12 @@
 //! login has linked the accounts.
 
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ligature_host::ambient::Ambient;
-use ligature_host::decide::{DecisionRequest, Policy};
+use ligature_host::decide::{
+    DecisionContext, DecisionRequest, FinalUser, OnFailure, Policy, UserKeeper, decide_login,
+};
 use ligature_host::harness::{Case, Report, record_case, run_case, run_case_by_policies};
 use ligature_host::model::Decision;
 use ligature_host::recording::{Redaction, Replay, replay};
@@ -155,6 +157,43 @@ fn a_login_that_another_one_overtakes_is_decided_again_as_the_owners() {
     assert_eq!(report.decision, Decision::Linked { primary: OTHER.to_owned() });
     assert!(report.reasons.iter().any(|reason| reason.code == "RACE_LOST"), "{report:#?}");
     assert!(details(&report).contains(&OTHER), "the owner may read its own user: {report:#?}");
+}
+
+/// A tenant of Auth0 continues the login as the user that the event names: the directory is read
+/// again only after another login has changed the accounts.
+#[test]
+fn a_tenant_that_keeps_the_user_is_read_again_only_after_a_race() {
+    let decide = |keeper: UserKeeper, change: Value| {
+        let mut fault = json!({ "call": "users.find-by-email", "nth": 1, "meanwhile_deleted": [OWN] });
+        fault.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        let settings = Settings::new(json!({ "calls": [{ "find": ADDRESS }] }).to_string());
+        let policies = [Policy { name: "probe", plugin: &PROBE, settings: &settings }];
+        let (memory, case) = login(&json!({ "faults": [fault] })).arrive().expect("the login arrives");
+        let request = DecisionRequest { event: &case.event, now: case.now, trace: false, answer: None };
+        let context = DecisionContext {
+            directory: Arc::new(case.faulty_directory(Arc::new(memory))),
+            on_failure: OnFailure::Proceed,
+            can_prompt: true,
+            user_keeper: keeper,
+        };
+        let decided = decide_login(&policies, request, |guard| guard, context);
+        (decided.outcome.decision, decided.final_user)
+    };
+    let (decision, user) = decide(UserKeeper::Tenant, json!({}));
+    assert_eq!(decision, Decision::Proceed);
+    assert!(matches!(&user, FinalUser::User(user) if user.user_id == OWN), "{user:?}");
+    let (decision, user) = decide(UserKeeper::Directory, json!({}));
+    assert!(matches!(decision, Decision::Deny { .. }), "{decision:?}");
+    assert_eq!(user, FinalUser::Gone);
+
+    let mut owner = account(OTHER);
+    owner["identities"] = json!([
+        { "provider": "auth0", "user_id": "1", "connection": "auth0" },
+        { "provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2" },
+    ]);
+    let (decision, user) = decide(UserKeeper::Tenant, json!({ "meanwhile": [owner] }));
+    assert_eq!(decision, Decision::Linked { primary: OTHER.to_owned() });
+    assert!(matches!(&user, FinalUser::User(user) if user.user_id == OTHER), "{user:?}");
 }
 
 /// Records a login by these policies, with masked addresses, and replays the recording with the

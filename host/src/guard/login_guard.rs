@@ -256,16 +256,23 @@ mod tests {
     use crate::ambient::Ambient;
     use crate::directory::{Directory, Memory, PluginVersion};
     use crate::limits::Limits;
-    use crate::model::{LoginEvent, Timestamp, User};
+    use crate::model::{ApiError, HostCalls, LoginEvent, Timestamp, User};
 
-    /// `linking` of a user after a prompt was counted, and the error of the count.
-    fn prompted(linking: &Value) -> (Value, Option<String>) {
-        let user = json!({ "user_id": "auth0|1", "app_metadata": { "linking": linking },
-            "identities": [{ "provider": "auth0", "user_id": "1", "connection": "db" }] });
-        let user: User = serde_json::from_value(user).unwrap();
+    const ADDRESS: &str = "ada@example.com";
+
+    /// A database user of this id.
+    fn account(id: &str, app_metadata: &Value) -> User {
+        let user = json!({ "user_id": format!("auth0|{id}"), "email": ADDRESS, "email_verified": true,
+            "app_metadata": app_metadata,
+            "identities": [{ "provider": "auth0", "user_id": id, "connection": "db" }] });
+        serde_json::from_value(user).unwrap()
+    }
+
+    /// The guard of a login by this user, and its directory, which has these users.
+    fn guard(user: &User, held: Vec<User>) -> (Guard, Arc<Memory>) {
         let event = json!({ "user": user, "connection": { "name": "db", "strategy": "auth0" } });
         let event: LoginEvent = serde_json::from_value(event).unwrap();
-        let directory = Arc::new(Memory::with_users(&Ambient::system(), [user]));
+        let directory = Arc::new(Memory::with_users(&Ambient::system(), held));
         let login = GuardedLogin {
             event: Arc::new(event),
             now: Timestamp::from_millis(5).unwrap(),
@@ -273,9 +280,55 @@ mod tests {
             plugin: Arc::new(PluginVersion { name: "p".to_owned(), sha256: String::new() }),
             policy_sha256: "".into(),
         };
-        let error = Guard::new(directory.clone(), login, &Limits::default()).note_prompt().err();
-        let held = directory.get("auth0|1").unwrap().user.app_metadata.clone().unwrap();
-        (held["linking"].clone(), error.map(|it| it.to_string()))
+        (Guard::new(directory.clone(), login, &Limits::default()), directory)
+    }
+
+    /// `linking` of the user in a directory.
+    fn linking_in(directory: &Memory) -> Value {
+        directory.get("auth0|1").unwrap().user.app_metadata.clone().unwrap()["linking"].clone()
+    }
+
+    /// `linking` of a user after a prompt was counted, and the error of the count.
+    fn prompted(linking: &Value) -> (Value, Option<String>) {
+        let user = account("1", &json!({ "linking": linking }));
+        let (guard, directory) = guard(&user, vec![user.clone()]);
+        let error = guard.note_prompt().err();
+        (linking_in(&directory), error.map(|it| it.to_string()))
+    }
+
+    #[test]
+    fn a_plugin_sees_the_rest_of_the_event() {
+        let (mut guard, _) = guard(&account("1", &json!({})), Vec::new());
+        assert_eq!(guard.event_context()["connection"]["name"], "db");
+    }
+
+    #[test]
+    fn only_a_login_whose_look_ups_have_found_nobody_is_marked_as_checked() {
+        let [own, other] = ["1", "2"].map(|id| account(id, &json!({})));
+        let is_refused = |guard: &Guard| matches!(guard.plan_check_mark("{}"), Err(ApiError::Refused(_)));
+        let (mut lone, _) = guard(&own, vec![own.clone()]);
+        assert!(is_refused(&lone), "nothing was looked up");
+        lone.find_by_email(ADDRESS).unwrap();
+        assert_eq!(lone.plan_check_mark("{}").unwrap()["linking"]["checked"]["at"], 5);
+
+        let (mut found, directory) = guard(&own, vec![own.clone(), other]);
+        assert_eq!(found.find_by_email(ADDRESS).unwrap().len(), 1);
+        assert!(is_refused(&found));
+        directory.remove("auth0|2");
+        assert_eq!(found.find_by_email(ADDRESS), Ok(Vec::new()));
+        assert!(is_refused(&found), "an earlier look-up has found somebody");
+    }
+
+    /// The directory's copy of the user is newer than the event.
+    #[test]
+    fn a_mark_of_a_check_keeps_what_linking_holds_by_now() {
+        let held = account("1", &json!({ "linking": { "theirs": 1 } }));
+        let (mut guard, directory) = guard(&account("1", &json!({})), vec![held]);
+        guard.find_by_email(ADDRESS).unwrap();
+        assert_eq!(guard.plan_check_mark("{}").unwrap()["linking"]["theirs"], 1);
+        guard.note_check("{}").unwrap();
+        let linking = linking_in(&directory);
+        assert_eq!((&linking["theirs"], &linking["checked"]["at"]), (&json!(1), &json!(5)));
     }
 
     #[test]

@@ -71,16 +71,22 @@ mod tests {
     use crate::limits::Limits;
     use crate::model::{ApiError, HostCalls, LinkRequest, LoginEvent, Timestamp, User};
 
-    /// No look-up returns the login's own user, which is an identity of the candidate by
-    /// then.
-    #[test]
-    fn a_login_linked_before_its_look_up_learns_its_owner() {
-        let google = json!({ "provider": "google-oauth2", "user_id": "115", "connection": "google-oauth2" });
-        let own = json!({ "user_id": "google-oauth2|115", "email": "ada@example.com", "email_verified": true,
-            "identities": [google] });
-        let owner = json!({ "user_id": "auth0|1", "email": "ada@example.com", "email_verified": true,
-            "identities": [{ "provider": "auth0", "user_id": "1", "connection": "db" }, google] });
-        let owner: User = serde_json::from_value(owner).unwrap();
+    const ADDRESS: &str = "ada@example.com";
+
+    /// A user with the identities of these ids, the first of which is its own.
+    fn user(ids: &[&str]) -> User {
+        let identity = |id: &&str| {
+            let (provider, user_id) = id.split_once('|').unwrap();
+            json!({ "provider": provider, "user_id": user_id, "connection": provider })
+        };
+        let identities: Vec<_> = ids.iter().map(identity).collect();
+        let user =
+            json!({ "user_id": ids[0], "email": ADDRESS, "email_verified": true, "identities": identities });
+        serde_json::from_value(user).unwrap()
+    }
+
+    /// The guard of a login through Google by this user, and its directory, which has these users.
+    fn guard(own: User, held: impl IntoIterator<Item = User>) -> (Guard, Arc<Memory>) {
         let event =
             json!({ "user": own, "connection": { "name": "google-oauth2", "strategy": "google-oauth2" } });
         let event: LoginEvent = serde_json::from_value(event).unwrap();
@@ -91,17 +97,28 @@ mod tests {
             plugin: Arc::new(PluginVersion { name: "p".to_owned(), sha256: String::new() }),
             policy_sha256: "".into(),
         };
-        let directory = Arc::new(Memory::with_users(&Ambient::system(), [owner]));
-        let mut guard = Guard::new(directory, login, &Limits::default());
-        let found = guard.find_by_email("ada@example.com").unwrap();
-        assert_eq!(found.iter().map(|user| user.user_id.as_str()).collect::<Vec<_>>(), ["auth0|1"]);
-        let error = guard.link(LinkRequest {
-            primary: "auth0|1".to_owned(),
-            secondary: "google-oauth2|115".to_owned(),
+        let directory = Arc::new(Memory::with_users(&Ambient::system(), held));
+        (Guard::new(directory.clone(), login, &Limits::default()), directory)
+    }
+
+    fn link(primary: &str, secondary: &str) -> LinkRequest {
+        LinkRequest {
+            primary: primary.to_owned(),
+            secondary: secondary.to_owned(),
             user_metadata: None,
             app_metadata: None,
             reasons: [].into(),
-        });
+        }
+    }
+
+    /// No look-up returns the login's own user, which is an identity of the candidate by
+    /// then.
+    #[test]
+    fn a_login_linked_before_its_look_up_learns_its_owner() {
+        let (mut guard, _) = guard(user(&["google-oauth2|115"]), [user(&["auth0|1", "google-oauth2|115"])]);
+        let found = guard.find_by_email(ADDRESS).unwrap();
+        assert_eq!(found.iter().map(|user| user.user_id.as_str()).collect::<Vec<_>>(), ["auth0|1"]);
+        let error = guard.link(link("auth0|1", "google-oauth2|115"));
         let faster = "google-oauth2|115 is already an identity of auth0|1";
         assert_eq!(error, Err(ApiError::AlreadyLinked(faster.to_owned())));
         assert_eq!(guard.lost_accounts(), ["auth0|1"]);
@@ -109,5 +126,45 @@ mod tests {
             guard.refusals().last().map(|refusal| refusal.why.as_str()),
             Some("a concurrent login changed the accounts first")
         );
+    }
+
+    #[test]
+    fn a_login_is_overtaken_once_a_look_up_shows_its_identity_elsewhere() {
+        let own = || user(&["google-oauth2|115"]);
+        let joined = || user(&["auth0|1", "google-oauth2|115"]);
+        for (name, event, held, expected) in [
+            ("nobody has its address", own(), vec![], false),
+            ("another account has its address", own(), vec![own(), user(&["auth0|1"])], false),
+            ("another account has its identity", own(), vec![joined()], true),
+            ("its account has its identity", joined(), vec![joined()], false),
+            ("its account has lost its identity", joined(), vec![user(&["auth0|1"])], true),
+        ] {
+            let (mut guard, _) = guard(event, held);
+            assert!(!guard.is_overtaken(), "{name}: nothing was looked up");
+            guard.find_by_email(ADDRESS).unwrap();
+            assert_eq!(guard.is_overtaken(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_login_does_not_overtake_itself() {
+        let held = [user(&["google-oauth2|115"]), user(&["auth0|1"])];
+        let (mut guard, _) = guard(user(&["google-oauth2|115"]), held);
+        guard.find_by_email(ADDRESS).unwrap();
+        guard.link(link("auth0|1", "google-oauth2|115")).unwrap();
+        guard.get("auth0|1").unwrap();
+        assert!(!guard.is_overtaken());
+    }
+
+    /// The other account becomes an identity of a third after the look-up.
+    #[test]
+    fn a_login_that_has_lost_the_other_account_is_overtaken() {
+        let own = || user(&["google-oauth2|115"]);
+        let (mut guard, directory) = guard(own(), [own(), user(&["auth0|1"])]);
+        guard.find_by_email(ADDRESS).unwrap();
+        directory.remove("auth0|1");
+        directory.put(user(&["auth0|9", "auth0|1"]));
+        assert!(guard.link(link("auth0|1", "google-oauth2|115")).is_err());
+        assert!(guard.is_overtaken());
     }
 }

@@ -1,6 +1,6 @@
 //! Links, which make two users one, and unlinks, which make an identity a user again.
 
-use ligature_host::directory::{CheckedLink, EntryKind, JournalQuery, MetadataUpdate, Undo};
+use ligature_host::directory::{CheckedLink, EntryKind, JournalQuery, MetadataUpdate, Undo, Unlink};
 use ligature_host::model::{ApiError, MetadataPatch, User};
 
 use super::super::users::{
@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_user_is_not_linked_to_itself
     a_login_through_a_linked_identity_is_its_primarys
     an_unlinked_identity_is_a_user_without_metadata
+    an_unlinked_identity_keeps_the_factors_of_the_account_if_it_has_to
     an_unlinked_identity_cools_down_from_each_that_stays
     a_link_takes_the_secondarys_marks_along
     an_undo_takes_back_the_marks_that_the_link_brought
@@ -150,6 +151,31 @@ fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementati
 }
 
 /// The cool-down applies to identities, because the user of an identity may change.
+/// Without a factor, whoever has the identity's password alone could log in. Its own, from before
+/// the link, stay in any case.
+fn an_unlinked_identity_keeps_the_factors_of_the_account_if_it_has_to(implementation: &Implementation) {
+    // A tenant does not show the factors that a user has enrolled.
+    if implementation.is_tenant() {
+        return;
+    }
+    let factors = |of: &str, list: &str| user(&format!(r#"{{"user_id": "{of}", "multifactor": {list}}}"#));
+    for (account, own, keeps_factors, expected) in [
+        (r#"["guardian"]"#, "[]", true, "guardian"),
+        (r#"["guardian"]"#, "[]", false, ""),
+        (r#"["guardian"]"#, r#"["otp"]"#, true, "guardian otp"),
+        (r#"["guardian"]"#, r#"["otp"]"#, false, "otp"),
+        ("[]", r#"["otp"]"#, true, "otp"),
+        ("[]", "[]", true, ""),
+    ] {
+        let opened = with(implementation, [factors("auth0|1", account), factors("sms|7", own)]);
+        let directory = &opened.directory;
+        directory.link(&link("auth0|1", "sms|7")).unwrap();
+        directory.unlink(&Unlink { keeps_factors, ..unlink("auth0|1", "sms", "7") }).unwrap();
+        let held = directory.user("sms|7").mfa_factors().join(" ");
+        assert_eq!(held, expected, "{account} {own} {keeps_factors}");
+    }
+}
+
 fn an_unlinked_identity_cools_down_from_each_that_stays(implementation: &Implementation) {
     let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
     let directory = &opened.directory;

@@ -9,6 +9,7 @@ use super::{kept, tests, with};
 
 pub(crate) const TESTS: &[Test] = tests! {
     an_undo_is_refused_where_later_changes_conflict
+    metadata_that_was_set_back_was_changed_again
     an_undo_names_the_user_that_has_the_identity_now
     an_undo_names_no_link_where_none_took_the_primary
     an_undo_does_not_replace_what_was_linked_again
@@ -62,6 +63,25 @@ fn an_undo_is_refused_where_later_changes_conflict(implementation: &Implementati
     opened.users().delete("auth0|1").unwrap();
     let why = refused(directory.undo_at(&id, 300));
     assert!(why.contains("auth0|1 is gone"), "{why}");
+}
+
+/// An undo does not guess who set it back, nor why.
+fn metadata_that_was_set_back_was_changed_again(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let mut request = link("auth0|1", "google-oauth2|115");
+    request.request.user_metadata = Some(metadata(r#"{"lang": "en"}"#));
+    directory.link(&request).unwrap();
+    let id = directory.last_link().id;
+    let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"lang": null}"#)), app_metadata: None };
+    directory
+        .patch_metadata(&MetadataUpdate { user_id: "auth0|1", version: None, patch: &patch, now: at(150) })
+        .unwrap();
+    let before = directory.get("auth0|1").unwrap();
+    assert_eq!(before.user.user_metadata, ada().user_metadata);
+    let why = refused(directory.undo_at(&id, 300));
+    assert!(why.contains("`user_metadata.lang` of auth0|1 was changed again"), "{why}");
+    assert_eq!(directory.get("auth0|1").unwrap(), before);
 }
 
 fn an_undo_names_the_user_that_has_the_identity_now(implementation: &Implementation) {

@@ -23,6 +23,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_dry_run_of_an_undo_changes_nothing
     a_snapshot_is_forgotten_from_the_millisecond_after_its_entry
     an_unlink_gives_the_user_of_a_link_back
+    an_unlink_gives_only_the_identity_of_its_user_back
     an_unlink_ignores_a_link_that_is_not_the_last
 };
 
@@ -252,6 +253,22 @@ fn an_unlink_gives_the_user_of_a_link_back(implementation: &Implementation) {
     assert_eq!((&back.email, &back.identities), (&mine.email, &mine.identities));
     assert!(back.app_metadata.is_some_and(|it| it["linking"]["unlinked"].is_array()), "the pair cools down");
     assert_eq!(directory.identities("auth0|1"), ["auth0|1"]);
+}
+
+/// The user of the link had a second identity, which stays where it is.
+fn an_unlink_gives_only_the_identity_of_its_user_back(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("google-oauth2|115", "sms|7")).unwrap();
+    directory.link(&CheckedLink { now: at(110), ..link("auth0|1", "google-oauth2|115") }).unwrap();
+    let restores = Some(directory.last_link().id);
+    directory.unlink(&Unlink { restores, ..unlink("auth0|1", "google-oauth2", "115") }).unwrap();
+    assert_eq!(directory.identities("google-oauth2|115"), ["google-oauth2|115"]);
+    assert_eq!(directory.identities("auth0|1"), ["auth0|1", "sms|7"]);
+    // A tenant finds a linked identity through the journal, whose chain of links ends at the
+    // separated user.
+    let owner = if implementation.is_tenant() { None } else { Some("auth0|1") };
+    assert_eq!(directory.owner_of("sms", "sms", "7").as_deref(), owner);
 }
 
 /// The user of an older link would replace what has happened since.
