@@ -2,6 +2,7 @@
 
 mod decisions;
 mod endings;
+mod factors_after_links;
 mod login_links;
 mod pages;
 mod plugins;
@@ -26,6 +27,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
     [
         decisions::TESTS,
         endings::TESTS,
+        factors_after_links::TESTS,
         login_links::TESTS,
         pages::TESTS,
         plugins::TESTS,

@@ -181,11 +181,11 @@ impl AccountVisit<'_> {
             current: this,
             candidate: other.user_id.clone(),
             proved_at: second.at,
-            methods: second.methods(),
+            methods: second.methods_for(&other.user_id),
         };
         Provenance {
             evidence: Some(Evidence {
-                methods: self.session.proved.methods(),
+                methods: self.session.proved.methods_for(&self.user().user_id),
                 client_id: Some(ACCOUNT_CLIENT.to_owned()),
                 proof: Some(proof),
                 ..Evidence::from_request(&plan.kept)

@@ -9,6 +9,8 @@ use crate::tenant::store::weight::Weighed;
 #[derive(Debug, Clone)]
 pub(crate) struct AuthorizationCode {
     pub(crate) authorization: Authorization,
+    /// The user to whom the code was issued.
+    pub(crate) user_id: String,
     pub(crate) proved: ProvedIdentity,
     pub(crate) session: Option<String>,
     pub(crate) issuer: Issuer,
@@ -16,7 +18,7 @@ pub(crate) struct AuthorizationCode {
 
 impl Weighed for AuthorizationCode {
     fn bytes(&self) -> usize {
-        let Self { authorization, proved, session, issuer } = self;
-        authorization.bytes() + proved.bytes() + session.bytes() + issuer.as_str().len()
+        let Self { authorization, user_id, proved, session, issuer } = self;
+        authorization.bytes() + user_id.len() + proved.bytes() + session.bytes() + issuer.as_str().len()
     }
 }

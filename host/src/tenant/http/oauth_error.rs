@@ -124,6 +124,7 @@ impl From<FactorError> for OAuthError {
         match error {
             FactorError::Wrong | FactorError::Exhausted => Self::invalid_grant(error.to_string()),
             FactorError::TooManyAttempts => Self::too_many_attempts(),
+            FactorError::Directory(error) => unavailable(error),
         }
     }
 }

@@ -45,13 +45,7 @@ pub(crate) fn login_event(
         timestamp: Some(proved.at.min(now)),
         ..AuthenticationMethod::default()
     };
-    let second_factor = proved.second_factor.map(|at| AuthenticationMethod {
-        name: "mfa".to_owned(),
-        timestamp: Some(at.min(now)),
-        ..AuthenticationMethod::default()
-    });
-    let methods = [method].into_iter().chain(second_factor).collect();
-    event.authentication = Some(Authentication { methods, rest: Map::new() });
+    event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
     event.transaction = Some(Transaction {
         protocol: Some(context.protocol.to_owned()),
         prompt: if context.interactive { Vec::new() } else { vec!["none".to_owned()] },
@@ -65,6 +59,16 @@ pub(crate) fn login_event(
 
 fn single_entry(key: &str, value: Value) -> Map<String, Value> {
     Map::from_iter([(key.to_owned(), value)])
+}
+
+/// Adds the second factor that the login has passed.
+pub(crate) fn add_second_factor(event: &mut LoginEvent, at: Timestamp) {
+    let method = AuthenticationMethod {
+        name: "mfa".to_owned(),
+        timestamp: Some(at),
+        ..AuthenticationMethod::default()
+    };
+    event.authentication.get_or_insert_default().methods.push(method);
 }
 
 /// Adds the roles of the user to an event, as Auth0 does.

@@ -10,7 +10,7 @@ use crate::service::decision_log::log_policy_run;
 use crate::service::decision_recorder::NotedLogin;
 use crate::tenant::config::Connection;
 use crate::tenant::logins::context::{LoginRequest, RequestedLogin};
-use crate::tenant::logins::event::{login_event, with_roles};
+use crate::tenant::logins::event::{add_second_factor, login_event, with_roles};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
 use crate::tenant::logins::state::Logins;
 use crate::tenant::people::proved_identity::ProvedIdentity;
@@ -112,15 +112,19 @@ impl Logins {
         RequestedLogin { proved, context }: RequestedLogin<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        let event = with_roles(event);
+        let mut event = with_roles(event);
         let user = event.account().clone();
         if user.blocked {
             return Err(refuse_blocked(&user));
         }
         // Whichever way a login takes, it does not go round the second factor of its user.
-        if proved.second_factor.is_none() && !user.mfa_factors().is_empty() {
-            tracing::warn!(target: "audit", user = %mask_address(&user), "a login lacks a second factor");
-            return Err(NotLoggedIn::LacksSecondFactor);
+        match proved.passed_factor_of(&user.user_id) {
+            Some(at) => add_second_factor(&mut event, at.min(now)),
+            None if user.mfa_factors().is_empty() => {}
+            None => {
+                tracing::warn!(target: "audit", user = %mask_address(&user), "a login lacks a second factor");
+                return Err(NotLoggedIn::LacksSecondFactor);
+            }
         }
         let loaded = self.decider.policies();
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();

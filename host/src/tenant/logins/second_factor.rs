@@ -7,7 +7,7 @@ use crate::model::{ApiError, User, mask_addresses};
 use crate::tenant::logins::state::Logins;
 use crate::tenant::people::mailed_codes::{CodeError, MailedCode};
 use crate::tenant::people::outbox::{Message, MessageKind};
-use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::people::proved_identity::{PassedFactor, ProvedIdentity};
 use crate::tenant::people::typed_credentials::TypedCredentials;
 
 /// The name under which codes are stored and shown in the outbox.
@@ -25,17 +25,28 @@ pub(crate) enum FactorError {
     /// There were too many attempts at this account.
     #[error("too many attempts")]
     TooManyAttempts,
+    /// The directory did not respond. Nothing was counted or used up.
+    #[error(transparent)]
+    Directory(#[from] ApiError),
 }
 
 impl Logins {
-    /// Returns whether the user of a proved identity has a second factor that this login has not
+    /// Returns whether the account of a proved identity has a second factor that this login has not
     /// passed.
     pub(crate) fn lacks_second_factor(&self, proved: &ProvedIdentity) -> Result<bool, ApiError> {
-        if proved.second_factor.is_some() {
+        let owner = self.find_owner(proved)?;
+        Ok(owner.is_some_and(|Stored { user, .. }| {
+            !user.mfa_factors().is_empty() && proved.passed_factor_of(&user.user_id).is_none()
+        }))
+    }
+
+    /// Returns whether this login has passed a second factor of the account of a proved identity.
+    pub(crate) fn has_passed_second_factor(&self, proved: &ProvedIdentity) -> Result<bool, ApiError> {
+        if proved.factors.is_empty() {
             return Ok(false);
         }
         let owner = self.find_owner(proved)?;
-        Ok(owner.is_some_and(|stored| !stored.user.mfa_factors().is_empty()))
+        Ok(proved.passed_factor_of(account_of(owner.as_ref(), proved)).is_some())
     }
 
     /// Sends a code to the user of a proved identity, for this browser. It replaces the previous one.
@@ -43,7 +54,8 @@ impl Logins {
         let owner = self.find_owner(first).ok().flatten();
         let to = name_device(owner.as_ref().map_or(&first.user, |stored| &stored.user));
         let code = self.ambient.random().six_digits();
-        let kept = MailedCode::new(code.clone(), &first.user.user_id).in_browser(Some(browser.to_owned()));
+        let account = account_of(owner.as_ref(), first);
+        let kept = MailedCode::new(code.clone(), account).in_browser(Some(browser.to_owned()));
         self.people.second_factors.put(SECOND_FACTOR, kept);
         self.people.outbox.send(Message {
             to,
@@ -63,7 +75,10 @@ impl Logins {
         browser: &str,
         typed: TypedCredentials<'_>,
     ) -> Result<ProvedIdentity, FactorError> {
-        let typed = TypedCredentials { identifier: &first.user.user_id, ..typed };
+        // A code that was sent before its account was linked into another one is not found.
+        let owner = self.find_owner(first)?;
+        let account = account_of(owner.as_ref(), first);
+        let typed = TypedCredentials { identifier: account, ..typed };
         let mailed =
             self.people.second_factors.check(SECOND_FACTOR, None, typed).map_err(|error| match error {
                 CodeError::Wrong => FactorError::Wrong,
@@ -71,15 +86,17 @@ impl Logins {
                 CodeError::TooManyAttempts => FactorError::TooManyAttempts,
             })?;
         // Codes are stored without regard to the case of the id.
-        if mailed.browser.as_deref() != Some(browser) || mailed.address != first.user.user_id {
+        if mailed.browser.as_deref() != Some(browser) || mailed.address != account {
             tracing::warn!(target: "audit", "the code of a second factor was of another browser or account");
             return Err(FactorError::Wrong);
         }
         let used = mailed.begin_use().ok_or(FactorError::Wrong)?;
-        tracing::info!(
-            target: "audit", user = %mask_addresses(&first.user.user_id), "a second factor was passed"
-        );
-        Ok(ProvedIdentity { second_factor: Some(self.ambient.now()), by: Some(used), ..first.clone() })
+        tracing::info!(target: "audit", user = %mask_addresses(account), "a second factor was passed");
+        let passed = PassedFactor { account: account.to_owned(), at: self.ambient.now() };
+        let mut proved = ProvedIdentity { by: Some(used), ..first.clone() };
+        proved.factors.retain(|factor| factor.account != passed.account);
+        proved.factors.push(passed);
+        Ok(proved)
     }
 
     fn find_owner(&self, proved: &ProvedIdentity) -> Result<Option<Stored>, ApiError> {
@@ -90,6 +107,12 @@ impl Logins {
             owner => owner,
         }
     }
+}
+
+/// Returns the id of the account to which a factor belongs: of the identity's owner, or of the user who
+/// is created for it.
+fn account_of<'a>(owner: Option<&'a Stored>, proved: &'a ProvedIdentity) -> &'a str {
+    owner.map_or(&proved.user.user_id, |stored| &stored.user.user_id)
 }
 
 /// Returns the recipient of a code: the phone number or the address of the user, or else the id.

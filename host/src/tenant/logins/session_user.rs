@@ -16,7 +16,8 @@ impl Logins {
         match self.directory.owner(key) {
             Ok(owner) => Ok(owner.filter(|stored| {
                 let user = &stored.user;
-                !user.blocked && (proved.second_factor.is_some() || user.mfa_factors().is_empty())
+                !user.blocked
+                    && (user.mfa_factors().is_empty() || proved.passed_factor_of(&user.user_id).is_some())
             })),
             Err(ApiError::Invalid(_)) => Ok(None),
             Err(error) => Err(error),

@@ -4,9 +4,8 @@
 
 use axum::response::{IntoResponse, Response};
 
-use crate::model::Timestamp;
 use crate::tenant::flows::authorization::{Authorization, Prompt};
-use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::oauth_error::{OAuthError, unavailable};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::login_required;
@@ -44,16 +43,37 @@ impl BrowserVisit<'_> {
                 Err(error) => self.refuse(&authorization, &error),
             };
         }
-        if authorization.prompt != Prompt::Always
-            && let Some(session) = self.session()
-            && satisfies(&session, &authorization, self.visit.tenant.ambient.now())
-        {
-            return self.log_in_by_session(authorization, session);
+        match self.find_usable_session(&authorization) {
+            Ok(Some(session)) => return self.log_in_by_session(authorization, session),
+            Ok(None) => {}
+            Err(error) => return self.refuse(&authorization, &error),
         }
         if authorization.prompt == Prompt::Never {
             return self.refuse(&authorization, &login_required("Login required"));
         }
         self.show_login(authorization)
+    }
+
+    /// Finds the session of the browser, if the request allows its use, and if it is recent enough, has
+    /// the requested factors, and uses the requested connection.
+    pub(crate) fn find_usable_session(
+        &self,
+        authorization: &Authorization,
+    ) -> Result<Option<Session>, OAuthError> {
+        if authorization.prompt == Prompt::Always {
+            return Ok(None);
+        }
+        let Some(session) = self.session() else { return Ok(None) };
+        let tenant = &self.visit.tenant;
+        let age = to_seconds(tenant.ambient.now()).saturating_sub(to_seconds(session.proved.at));
+        let is_fresh = authorization.max_age.is_none_or(|max| age < max);
+        let connection = authorization.connection.as_ref();
+        if !is_fresh || connection.is_some_and(|name| *name != session.proved.connection) {
+            return Ok(None);
+        }
+        let has_factors = !authorization.wants_second_factor
+            || tenant.logins.has_passed_second_factor(&session.proved).map_err(unavailable)?;
+        Ok(has_factors.then_some(session))
     }
 
     /// Redeems a login ticket. Returns the proved identity, and whether this browser
@@ -100,8 +120,15 @@ impl BrowserVisit<'_> {
             return self.refuse(&authorization, &error);
         }
         let context = login_context(client, &authorization, &self.visit.sender);
-        if authorization.wants_second_factor && proved.second_factor.is_none() {
-            return self.ask_second_factor(authorization, proved, in_session);
+        if authorization.wants_second_factor {
+            match tenant.logins.has_passed_second_factor(proved) {
+                Ok(true) => {}
+                Ok(false) => return self.ask_second_factor(authorization, proved, in_session),
+                Err(error) => {
+                    proved.give_back();
+                    return self.refuse(&authorization, &unavailable(error));
+                }
+            }
         }
         match tenant.logins.log_in(proved, &context) {
             Err(NotLoggedIn::LacksSecondFactor) => self.ask_second_factor(authorization, proved, in_session),
@@ -160,14 +187,4 @@ impl BrowserVisit<'_> {
             Err(why) => self.refuse(&authorization, &why.into()),
         }
     }
-}
-
-/// Returns whether the session is recent enough, has the requested factors, and uses the requested
-/// connection.
-pub(crate) fn satisfies(session: &Session, authorization: &Authorization, now: Timestamp) -> bool {
-    let age = to_seconds(now).saturating_sub(to_seconds(session.proved.at));
-    let is_fresh = authorization.max_age.is_none_or(|max| age < max);
-    let connection = authorization.connection.as_ref();
-    let has_factors = !authorization.wants_second_factor || session.proved.second_factor.is_some();
-    is_fresh && has_factors && connection.is_none_or(|name| *name == session.proved.connection)
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use crate::model::User;
-use crate::tenant::flows::authorization::{Authorization, Prompt};
+use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::linking_request::{LinkingAction, LinkingRequest, LinkingStep};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::linking::request::{find_owner, login_error, read_owner, report_refusal};
 use crate::tenant::logins::outcome::LoggedIn;
-use crate::tenant::oauth::authorize::satisfies;
 use crate::tenant::oauth::browser_visit::{BrowserVisit, login_context};
 use crate::tenant::people::sessions::Session;
 use crate::tenant::signing::tokens::to_seconds;
@@ -36,12 +35,13 @@ impl BrowserVisit<'_> {
             let main = owner.identities.first().map(|identity| identity.connection.clone());
             return self.show_linking_step(authorization, LinkingStep::Owner { only: main });
         }
-        let is_usable = |it: &Session| {
-            authorization.prompt != Prompt::Always && satisfies(it, &authorization, tenant.ambient.now())
-        };
-        let Some(session) = self.session().filter(is_usable) else {
-            let only = authorization.connection.clone();
-            return self.show_linking_step(authorization, LinkingStep::Owner { only });
+        let session = match self.find_usable_session(&authorization) {
+            Ok(Some(session)) => session,
+            Ok(None) => {
+                let only = authorization.connection.clone();
+                return self.show_linking_step(authorization, LinkingStep::Owner { only });
+            }
+            Err(error) => return self.refuse_linking(&authorization, error),
         };
         match find_owner(&*tenant.directory, &session.proved) {
             Ok(Some(user)) if user.user_id == linking.owner => {

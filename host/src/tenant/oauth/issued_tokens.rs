@@ -81,7 +81,7 @@ impl Issuance<'_> {
             began: self.proved.began,
             scope: self.scope,
             auth_time: Some(self.proved.at),
-            has_second_factor: self.proved.second_factor.is_some(),
+            has_second_factor: self.proved.passed_factor_of(&self.user.user_id).is_some(),
             session: self.session,
             nonce: self.nonce,
             access_token,
@@ -142,6 +142,7 @@ impl Issuance<'_> {
         let code = response_type.code.then(|| {
             tenant.flows.codes.put(Arc::new(AuthorizationCode {
                 authorization: authorization.clone(),
+                user_id: self.user.user_id.clone(),
                 proved: self.proved.without_attributes(),
                 session: self.session.map(str::to_owned),
                 issuer: self.issuer.clone(),

@@ -156,8 +156,16 @@ impl TokenRequest<'_> {
                 return Err(OAuthError::invalid_grant("Failed to verify code verifier"));
             }
         }
-        // The owner as they are now: the identity may have been linked since.
         let owner = owner.ok_or_else(invalid)?;
+        // As with refresh tokens: the identity was linked or unlinked since, and a stolen code must not
+        // open a larger account.
+        if owner.user.user_id != code.user_id {
+            tracing::warn!(
+                target: "audit", client = client.client_id,
+                "a code was refused: its identity belongs to another user since"
+            );
+            return Err(invalid());
+        }
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
         }

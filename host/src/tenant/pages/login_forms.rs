@@ -101,13 +101,13 @@ impl LoginForm<'_> {
             );
             return self.show_refusal(&OAuthError::access_denied(words));
         }
-        let proof =
-            Proof { current: suggestion.current, candidate, proved_at: second.at, methods: second.methods() };
+        let methods = second.methods_for(&candidate);
+        let proof = Proof { current: suggestion.current, candidate, proved_at: second.at, methods };
         let answer =
             StepAnswer { step: suggestion.step, proof: Some(proof), policy: Some(suggestion.policy) };
         // The second proof is the answer. If the login fails, it can be used again.
-        let second_factor = suggestion.proved.second_factor.or(second.second_factor);
-        let proved = ProvedIdentity { by: second.by.clone(), second_factor, ..suggestion.proved };
+        let factors = [suggestion.proved.factors, second.factors.clone()].concat();
+        let proved = ProvedIdentity { by: second.by.clone(), factors, ..suggestion.proved };
         self.log_in(&proved, Some(&answer))
     }
 

@@ -74,10 +74,11 @@ impl LoginForm<'_> {
     /// policy or the account asks for one.
     pub(super) fn needs_second_factor(&self, proved: &ProvedIdentity) -> Result<bool, OAuthError> {
         let is_step_up = self.pending.suggestion.as_ref().is_some_and(|it| it.step == Step::StepUpMfa);
-        if proved.second_factor.is_none() && (is_step_up || self.pending.authorization.wants_second_factor) {
-            return Ok(true);
+        let logins = &self.tenant().logins;
+        if is_step_up || self.pending.authorization.wants_second_factor {
+            return Ok(!logins.has_passed_second_factor(proved).map_err(unavailable)?);
         }
-        self.tenant().logins.lacks_second_factor(proved).map_err(unavailable)
+        logins.lacks_second_factor(proved).map_err(unavailable)
     }
 
     /// Keeps the first factor, sends a code, and leads to its page.

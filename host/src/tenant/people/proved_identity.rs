@@ -19,17 +19,26 @@ pub(crate) struct ProvedIdentity {
     pub(crate) method: &'static str,
     /// The time of the proof.
     pub(crate) at: Timestamp,
-    /// The time at which a second factor was passed, if one was.
-    pub(crate) second_factor: Option<Timestamp>,
+    /// The second factors that this login has passed.
+    pub(crate) factors: Vec<PassedFactor>,
     /// The moment at which the login began. A later revocation ends the login.
     pub(crate) began: Moment,
     /// The use of the code or ticket that proved the identity.
     pub(crate) by: Option<Arc<Use>>,
 }
 
+/// A second factor that a login has passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PassedFactor {
+    /// The id of the account to which the factor belonged when it was passed.
+    pub(crate) account: String,
+    pub(crate) at: Timestamp,
+}
+
 impl Weighed for ProvedIdentity {
     fn bytes(&self) -> usize {
-        self.connection.len() + self.user.bytes()
+        let factors = self.factors.iter().map(|factor| size_of::<PassedFactor>() + factor.account.len());
+        self.connection.len() + self.user.bytes() + factors.sum::<usize>()
     }
 }
 
@@ -54,7 +63,7 @@ impl ProvedIdentity {
             user: new_user(connection, id),
             method,
             at: ambient.now(),
-            second_factor: None,
+            factors: Vec::new(),
             began: ambient.draw_moment(),
             by: None,
         }
@@ -64,9 +73,16 @@ impl ProvedIdentity {
         self.user.identities.first().map(Identity::key)
     }
 
-    /// Returns the methods of the proof, as in `authentication.methods`.
-    pub(crate) fn methods(&self) -> Vec<String> {
-        let second_factor = self.second_factor.map(|_| "mfa".to_owned());
+    /// Returns the time at which the second factor of this account was passed. A factor counts for
+    /// no other account, not even for one into which its account was linked since.
+    pub(crate) fn passed_factor_of(&self, account: &str) -> Option<Timestamp> {
+        self.factors.iter().find(|factor| factor.account == account).map(|factor| factor.at)
+    }
+
+    /// Returns the methods by which the proof counts for this account, as in
+    /// `authentication.methods`.
+    pub(crate) fn methods_for(&self, account: &str) -> Vec<String> {
+        let second_factor = self.passed_factor_of(account).map(|_| "mfa".to_owned());
         [self.method.to_owned()].into_iter().chain(second_factor).collect()
     }
 
@@ -77,8 +93,9 @@ impl ProvedIdentity {
             identities: self.user.identities.clone(),
             ..User::default()
         };
-        let Self { ref connection, method, at, second_factor, began, .. } = *self;
-        Self { user, connection: connection.clone(), method, at, second_factor, began, by: None }
+        let Self { ref connection, method, at, ref factors, began, .. } = *self;
+        let (connection, factors) = (connection.clone(), factors.clone());
+        Self { user, connection, method, at, factors, began, by: None }
     }
 
     /// Makes the code or ticket that proved the identity valid again, because the login failed with

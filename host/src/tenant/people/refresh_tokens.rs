@@ -191,7 +191,7 @@ mod tests {
             user: User::default(),
             method: "pwd",
             at: Timestamp::default(),
-            second_factor: None,
+            factors: Vec::new(),
             began: Moment::default(),
             by: None,
         };

@@ -45,22 +45,22 @@ fn tenant() -> std::sync::Arc<Tenant> {
 }
 
 /// The newest code of a second factor.
-fn code_to(tenant: &Tenant, to: &str) -> String {
+pub(super) fn code_to(tenant: &Tenant, to: &str) -> String {
     let messages = tenant.send(&Request::get("/dev/outbox")).json();
     let mut messages = messages.as_array().expect("messages").iter();
     text(&messages.find(|it| it["to"] == to && it["kind"] == "factor").expect("a code")["code"])
 }
 
-fn pass(browser: &mut Browser, state: &str, code: &str) -> Response {
+pub(super) fn pass(browser: &mut Browser, state: &str, code: &str) -> Response {
     browser.submit("/u/second-factor", &[("state", state), ("code", code)])
 }
 
-fn assert_asked(response: &Response) {
+pub(super) fn assert_asked(response: &Response) {
     assert_eq!(response.status, 303, "{}", response.text());
     assert!(response.location().contains("/u/second-factor?state="), "{}", response.location());
 }
 
-fn id_token(tenant: &Tenant, end: &Response) -> Value {
+pub(super) fn id_token(tenant: &Tenant, end: &Response) -> Value {
     claims(&tokens(tenant, end)["id_token"])
 }
 
