@@ -53,7 +53,7 @@ pub(super) trait Database: refinery::Migrate {
     const NOT_OURS: &'static str;
 
     /// Runs a query whose columns are texts.
-    fn query_texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String>;
+    fn query_texts(&mut self, statement: &str) -> Result<TextRows, String>;
 
     /// Prepares the migration of a non-empty database from version `from`.
     fn prepare_migration(&mut self, from: usize, notify: &dyn Fn(&str)) -> Result<(), String>;
@@ -182,10 +182,9 @@ fn read_version<D: Database>(
     database: &mut D,
     versions: &[Migration],
 ) -> Result<DatabaseVersion, OpenFailure> {
-    let has_history = !database.query_texts(D::HAS_HISTORY)?.is_empty();
-    let applied = if has_history { database.query_texts(APPLIED)? } else { Vec::new() };
+    let (applied, tables) =
+        read_applied(&mut |statement| database.query_texts(statement), D::HAS_HISTORY, D::TABLES)?;
     let Some(last) = applied.last() else {
-        let tables: Vec<String> = database.query_texts(D::TABLES)?.into_iter().flatten().collect();
         if tables.is_empty() {
             return Ok(DatabaseVersion::Nothing);
         }
@@ -208,6 +207,32 @@ fn read_version<D: Database>(
         }
     }
     Ok(DatabaseVersion::Version(version))
+}
+
+/// The rows of a query whose columns are texts.
+type TextRows = Vec<Vec<String>>;
+
+/// Returns the applied versions. If there are none, returns the names of conflicting tables instead.
+fn read_applied(
+    query: &mut dyn FnMut(&str) -> Result<TextRows, String>,
+    has_history: &str,
+    tables: &str,
+) -> Result<(TextRows, Vec<String>), String> {
+    let mut named = Vec::new();
+    // Another process may migrate the database between two of the queries. It records the versions
+    // together with the tables, so that the second look finds them.
+    for _ in 0..2 {
+        let has_history = !query(has_history)?.is_empty();
+        let applied = if has_history { query(APPLIED)? } else { Vec::new() };
+        if !applied.is_empty() {
+            return Ok((applied, Vec::new()));
+        }
+        named = query(tables)?.into_iter().flatten().collect();
+        if named.is_empty() {
+            break;
+        }
+    }
+    Ok((Vec::new(), named))
 }
 
 const NOT_A_DIRECTORY: &str = "it is another program's database";
@@ -247,4 +272,46 @@ pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{APPLIED, TextRows, read_applied};
+
+    fn row(text: &str) -> TextRows {
+        vec![vec![text.to_owned()]]
+    }
+
+    /// Another process migrates an empty database before the query with this number.
+    fn read_while_another_migrates(before: usize) -> (TextRows, Vec<String>) {
+        let mut number = 0;
+        let mut query = |statement: &str| {
+            let is_migrated = number >= before;
+            number += 1;
+            Ok(match statement {
+                _ if !is_migrated => Vec::new(),
+                "history" => row("refinery_schema_history"),
+                "tables" => row("users"),
+                statement => {
+                    assert_eq!(statement, APPLIED);
+                    row("8")
+                }
+            })
+        };
+        read_applied(&mut query, "history", "tables").expect("it answers")
+    }
+
+    #[test]
+    fn a_database_that_another_process_migrates_meanwhile_is_not_of_another_program() {
+        assert_eq!(read_while_another_migrates(0), (row("8"), Vec::new()));
+        assert_eq!(read_while_another_migrates(1), (row("8"), Vec::new()));
+        assert_eq!(read_while_another_migrates(2), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn a_database_of_another_program_has_tables_and_no_versions() {
+        let mut query = |statement: &str| Ok(if statement == "tables" { row("orders") } else { Vec::new() });
+        let read = read_applied(&mut query, "history", "tables");
+        assert_eq!(read, Ok((Vec::new(), vec!["orders".to_owned()])));
+    }
 }
