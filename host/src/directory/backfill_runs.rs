@@ -29,6 +29,10 @@ impl<S: Store> BackfillStore for S {
         self.read(|records| records.run(run_id))
     }
 
+    fn find_runs(&self, beginning: &str, limit: usize) -> Result<Vec<String>, ApiError> {
+        self.read(|records| records.find_runs(beginning, limit))
+    }
+
     fn runs(&self, limit: usize) -> Result<Vec<BackfillRun>, ApiError> {
         self.read(|records| records.runs(limit))
     }

@@ -132,6 +132,9 @@ pub trait BackfillStore: Send + Sync {
     /// Returns a run, or none.
     fn run(&self, run_id: &str) -> Result<Option<BackfillRun>, ApiError>;
 
+    /// Returns the ids of runs that begin like this, at most `limit`.
+    fn find_runs(&self, beginning: &str, limit: usize) -> Result<Vec<String>, ApiError>;
+
     /// Returns the runs, the newest first, at most `limit`.
     fn runs(&self, limit: usize) -> Result<Vec<BackfillRun>, ApiError>;
 

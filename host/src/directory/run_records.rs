@@ -18,6 +18,10 @@ pub(super) trait RunRecords {
     fn run(&mut self, _run_id: &str) -> TxResult<Option<BackfillRun>> {
         Err(no_database())
     }
+    /// Returns the ids of runs that begin like this, at most `limit`.
+    fn find_runs(&mut self, _beginning: &str, _limit: usize) -> TxResult<Vec<String>> {
+        Err(no_database())
+    }
     /// Returns the newest runs.
     fn runs(&mut self, _limit: usize) -> TxResult<Vec<BackfillRun>> {
         Err(no_database())

@@ -13,6 +13,7 @@ use super::tests;
 
 pub(crate) const TESTS: &[Test] = tests! {
     a_run_is_stored_once
+    a_run_is_found_by_the_beginning_of_its_id
     a_group_belongs_to_one_claim_at_a_time
     a_claim_holds_until_its_end_and_not_after_it
     a_result_counts_only_while_the_claim_holds_the_group
@@ -94,6 +95,25 @@ fn a_run_is_stored_once(on: &Implementation) {
         let groups = store.run_groups(RUN, "", 10).expect("groups");
         assert_eq!((groups[0].plan.as_str(), groups.len()), ("1", 1));
         assert_eq!(store.run_groups(RUN, "a", 10), Ok(Vec::new()));
+    });
+}
+
+fn a_run_is_found_by_the_beginning_of_its_id(on: &Implementation) {
+    with_store(on, |store| {
+        for run_id in ["5ff8", "5ff9", "6000"] {
+            store.begin_run(&BackfillRun { run_id: run_id.to_owned(), ..run() }).expect("a run");
+        }
+        let find = |beginning: &str, limit| {
+            let mut found = store.find_runs(beginning, limit).expect("ids");
+            found.sort();
+            found
+        };
+        assert_eq!(find("5ff", 10), ["5ff8", "5ff9"]);
+        assert_eq!(find("5ff9", 10), ["5ff9"]);
+        assert_eq!(find("5ff", 1).len(), 1);
+        for other in ["5_", "%", "5ff80", "ff", "5FF"] {
+            assert!(find(other, 10).is_empty(), "{other}");
+        }
     });
 }
 

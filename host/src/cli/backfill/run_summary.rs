@@ -147,15 +147,11 @@ pub(super) fn name(state: RunGroupState) -> &'static str {
 
 /// Returns the id of the run that this id, or the beginning of one, names.
 pub(super) fn find_run(store: &dyn BackfillStore, id: &str) -> Result<String, Exit> {
-    if store.run(id).map_err(Exit::from)?.is_some() {
-        return Ok(id.to_owned());
-    }
     let unknown = || explain(BackfillError::UnknownRun(id.to_owned()));
     if id.is_empty() {
         return Err(unknown());
     }
-    let runs = store.runs(RUNS).map_err(Exit::from)?;
-    let mut named = runs.into_iter().map(|run| run.run_id).filter(|run_id| run_id.starts_with(id));
+    let mut named = store.find_runs(id, 2).map_err(Exit::from)?.into_iter();
     match (named.next(), named.next()) {
         (Some(run_id), None) => Ok(run_id),
         (Some(_), Some(_)) => Err(explain(BackfillError::AmbiguousRun(id.to_owned()))),

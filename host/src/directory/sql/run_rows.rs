@@ -103,6 +103,19 @@ impl<C: Connection> RunRecords for Rows<'_, C> {
         self.read_runs(select_run!("WHERE run_id = $1"), &[run_id.into()]).map(|mut found| found.pop())
     }
 
+    fn find_runs(&mut self, beginning: &str, limit: usize) -> TxResult<Vec<String>> {
+        let mut found = Vec::new();
+        self.connection.query(
+            "SELECT run_id FROM backfill_runs WHERE substr(run_id, 1, length($1)) = $1 LIMIT $2",
+            &[beginning.into(), (limit as u64).into()],
+            &mut |row| {
+                found.push(required_text(row, 0, "run_id")?.to_owned());
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
     fn runs(&mut self, limit: usize) -> TxResult<Vec<BackfillRun>> {
         self.read_runs(select_run!("ORDER BY began_at DESC, run_id LIMIT $1"), &[(limit as u64).into()])
     }
