@@ -17,6 +17,9 @@ use crate::ambient::Ambient;
 /// The most bytes of an answer's body.
 const MOST_BYTES: u64 = 2 * 1024 * 1024;
 
+/// The time until the answer of a download begins.
+const DOWNLOAD_BEGINS: Duration = Duration::from_mins(1);
+
 /// The connections that are kept open for later requests.
 const KEPT_CONNECTIONS: usize = 16;
 
@@ -153,13 +156,15 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// If no answer begins within the limit, which holds for the body too. No error contains the URL.
+    /// If no answer begins within a minute or the limit, which holds for the body too. No error contains
+    /// the URL.
     pub(super) fn download(&self, url: &str, limit: TimeLimit) -> Result<Response<Body>, Failure> {
         let left = limit.left(&self.ambient);
         let request = Request::get(url).header("accept", "*/*").body(());
         let unsent = |why: String| Failure::lasting(CallErrorKind::NotSent(why));
         let request = request.map_err(|_| unsent("the URL of the export's file is malformed".to_owned()))?;
-        let request = self.agent.configure_request(request).timeout_global(Some(left)).build();
+        let request = self.agent.configure_request(request).timeout_global(Some(left));
+        let request = request.timeout_recv_response(Some(left.min(DOWNLOAD_BEGINS))).build();
         self.agent.run(request).map_err(|error| match error {
             ureq::Error::Timeout(_) => Failure::passing(CallErrorKind::TimedOut { may_have_effect: false }),
             ureq::Error::Other(other) => Failure::passing(CallErrorKind::NotSent(format!(

@@ -71,7 +71,7 @@ struct Job {
 
 /// A file that is being downloaded. Reading fails if it ends before its announced length.
 pub struct Download {
-    body: Box<dyn Read>,
+    body: Box<dyn Read + Send>,
     /// The length in bytes, if the server announces it.
     pub length: Option<u64>,
     read: u64,

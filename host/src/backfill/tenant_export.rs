@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,13 @@ const JOB_HOURS: u64 = 9;
 
 /// The time of a download.
 const DOWNLOAD: Duration = Duration::from_hours(4);
+
+/// The time without a byte after which a download is given up.
+const STALL: Duration = Duration::from_mins(1);
+
+/// The number of pieces of a download that are read ahead, and the size of one.
+const PIECES: usize = 16;
+const PIECE: usize = 1 << 16;
 
 /// The waits between two looks at a job: the first one, and the longest one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -91,26 +99,41 @@ impl TenantExport<'_> {
 
     fn download(&self, location: &str, file: &mut File) -> Result<(), DownloadFailure> {
         let limit = TimeLimit::after(self.ambient, DOWNLOAD);
-        let mut download = self.client.open_download(location, limit).map_err(BackfillError::from)?;
+        let download = self.client.open_download(location, limit).map_err(BackfillError::from)?;
         self.progress.begin(Phase::Download, download.length);
         let mut out = BufWriter::with_capacity(1 << 18, file);
-        self.copy(&mut download, &mut out)?;
+        self.copy(download, &mut out)?;
         out.flush().map_err(BackfillError::ExportFile)?;
         Ok(())
     }
 
-    fn copy(&self, download: &mut Download, out: &mut impl Write) -> Result<(), DownloadFailure> {
-        let mut buffer = vec![0; 1 << 16];
+    fn copy(&self, mut download: Download, out: &mut impl Write) -> Result<(), DownloadFailure> {
+        let (sender, pieces) = mpsc::sync_channel(PIECES);
+        // A read lasts until the server sends something. The thread ends at its next read after this one.
+        thread::spawn(move || {
+            while let Some(piece) = read_piece(&mut download).transpose() {
+                let is_last = piece.is_err();
+                if sender.send(piece).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        let mut last = self.ambient.monotonic();
         loop {
             refuse_if_stopped(self.progress)?;
-            match download.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(read) => {
-                    out.write_all(&buffer[..read]).map_err(BackfillError::ExportFile)?;
-                    self.progress.advance(read as u64);
+            match pieces.recv_timeout(CHECK_INTERVAL) {
+                Ok(Ok(piece)) => {
+                    out.write_all(&piece).map_err(BackfillError::ExportFile)?;
+                    self.progress.advance(piece.len() as u64);
+                    last = self.ambient.monotonic();
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(DownloadFailure::Broken(error)),
+                Ok(Err(error)) => return Err(DownloadFailure::Broken(error)),
+                Err(RecvTimeoutError::Timeout) if self.ambient.elapsed(last) >= STALL => {
+                    let why = "the server has sent nothing for a minute";
+                    return Err(DownloadFailure::Broken(io::Error::other(why)));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     }
@@ -127,6 +150,21 @@ impl TenantExport<'_> {
 
     fn limit(&self) -> TimeLimit {
         TimeLimit::after(self.ambient, PATIENCE)
+    }
+}
+
+/// Reads the next piece of a download; none at its end.
+fn read_piece(download: &mut Download) -> io::Result<Option<Vec<u8>>> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match download.read(&mut piece) {
+            Ok(read) => {
+                piece.truncate(read);
+                return Ok((read > 0).then_some(piece));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -149,10 +187,9 @@ impl DownloadFailure {
     fn is_passing(&self) -> bool {
         match self {
             Self::Broken(_) => true,
-            Self::Other(BackfillError::Tenant(error)) => !matches!(
-                error.kind,
-                CallErrorKind::Unreadable(_) | CallErrorKind::TooLong | CallErrorKind::TimedOut { .. }
-            ),
+            Self::Other(BackfillError::Tenant(error)) => {
+                !matches!(error.kind, CallErrorKind::Unreadable(_) | CallErrorKind::TooLong)
+            }
             Self::Other(_) => false,
         }
     }

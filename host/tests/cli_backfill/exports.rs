@@ -288,24 +288,86 @@ fn a_file_elsewhere_than_by_https_or_on_this_machine_is_not_downloaded() {
     assert!(refuse(&redirecting).contains("redirects to another address, which is not followed"));
 }
 
-/// Auth0 ends a job after eight hours.
+/// A user may be found by several ways in which the accounts of a group write the address.
 #[test]
-fn a_job_that_does_not_end_is_given_up_after_nine_hours() {
-    let clock = Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().expect("a time")));
+fn an_account_that_is_found_twice_is_in_its_group_once() {
+    let (tenant, place) = (
+        tenant(|seen| {
+            let is_looked_up = seen.path.starts_with("/api/v2/users-by-email");
+            let users = USERS.replacen("ada@corp.com", "Ada@Corp.com", 1);
+            if seen.path == FILE {
+                return Some(file(&gzip(&users)));
+            }
+            // This tenant ignores the case.
+            let found = users.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+            let path = seen.path.to_ascii_lowercase();
+            let found = found.filter(|user| {
+                let email = user["email"].as_str().unwrap_or_default().to_ascii_lowercase();
+                path.ends_with(&email.replace('@', "%40"))
+            });
+            is_looked_up.then(|| ok(&found.collect()))
+        }),
+        place(),
+    );
+    let ran = preview(&place, &tenant);
+    let tally: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    assert_eq!(tenant.requests("/api/v2/users-by-email").len(), 3, "Ada's group has two ways");
+    assert_eq!((&tally["groups"], &tally["accounts"]), (&json!(2), &json!(4)), "{tally}");
+}
+
+/// Fetches the export of a tenant, by this clock.
+fn fetch(tenant: &Standin, clock: &Arc<ManualClock>) -> Result<fs::File, BackfillError> {
     let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
-    let tenant = tenant(move |seen| {
-        let is_job = seen.path == JOB;
-        if is_job {
-            clock.advance(Duration::from_hours(1));
-        }
-        is_job.then(|| ok(&json!({ "id": "job_1", "status": "processing" })))
-    });
     let address = format!("auth0://127.0.0.1:{}", tenant.port()).parse().expect("an address");
     let client = ManagementClient::connect(address, ClientCredentials::new("an-id", "a-secret"), &ambient);
     let client = client.expect("a client");
     let folder = tempfile::tempdir().expect("a folder");
-    let export = TenantExport { client: &client, progress: &Unwatched, ambient: &ambient };
-    let failed = export.fetch(folder.path()).err();
+    TenantExport { client: &client, progress: &Unwatched, ambient: &ambient }.fetch(folder.path())
+}
+
+fn start_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().expect("a time")))
+}
+
+#[test]
+fn a_download_that_stalls_is_given_up_after_a_minute() {
+    let (clock, tenant) = (
+        start_clock(),
+        Arc::new(Standin::start(move |seen| {
+            let whole = gzip(USERS);
+            let begin = file_of_length(&whole[..whole.len() / 2], whole.len());
+            let stalled = || vec![begin, Step::Pause(Duration::from_hours(1))];
+            (seen.path == FILE).then(stalled).or_else(|| usual(seen).map(|step| vec![step]))
+        })),
+    );
+    let ended = std::thread::scope(|scope| {
+        let fetched = scope.spawn(|| fetch(&tenant, &clock));
+        while !fetched.is_finished() {
+            std::thread::sleep(Duration::from_millis(100));
+            if !tenant.requests(FILE).is_empty() {
+                clock.advance(Duration::from_secs(61));
+            }
+        }
+        fetched.join().expect("a thread")
+    });
+    let told = ended.expect_err("nothing more arrives").to_string();
+    assert_eq!(tenant.requests(FILE).len(), 3);
+    assert!(told.ends_with("cannot be downloaded: the server has sent nothing for a minute"), "{told}");
+}
+
+/// Auth0 ends a job after eight hours.
+#[test]
+fn a_job_that_does_not_end_is_given_up_after_nine_hours() {
+    let clock = start_clock();
+    let at_each_look = clock.clone();
+    let tenant = tenant(move |seen| {
+        let is_job = seen.path == JOB;
+        if is_job {
+            at_each_look.advance(Duration::from_hours(1));
+        }
+        is_job.then(|| ok(&json!({ "id": "job_1", "status": "processing" })))
+    });
+    let failed = fetch(&tenant, &clock).err();
     assert!(matches!(failed, Some(BackfillError::ExportEndless { hours: 9, .. })), "{failed:?}");
     assert_eq!(tenant.requests(JOB).len(), 9);
 }
