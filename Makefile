@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -20,6 +20,7 @@ help:
 	@echo 'make features check each cargo feature of the library alone, and test it'
 	@echo 'make fuzz     fuzz the decision for a minute'
 	@echo 'make game     search for take-overs of accounts, and print how many states were explored'
+	@echo 'make kills    kill two processes that link at once at 50 random points (minutes)'
 	@echo 'make mutants  change the code in small ways, and print the changes that no test notices (hours)'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
@@ -93,6 +94,11 @@ fuzz: target
 # Invariants I11 to I13 of docs/security.md, and how many states were explored.
 game: target
 	$(CARGO) test --quiet --locked -p ligature-decision-tests --test game --test small_states -- --nocapture
+
+# A run of a backfill, whose processes are killed. `make test` does it at 25 points.
+KILLS ?= 50
+kills: target
+	LIGATURE_KILLS=$(KILLS) $(CARGO) test --quiet --locked -p ligature-host --test cli_backfill kills_at_random_points
 
 # cargo-mutants on the rules, and on the host's guard, decisions and links: by hand or
 # nightly. MUTANTS='--shard 0/8' tries a part, MUTANTS=--list prints the mutants.

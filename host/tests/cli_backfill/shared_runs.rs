@@ -125,11 +125,21 @@ impl Shared {
     }
 }
 
+/// Returns the number of kills of a suite: half of `LIGATURE_KILLS`, or `usual`.
+fn count_kills(usual: u64) -> u64 {
+    let given = std::env::var("LIGATURE_KILLS").ok();
+    given.map_or(usual, |given| given.parse::<u64>().expect("a number").div_ceil(2))
+}
+
+/// The people of a run that outlasts so many kills.
+const PEOPLE_OF_A_KILL: u64 = 55;
+
 /// The killed processes hold the groups of their claims for thirty seconds.
 #[test]
 fn every_group_is_linked_once_after_kills_at_random_points_in_sqlite() {
-    let shared = Shared::create("sqlite:FOLDER/users.db", 600);
-    shared.kill_pairs(11);
+    let kills = count_kills(11);
+    let shared = Shared::create("sqlite:FOLDER/users.db", kills * PEOPLE_OF_A_KILL);
+    shared.kill_pairs(kills);
     shared.apply_the_rest();
     shared.assert_all_linked_once();
 }
@@ -137,8 +147,9 @@ fn every_group_is_linked_once_after_kills_at_random_points_in_sqlite() {
 #[test]
 fn every_group_is_linked_once_after_kills_at_random_points_in_postgres() {
     let Ok(server) = Postgres::start() else { return };
-    let shared = Shared::create(&server.schema(), 700);
-    shared.kill_pairs(14);
+    let kills = count_kills(14);
+    let shared = Shared::create(&server.schema(), kills * PEOPLE_OF_A_KILL);
+    shared.kill_pairs(kills);
     shared.apply_the_rest();
     shared.assert_all_linked_once();
 }
