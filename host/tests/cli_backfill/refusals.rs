@@ -33,6 +33,14 @@ fn a_plan_of_another_policy_is_refused() {
 }
 
 #[test]
+fn a_plan_of_another_plugin_is_refused() {
+    let place = previewed();
+    let told = refuse(&place, &["--plugin", ligature_test_guests::EVIL_FILE]);
+    assert!(told.contains("another one; give the policy of the preview, or preview again"), "{told}");
+    assert!(told.contains("the plan was made by another policy: the plugin of `"), "{told}");
+}
+
+#[test]
 fn a_plan_of_a_policy_that_only_observes_is_refused() {
     let place = place();
     place.write("policy.json", POLICY.replace("auto", "observe").as_bytes());
