@@ -55,7 +55,7 @@ fn the_counts_of_a_known_user_base_are_exact() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, expected) = write_user_base(folder.path(), 10_000);
     let (tally, counts, _) = preview(&path, 2);
-    assert_eq!((counts.users, counts.without_address, counts.unreadable), (expected.users, 0, 0));
+    assert_eq!((counts.users, counts.without_address, counts.left_out), (expected.users, 0, 0));
     assert_eq!(tally.groups_by_kind, expected.groups);
     assert_eq!((tally.accounts, tally.removed_accounts), (expected.accounts, expected.removed));
     for ((kind, reason), groups) in &expected.reasons {

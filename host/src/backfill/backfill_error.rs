@@ -13,11 +13,16 @@ use crate::transfer::ReadError;
 #[derive(Debug, thiserror::Error)]
 pub enum BackfillError {
     /// The users come from a stream.
-    #[error("a preview reads the users twice, and standard input can be read once only: name a file")]
+    #[error(
+        "a preview reads the users twice, and a pipe or standard input can be read once only: name a file"
+    )]
     Stream,
     /// The file of users cannot be read to its end.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The file holds no user. Holds the place and the reason of the first text that is none.
+    #[error("the file of users holds no user{}", .0.as_ref().map(|(place, why)| format!("; {place}: {why}")).unwrap_or_default())]
+    NoUsers(Option<(String, String)>),
     /// The last user of the file is not whole.
     #[error("the file of users breaks off in the middle of its last user, {0}; export or copy it again")]
     Truncated(String),

@@ -1,39 +1,18 @@
 //! The groups of a file of users, which may be larger than the memory.
 //!
-//! The file is read twice. The first time, a hash of each address is kept: eight bytes a user. The
-//! second time, the users whose hash occurs more than once are copied to a temporary file, from
-//! which one group after the other is read.
+//! The file is read twice. The first time, hashes of each address and each id are kept: sixteen bytes a
+//! user. The second time, the users whose address occurs more than once are copied to a temporary file,
+//! from which one group after the other is read.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use super::backfill_error::BackfillError;
+use super::file_reading::{FileCounts, FirstReading, KeysOfUser, Occurrence, read_first};
 use super::group::{Group, GroupId};
 use super::progress::{Phase, Progress, refuse_if_stopped};
-use crate::transfer::{ReadError, UserText, UsersFile, parse_user, read_user_texts};
-
-/// The maximum number of users that are reported individually as unreadable.
-const REPORTED: usize = 20;
-
-/// The users of a file that a preview does not group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileCounts {
-    /// The number of users in the file.
-    pub users: u64,
-    /// The number of users without an address.
-    pub without_address: u64,
-    /// The number of users that cannot be read.
-    pub unreadable: u64,
-    /// The first of these, with place and reason.
-    pub reported: Vec<(String, String)>,
-}
+use crate::transfer::{Place, ReadError, UserText, UsersFile, parse_user, read_user_texts};
 
 /// The groups of a file, before they are read one by one.
 pub struct FileGroups {
@@ -45,44 +24,17 @@ pub struct FileGroups {
 }
 
 /// A user in the spool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 struct Entry {
     prefix: u64,
     offset: u64,
     length: u32,
-}
-
-/// The address of a user, read without the rest.
-#[derive(Deserialize)]
-struct AddressOfUser<'a> {
-    #[serde(borrow, default)]
-    email: Option<Cow<'a, str>>,
-}
-
-/// A hasher for numbers that are hashes already.
-#[derive(Default)]
-struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
+    /// The position in the file.
+    place: Place,
 }
 
 /// Opens the file of users, from its beginning.
 type OpenUsers<'a> = dyn Fn() -> Result<UsersFile, ReadError> + 'a;
-
-type Prefixes = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
 
 impl FileGroups {
     /// Finds the groups of a file. `folder` is where the temporary file is created, and must have
@@ -113,9 +65,16 @@ impl FileGroups {
     }
 
     fn find_by(open: &OpenUsers<'_>, folder: &Path, progress: &dyn Progress) -> Result<Self, BackfillError> {
-        let (repeated, counts) = find_repeated_addresses(open, progress)?;
-        let (spool, mut entries) = copy_users(open, folder, &repeated, progress)?;
-        entries.sort_unstable();
+        let file = open()?;
+        let is_pipe = file.length().is_none();
+        let first = read_first(file, progress)?;
+        let copied = open().map_err(BackfillError::from);
+        let copied = copied.and_then(|file| copy_users(file, folder, first, progress));
+        let (spool, mut entries, counts) = copied.map_err(|error| match error {
+            BackfillError::FileChanged if is_pipe => BackfillError::Stream,
+            error => error,
+        })?;
+        entries.sort_unstable_by_key(|entry| (entry.prefix, entry.offset));
         Ok(Self { spool, entries, counts })
     }
 
@@ -144,7 +103,7 @@ impl FileGroups {
                 match user.map(|user| (user.email.as_deref().map(GroupId::from_address), user)) {
                     Ok((Some(id), user)) => users.push((id, user)),
                     Ok((None, _)) => self.counts.without_address += 1,
-                    Err(why) => self.counts.add_unreadable("a user with a repeated address".to_owned(), why),
+                    Err(why) => self.counts.add_left_out(entry.place.to_string(), why),
                 }
             }
             // Different addresses may have the same prefix.
@@ -161,109 +120,62 @@ impl FileGroups {
     }
 }
 
-/// Returns for each user of a file, in order, whether another one has the same address.
-fn find_repeated_addresses(
-    open: &OpenUsers<'_>,
-    progress: &dyn Progress,
-) -> Result<(Vec<bool>, FileCounts), BackfillError> {
-    let file = open()?;
-    progress.begin(Phase::ReadAddresses, file.length());
-    let (mut prefixes, mut counts, mut cut) = (Vec::new(), FileCounts::default(), None);
-    read_user_texts(file, |text| {
-        refuse_if_stopped(progress)?;
-        counts.users += 1;
-        // The number of users without an address is 0; it is no hash in practice.
-        let unreadable = counts.unreadable;
-        prefixes.push(counts.read_prefix(&text).unwrap_or(0));
-        cut = (counts.unreadable > unreadable && is_cut(&text)).then(|| text.describe_place());
-        Ok::<_, BackfillError>(())
-    })?;
-    if let Some(place) = cut {
-        return Err(BackfillError::Truncated(place));
-    }
-    let mut sorted = prefixes.clone();
-    sorted.sort_unstable();
-    let repeated: Prefixes = sorted.windows(2).filter(|it| it[0] == it[1]).map(|it| it[0]).collect();
-    drop(sorted);
-    let is_repeated = |prefix: &u64| *prefix != 0 && repeated.contains(prefix);
-    Ok((prefixes.iter().map(is_repeated).collect(), counts))
-}
-
-/// Returns whether the JSON of a user ends in the middle.
-fn is_cut(text: &UserText<'_>) -> bool {
-    let parsed = text.json().map(serde_json::from_str::<IgnoredAny>);
-    parsed.is_ok_and(|parsed| parsed.is_err_and(|error| error.is_eof()))
-}
-
-impl FileCounts {
-    /// Returns the prefix of the group of a user. `None` if it has no address, or cannot be read.
-    fn read_prefix(&mut self, text: &UserText<'_>) -> Option<u64> {
-        let json = text.json().map_err(str::to_owned);
-        let read = json.and_then(|json| {
-            serde_json::from_str::<AddressOfUser<'_>>(json).map_err(|_| match parse_user(json) {
-                Ok(_) => "its address cannot be read".to_owned(),
-                Err(why) => why,
-            })
-        });
-        match read {
-            Ok(AddressOfUser { email: Some(email) }) if !email.is_empty() => {
-                Some(GroupId::from_address(&email).prefix())
-            }
-            Ok(_) => {
-                self.without_address += 1;
-                None
-            }
-            Err(why) => {
-                self.add_unreadable(text.describe_place(), why);
-                None
-            }
-        }
-    }
-
-    fn add_unreadable(&mut self, place: String, why: String) {
-        self.unreadable += 1;
-        if self.reported.len() < REPORTED {
-            self.reported.push((place, why));
-        }
-    }
-}
-
-/// Copies the users whose address is repeated to a temporary file.
+/// The second reading: copies the users whose address is repeated to a temporary file.
 fn copy_users(
-    open: &OpenUsers<'_>,
+    file: UsersFile,
     folder: &Path,
-    is_repeated: &[bool],
+    first: FirstReading,
     progress: &dyn Progress,
-) -> Result<(File, Vec<Entry>), BackfillError> {
-    let file = open()?;
+) -> Result<(File, Vec<Entry>, FileCounts), BackfillError> {
+    let FirstReading { has_shared_address, mut repeated, mut counts } = first;
     progress.begin(Phase::CopyGroups, file.length());
     let spool = tempfile::tempfile_in(folder).map_err(BackfillError::Spool)?;
     let mut out = BufWriter::with_capacity(1 << 18, spool);
     let (mut entries, mut offset, mut number) = (Vec::new(), 0, 0);
     read_user_texts(file, |text| {
         refuse_if_stopped(progress)?;
-        let is_copied = is_repeated.get(number).copied();
+        let is_shared = *has_shared_address.get(number).ok_or(BackfillError::FileChanged)?;
         number += 1;
-        let (Some(is_copied), Ok(json)) = (is_copied, text.json()) else {
-            return if is_copied.is_none() { Err(BackfillError::FileChanged) } else { Ok(()) };
-        };
-        if !is_copied {
+        if !is_shared && repeated.is_empty() {
             return Ok(());
         }
-        let Ok(AddressOfUser { email: Some(email) }) = serde_json::from_str(json) else {
-            return Err(BackfillError::FileChanged);
+        let Some((json, keys)) = read_again(&text) else {
+            return if is_shared { Err(BackfillError::FileChanged) } else { Ok(()) };
         };
+        match repeated.note(text.place(), json, &keys) {
+            Occurrence::First => {}
+            Occurrence::Same => {
+                counts.add_repeated(&keys);
+                return Ok(());
+            }
+            Occurrence::Differs(why) => {
+                counts.add_repeated(&keys);
+                counts.add_left_out(text.describe_place(), why);
+                return Ok(());
+            }
+        }
+        if !is_shared {
+            return Ok(());
+        }
+        let address = keys.address().ok_or(BackfillError::FileChanged)?;
         let length = u32::try_from(json.len()).map_err(|_| BackfillError::FileChanged)?;
         out.write_all(json.as_bytes()).map_err(BackfillError::Spool)?;
-        entries.push(Entry { prefix: GroupId::from_address(&email).prefix(), offset, length });
+        let prefix = GroupId::from_address(address).prefix();
+        entries.push(Entry { prefix, offset, length, place: text.place() });
         offset += u64::from(length);
         Ok(())
     })?;
-    if number != is_repeated.len() {
+    if number != has_shared_address.len() {
         return Err(BackfillError::FileChanged);
     }
     let spool = out.into_inner().map_err(|error| BackfillError::Spool(error.into_error()))?;
-    Ok((spool, entries))
+    Ok((spool, entries, counts))
+}
+
+/// Reads a user again, with its keys.
+fn read_again<'t>(text: &'t UserText<'_>) -> Option<(&'t str, KeysOfUser<'t>)> {
+    let json = text.json().ok()?;
+    Some((json, serde_json::from_str(json).ok()?))
 }
 
 fn read_at(file: &mut File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {

@@ -13,7 +13,7 @@
 //! | `group_decision` | the decision about one group |
 //! | `tenant_export`, `tenant_groups` | the groups of a tenant of Auth0, by its bulk export |
 //! | `directory_groups` | the groups of a directory in a database |
-//! | `file_groups` | the groups of a file of users |
+//! | `file_groups`, `file_reading` | the groups of a file of users, and its first reading |
 //! | `group` | accounts with one address |
 //! | `progress`, `backfill_error` | the progress of a preview, and the reasons why it stops |
 
@@ -21,6 +21,7 @@ mod apply;
 mod backfill_error;
 mod directory_groups;
 mod file_groups;
+mod file_reading;
 mod group;
 mod group_decision;
 mod plan;
@@ -43,7 +44,8 @@ mod undo_run;
 pub use apply::{Application, Pace};
 pub use backfill_error::BackfillError;
 pub use directory_groups::DirectoryGroups;
-pub use file_groups::{FileCounts, FileGroups};
+pub use file_groups::FileGroups;
+pub use file_reading::FileCounts;
 pub use group::{Group, GroupId};
 pub use group_decision::{GroupDecider, GroupKind, PlannedLogin, ReadRoles};
 pub use plan::{

@@ -1,9 +1,9 @@
 //! The table of a plan for spreadsheets: one decided login per row.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::plan::{Plan, PlanError, PlannedGroup};
+use crate::model::join_lines;
 
 /// The columns.
 const COLUMNS: [&str; 9] =
@@ -53,30 +53,43 @@ fn write_group<W: Write>(table: &mut csv::Writer<W>, group: &PlannedGroup) -> Re
             &login.reason,
             &login.detail,
         ];
-        table.write_record(row.map(|cell| escape_formula(cell).into_owned()))?;
+        table.write_record(row.map(escape_cell))?;
     }
     Ok(())
 }
 
-/// Puts an apostrophe before a text that a spreadsheet would take for a formula.
+/// The longest text of a cell, in bytes. Spreadsheets take 32,767 characters.
+const CELL: usize = 32_000;
+
+/// Escapes a text for a cell: control characters and those that control the direction of text are
+/// escaped, and an apostrophe is put before a text that a spreadsheet would take for a formula.
 ///
 /// Source: OWASP, "CSV Injection".
-pub(super) fn escape_formula(cell: &str) -> Cow<'_, str> {
+pub(super) fn escape_cell(cell: &str) -> String {
+    let shown = join_lines(cell, CELL);
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        true => format!("'{cell}").into(),
-        false => cell.into(),
+        true => format!("'{shown}"),
+        false => shown,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::escape_formula;
+    use super::escape_cell;
 
     #[test]
     fn a_spreadsheet_runs_no_formula_of_an_account() {
-        for formula in ["=HYPERLINK(\"https://evil.test\")", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
-            assert_eq!(escape_formula(formula), format!("'{formula}"));
+        for formula in ["=HYPERLINK(\"https://evil.test\")", "+1", "-1", "@SUM(A1)"] {
+            assert_eq!(escape_cell(formula), format!("'{formula}"));
         }
-        assert_eq!(escape_formula("auth0|1"), "auth0|1");
+        assert_eq!(escape_cell("\t=1"), "'\\t=1");
+        assert_eq!(escape_cell("\r=1"), "'\\r=1");
+        assert_eq!(escape_cell("auth0|1"), "auth0|1");
+    }
+
+    #[test]
+    fn a_cell_shows_what_it_contains() {
+        assert_eq!(escape_cell("auth0|\u{202e}1\n2"), "auth0|\\u{202e}1\\n2");
+        assert!(escape_cell(&"x".repeat(100_000)).len() < 32_767);
     }
 }

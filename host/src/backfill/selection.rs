@@ -95,7 +95,8 @@ impl FromStr for Review {
         let mut lines: BTreeMap<GroupId, (usize, bool)> = BTreeMap::new();
         for (line, number) in text.lines().zip(1..) {
             let line = line.trim().trim_start_matches('\u{feff}');
-            if line.is_empty() || line.starts_with('#') {
+            // The first line may be the header of a table.
+            if line.is_empty() || line.starts_with('#') || (number == 1 && line == "group") {
                 continue;
             }
             let (id, verdict) = line.split_once([',', ' ', '\t', ';']).unwrap_or((line, "approved"));
@@ -155,7 +156,7 @@ mod tests {
         let review: Review = format!("# by Ada\n{}\n\"{}\",rejected\n", ids[0], ids[1]).parse().unwrap();
         let approved: Vec<bool> = ids.iter().map(|id| review.approves(*id)).collect();
         assert_eq!(approved, [true, false, false]);
-        let review: Review = format!("{} , rejected\r\n", ids[1]).parse().unwrap();
+        let review: Review = format!("group\n{} , rejected\r\n", ids[1]).parse().unwrap();
         let approved: Vec<bool> = ids.iter().map(|id| review.approves(*id)).collect();
         assert_eq!(approved, [true, false, true]);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::group::GroupId;
 use super::group_decision::GroupKind;
 use super::plan::{Plan, PlanError};
-use super::report_table::{TableError, escape_formula};
+use super::report_table::{TableError, escape_cell};
 use super::selection::Selection;
 
 /// Two accounts that a plan suggests to link.
@@ -15,6 +15,8 @@ use super::selection::Selection;
 pub struct SuggestedPair {
     /// The group.
     pub group: GroupId,
+    /// The address, which is masked unless the preview was asked for whole ones.
+    pub address: String,
     /// The user that is asked at the next login.
     pub user_id: String,
     /// The other account.
@@ -42,6 +44,7 @@ pub fn read_suggestions<E: From<PlanError>>(
             for candidate in &login.others {
                 each(&SuggestedPair {
                     group: group.group,
+                    address: group.address.clone(),
                     user_id: login.user_id.clone(),
                     candidate: candidate.clone(),
                     reason: login.reason.clone(),
@@ -53,18 +56,21 @@ pub fn read_suggestions<E: From<PlanError>>(
     })
 }
 
-/// Writes the suggested pairs of the selected groups as CSV.
+/// Writes the suggested pairs of the selected groups as CSV. Returns their number.
 ///
 /// # Errors
 ///
 /// If the plan cannot be read, or the table cannot be written.
-pub fn write_suggestions(plan: &Plan, selection: &Selection, out: impl Write) -> Result<(), TableError> {
+pub fn write_suggestions(plan: &Plan, selection: &Selection, out: impl Write) -> Result<u64, TableError> {
     let mut table = csv::Writer::from_writer(out);
-    table.write_record(["group", "user_id", "candidate", "reason", "detail"])?;
+    table.write_record(["group", "address", "user_id", "candidate", "reason", "detail"])?;
+    let mut number = 0;
     read_suggestions(plan, selection, |pair| {
+        number += 1;
         let group = pair.group.to_string();
-        let cells = [&group, &pair.user_id, &pair.candidate, &pair.reason, &pair.detail];
-        Ok::<_, TableError>(table.write_record(cells.map(|cell| escape_formula(cell).into_owned()))?)
+        let cells = [&group, &pair.address, &pair.user_id, &pair.candidate, &pair.reason, &pair.detail];
+        Ok::<_, TableError>(table.write_record(cells.map(|cell| escape_cell(cell)))?)
     })?;
-    Ok(table.flush()?)
+    table.flush()?;
+    Ok(number)
 }

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::backfill_error::BackfillError;
-use super::file_groups::{FileCounts, FileGroups};
+use super::file_groups::FileGroups;
+use super::file_reading::FileCounts;
 use super::group::{Group, GroupId};
 use super::preview::GroupSource;
 use crate::ambient::Ambient;

@@ -5,9 +5,9 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-/// The position at which a user begins. Lines and columns count from 1.
+/// The position in a file at which a user begins. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     pub(super) line: u64,
     pub(super) column: u64,
     /// The index of the user, in a file that is not organised by lines. Counts from 1.

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::found_user::{FoundUser, Unreadable};
+use super::place::Place;
 use super::read_error::ReadError;
 use super::rejects::UserFormat;
 use super::user::{Reader, detect_format};
@@ -30,6 +31,12 @@ impl UserText<'_> {
             Err(Unreadable::TooLong) => Err("the line is too long"),
             Err(Unreadable::NotUtf8(_)) => Err("the line is not UTF-8"),
         }
+    }
+
+    /// Returns the position in the file.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.found.place
     }
 
     /// Returns the position in the file, in words.

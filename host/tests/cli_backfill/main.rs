@@ -18,5 +18,7 @@ mod refusals;
 mod runs;
 mod shared_runs;
 mod sources;
+#[cfg(target_os = "linux")]
+mod terminals;
 mod undoing;
 mod user_base;

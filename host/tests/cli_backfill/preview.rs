@@ -133,14 +133,102 @@ fn users_that_cannot_be_read_are_counted_and_named() {
         format!("{USERS}{{\"user_id\": \"auth0|7\", \"email\": 7}}\nnonsense\n").as_bytes(),
     );
     let told = place.good(&PREVIEW);
-    assert!(told.contains("2 users cannot be read:\n  line 6: ") && told.contains("  line 7: "), "{told}");
+    assert!(told.contains("2 users are left out:\n  line 6: ") && told.contains("  line 7: "), "{told}");
+}
+
+/// As in an import, the first user with an id counts.
+#[test]
+fn a_user_that_is_there_again_counts_once() {
+    let place = place();
+    let (ada, bob) = (USERS.lines().next().expect("a line"), USERS.lines().nth(2).expect("a line"));
+    // The second address of Bob's account is Ada's.
+    let stale = bob.replace("bob@corp.com", "ada@corp.com");
+    let cy = USERS.lines().last().expect("a line");
+    place.write("users.ndjson", format!("{USERS}{ada}\n{stale}\n{cy}\n").as_bytes());
+    let told = place.good(&PREVIEW);
+    assert!(told.starts_with("5 users, of which 4 have the address of another one: 2 groups\n"), "{told}");
+    assert!(told.contains("\n1 users without an address\n3 users are there again; the first"), "{told}");
+    let differs = "1 users are left out:\n  line 7: the user auth0|3 is already in line 3 with other data\n";
+    assert!(told.contains(differs), "{told}");
+}
+
+#[test]
+fn ids_that_differ_in_case_are_two_users() {
+    let place = place();
+    let users = USERS.replacen("google-oauth2|2\"", "auth0|A\"", 1).replacen("auth0|1\"", "auth0|a\"", 1);
+    place.write("users.ndjson", users.as_bytes());
+    let told = place.good(&PREVIEW);
+    assert!(told.starts_with("5 users, of which 4 have"), "{told}");
+    assert!(!told.contains("there again"), "{told}");
+}
+
+#[test]
+fn a_user_of_a_group_that_cannot_be_read_is_named_by_its_line() {
+    let place = place();
+    let users = USERS.replace("\"connection\":\"google-oauth2\"", "\"connection\":\"a,b\"");
+    place.write("users.ndjson", users.as_bytes());
+    let told = place.good(&PREVIEW);
+    assert!(told.contains("2 users are left out:\n  line "), "{told}");
+    assert!(told.contains("\n  line 2: `a,b` is not") && told.contains("\n  line 4: `a,b` is not"), "{told}");
+}
+
+#[test]
+fn a_file_without_users_is_refused() {
+    let place = place();
+    for (text, words) in [
+        ("", "the file of users holds no user\n"),
+        ("[]", "the file of users holds no user\n"),
+        (POLICY, "the file of users holds no user; line 1: "),
+    ] {
+        place.write("users.ndjson", text.as_bytes());
+        let told = place.bad(&with(&["--report", "report"]), 2);
+        assert!(told.contains(words), "{told}");
+        assert!(!place.file("report").exists());
+    }
+}
+
+#[test]
+fn fields_that_no_user_has_are_named() {
+    let place = place();
+    assert!(!place.good(&PREVIEW).contains("No user has"), "each field is there once");
+    let users = USERS.replace(",\"email_verified\":true", "").replace(",\"email_verified\":false", "");
+    place.write("users.ndjson", users.as_bytes());
+    let told = place.good(&PREVIEW);
+    assert!(
+        told.contains("No user has `email_verified`: a policy links fewer accounts without it"),
+        "{told}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_because_the_users_are_read_twice() {
+    use std::process::Stdio;
+    let place = place();
+    let mut cat = std::process::Command::new("cat");
+    let mut cat = cat.arg(place.file("users.ndjson")).stdout(Stdio::piped()).spawn().expect("cat runs");
+    let mut command = place.command(&["backfill", "preview", "--users", "/dev/stdin"]);
+    let ran = command.stdin(cat.stdout.take().expect("its output")).output().expect("the program runs");
+    cat.wait().expect("the end");
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(told.contains("a pipe or standard input can be read once only"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_is_no_folder_for_a_report() {
+    let place = place();
+    std::fs::create_dir(place.file("empty")).expect("a folder");
+    std::os::unix::fs::symlink("empty", place.file("report")).expect("a link");
+    let told = place.bad(&with(&["--report", "report"]), 2);
+    assert!(told.contains("--report report: this is a symbolic link; name the folder itself"), "{told}");
 }
 
 /// Names and ids come from strangers.
 #[test]
 fn hostile_accounts_are_shown_as_text() {
     let place = place();
-    let hostile = r#"</ul><script>alert(1)</script>"#;
+    let hostile = "</ul><script>alert(1)</script>\\u202e\\n";
     let users = USERS.replace("google-oauth2|4", &format!("=cmd|{hostile}"));
     place.write("users.ndjson", users.as_bytes());
     place.good(&with(&["--report", "report"]));
@@ -148,4 +236,5 @@ fn hostile_accounts_are_shown_as_text() {
     assert!(!page.contains("<script"), "{page}");
     let table = fs::read_to_string(place.file("report/plan.csv")).expect("a table");
     assert!(!table.contains(",=cmd") && table.contains("'=cmd"), "{table}");
+    assert!(!table.contains('\u{202e}') && table.contains("\\u{202e}\\n"), "{table}");
 }

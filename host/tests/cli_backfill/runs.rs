@@ -215,5 +215,50 @@ fn suggestions_are_a_table() {
     let pairs = place.lines(&["backfill", "suggestions", "report/plan.ndjson", "--json"]);
     assert_eq!((pairs.len(), &pairs[0]["candidate"]), (1, &Value::from("auth0|1")));
     let others = ["backfill", "suggestions", "report/plan.ndjson", "--only", "reason=OTHER", "--json"];
-    assert_eq!(place.good(&others), "");
+    assert_eq!(place.bad(&others, 2), "error: the plan has no suggestion that the options select\n");
+}
+
+#[test]
+fn suggestions_have_whole_addresses_where_the_preview_was_asked_for_them() {
+    let place = place();
+    place.write("policy.json", br#"{ "mode": "suggest" }"#);
+    place.good(&[
+        "backfill",
+        "preview",
+        "--users",
+        "users.ndjson",
+        "--policy",
+        "policy.json",
+        "--report",
+        "report",
+        "--addresses",
+    ]);
+    let pairs = place.lines(&["backfill", "suggestions", "report/plan.ndjson", "--json"]);
+    assert_eq!(pairs[0]["address"], "ada@corp.com");
+}
+
+#[test]
+fn suggestions_are_asked_at_the_next_login() {
+    let place = place();
+    place.write("policy.json", br#"{ "mode": "suggest" }"#);
+    import(&place);
+    preview(&place);
+    let pairs = place.lines(&["backfill", "suggestions", "report/plan.ndjson", "--json"]);
+    let users = place.lines(&["users", "export"]);
+    for pair in &pairs {
+        let user = users.iter().find(|user| user["user_id"] == pair["user_id"]).expect("a user");
+        let connection = &user["identities"][0]["connection"];
+        let event = serde_json::json!({
+            "user": user,
+            "connection": { "name": connection, "strategy": user["identities"][0]["provider"] },
+        });
+        place.write("event.json", event.to_string().as_bytes());
+        let decided = place.json(&["run", "--event", "event.json", "--policy", "policy.json", "--json"]);
+        let decided = decided.to_string();
+        assert!(decided.contains("\"suggest\""), "{decided}");
+        for said in [&pair["candidate"], &pair["reason"]] {
+            assert!(decided.contains(said.as_str().expect("a text")), "{said}: {decided}");
+        }
+    }
+    assert_eq!(pairs.len(), 1);
 }

@@ -43,8 +43,8 @@ pub(super) struct ApplyArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     /// The most links a second. A tenant of Auth0 has limits of its own, which are kept
-    #[arg(long, value_name = "N")]
-    rate: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// The number of links that are made at a time. The default: one for each processor, but at least
     /// four
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -89,7 +89,7 @@ impl ApplyArgs {
         let watch = Watch::new(ambient, stop.clone());
         let before = RunSummary::read(store, &run_id)?;
         watch.begin(Phase::Apply, Some(before.count(RunGroupState::Waiting)));
-        let pace = self.rate.map(|rate| {
+        let pace = self.rate.and_then(NonZeroU32::new).map(|rate| {
             LinksPerSecond(RateLimiter::direct(Quota::per_second(rate).allow_burst(NonZeroU32::MIN)))
         });
         let application = Application {
@@ -99,7 +99,7 @@ impl ApplyArgs {
                 run_id: &run_id,
                 store,
                 threads: threads as usize,
-                claimed: self.rate.map_or(CLAIMED_GROUPS, |rate| rate.get() as usize / CLAIMS_PER_SECOND),
+                claimed: self.rate.map_or(CLAIMED_GROUPS, |rate| rate as usize / CLAIMS_PER_SECOND),
                 stop: &stop,
                 progress: &watch,
                 ambient,

@@ -177,7 +177,8 @@ impl Source {
     fn counts(&self) -> FileCounts {
         match self {
             Self::File(groups) => groups.counts.clone(),
-            Self::Tenant(groups) => groups.counts().clone(),
+            // The fields of the export are known.
+            Self::Tenant(groups) => FileCounts { missing: Vec::new(), ..groups.counts().clone() },
             Self::Directory(groups) => FileCounts { users: groups.users, ..FileCounts::default() },
         }
     }
@@ -208,8 +209,19 @@ fn describe_preview(tally: &Tally, counts: &FileCounts, policies: &[LoadedPolicy
     if counts.without_address > 0 {
         text.line(format!("{} users without an address", number(counts.without_address)));
     }
-    if counts.unreadable > 0 {
-        text.line(line![care(format!("{} users cannot be read:", number(counts.unreadable)))]);
+    if counts.repeated > 0 {
+        let repeated = number(counts.repeated);
+        text.line(format!("{repeated} users are there again; the first one with an id counts"));
+    }
+    if !counts.missing.is_empty() {
+        let fields: Vec<String> = counts.missing.iter().map(|field| format!("`{field}`")).collect();
+        text.line(line![care(format!(
+            "No user has {}: a policy links fewer accounts without it; request it from the export job",
+            fields.join(", ")
+        ))]);
+    }
+    if counts.left_out > 0 {
+        text.line(line![care(format!("{} users are left out:", number(counts.left_out)))]);
         for (place, why) in &counts.reported {
             text.line(format!("  {place}: {why}"));
         }

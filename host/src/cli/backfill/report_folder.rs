@@ -28,6 +28,9 @@ impl ReportFolder {
     pub(super) fn create(folder: &Path) -> Result<Self, Exit> {
         let refused = |why: &str| Exit::unreadable(anyhow!("--report {}: {why}", folder.display()));
         let cannot = |error: io::Error| refused(&describe_io_error(&error));
+        if fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(refused("this is a symbolic link; name the folder itself"));
+        }
         match fs::read_dir(folder) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
@@ -42,7 +45,9 @@ impl ReportFolder {
             _ => Path::new("."),
         };
         fs::create_dir_all(parent).map_err(cannot)?;
-        let partial = new_private_folder().tempdir_in(parent).map_err(cannot)?;
+        // Without the name of the temporary folder.
+        let plain = |error: io::Error| cannot(error.kind().into());
+        let partial = new_private_folder().tempdir_in(parent).map_err(plain)?;
         Ok(Self { folder: folder.to_owned(), partial })
     }
 

@@ -78,7 +78,7 @@ impl Progress for Watch {
         } else {
             "{human_pos} of {human_len}, {per_sec}"
         };
-        let template = format!("{}  {{bar:30}} {{percent:>3}} %  {amount}, {{eta}} left", describe(phase));
+        let template = format!("{}  {{wide_bar}} {{percent:>3}} %  {amount}, {{eta}} left", describe(phase));
         if let Ok(style) = ProgressStyle::with_template(&template) {
             self.bar.set_style(style);
         }
