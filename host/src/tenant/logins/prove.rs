@@ -96,7 +96,7 @@ impl Logins {
         match (checked, credential) {
             (Ok(new_hash), Some(known)) => {
                 if let Some(new_hash) = new_hash {
-                    replace_imported_hash(&*self.directory, &known, &new_hash);
+                    replace_hash(&*self.directory, &known, &new_hash);
                 }
                 Ok(ProvedIdentity {
                     began,
@@ -158,12 +158,12 @@ impl Logins {
     }
 }
 
-/// Replaces the hash of an imported password by one of the tenant's own kind, unless the password
-/// has changed in the meantime. After a failure, the next login retries.
-fn replace_imported_hash(directory: &dyn Administration, known: &Credential, new_hash: &str) {
+/// Replaces the hash of a password by one of the tenant's own cost, unless the password has changed in
+/// the meantime. After a failure, the next login retries.
+fn replace_hash(directory: &dyn Administration, known: &Credential, new_hash: &str) {
     match directory.rehash(known, new_hash) {
         Ok(true) => {
-            tracing::info!(target: "audit", connection = known.connection, "an imported password was hashed again");
+            tracing::info!(target: "audit", connection = known.connection, "a password was hashed again");
         }
         Ok(false) => {}
         Err(error) => {
