@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::tenant::config::Client;
-use crate::tenant::embedded::login_ticket::IssuedLoginTicket;
+use crate::tenant::embedded::login_ticket::{Audience, IssuedLoginTicket};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::people::proved_identity::ProvedIdentity;
@@ -38,7 +38,8 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
         "invalid_grant" => OAuthError::access_denied(error.description),
         _ => error,
     })?;
-    let IssuedLoginTicket { browser, ticket } = IssuedLoginTicket::issue(visit, client, proved);
+    let IssuedLoginTicket { browser, ticket } =
+        IssuedLoginTicket::issue(visit, client, proved, Audience::OneBrowser);
     let body = json!({
         "login_ticket": ticket,
         "co_verifier": visit.tenant.ambient.random().secret(),

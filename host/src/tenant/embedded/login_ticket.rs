@@ -8,6 +8,16 @@ use crate::tenant::http::browser::Browser;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
+/// The browsers that may use a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// The browser that got the ticket, by its cookie.
+    OneBrowser,
+    /// The same, unless that browser had sent no cookie. Pages of older libraries send their request
+    /// without cookies, and the browser ignores those of the response.
+    OneBrowserIfKnown,
+}
+
 /// An issued login ticket.
 pub(crate) struct IssuedLoginTicket {
     /// The random name of the ticket.
@@ -18,12 +28,12 @@ pub(crate) struct IssuedLoginTicket {
 
 impl IssuedLoginTicket {
     /// Issues a ticket to the browser of a visit.
-    pub(crate) fn issue(visit: &Visit, client: &Client, proved: ProvedIdentity) -> Self {
+    pub(crate) fn issue(visit: &Visit, client: &Client, proved: ProvedIdentity, audience: Audience) -> Self {
         let mut browser = Browser::from_visit(visit);
         let ticket = LoginTicket {
             client_id: client.client_id.clone(),
             proved,
-            brought: browser.sent_id().is_some(),
+            is_bound: audience == Audience::OneBrowser || browser.sent_id().is_some(),
             browser: browser.get_or_draw_id(),
             used: Arc::default(),
         };

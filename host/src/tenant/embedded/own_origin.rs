@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::LegacyError;
-use crate::tenant::embedded::login_ticket::IssuedLoginTicket;
+use crate::tenant::embedded::login_ticket::{Audience, IssuedLoginTicket};
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
@@ -46,8 +46,9 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
         return Err(OAuthError::access_denied(words));
     }
     let client = legacy::find_client(visit)?;
+    let audience = if visit.is_cross_origin() { Audience::OneBrowserIfKnown } else { Audience::OneBrowser };
     let IssuedLoginTicket { browser, ticket } =
-        IssuedLoginTicket::issue(visit, client, prove_identity(visit, client)?);
+        IssuedLoginTicket::issue(visit, client, prove_identity(visit, client)?, audience);
     let params = AuthorizationParams::from_params(&visit.params).without_prompt();
     let page = OwnOriginPage {
         action: format!("{}login/callback", visit.issuer),

@@ -38,8 +38,8 @@ pub(crate) struct LoginTicket {
     pub(crate) proved: ProvedIdentity,
     /// The browser to which the ticket was issued, by its cookie.
     pub(crate) browser: String,
-    /// Whether the browser sent that cookie itself, and will thus send it again.
-    pub(crate) brought: bool,
+    /// Whether no other browser may use the ticket.
+    pub(crate) is_bound: bool,
     /// Whether the ticket has been used for a login.
     pub(crate) used: Arc<Use>,
 }

@@ -93,9 +93,8 @@ impl BrowserVisit<'_> {
             return Err(unknown());
         }
         let is_same = self.browser.sent_id().as_ref() == Some(&ticket.browser);
-        // A ticket taken to another browser would log its owner in there. A browser
-        // that withholds third-party cookies cannot be recognized.
-        if ticket.brought && !is_same {
+        // A ticket taken to another browser would log its owner in there.
+        if ticket.is_bound && !is_same {
             tracing::warn!(target: "audit", client = ticket.client_id, "a login ticket came from another browser");
             return Err(unknown());
         }
