@@ -26,7 +26,6 @@ use crate::service::page;
 use crate::service::page::filters;
 use crate::service::provider_names::provider_display_name;
 use crate::service::sealing::{open, seal};
-use crate::service::suggestion_words::SuggestionWords;
 
 /// The time in which an answer is accepted, in seconds.
 const ANSWER_LIFE: u64 = 120;
@@ -51,7 +50,6 @@ const UNVERIFIED: &str = "The address of that account is not verified. Verify it
 #[template(path = "confirm.html")]
 struct QuestionPage<'a> {
     nonce: &'a str,
-    words: SuggestionWords,
     page: &'a str,
     way: &'a str,
     name: Option<&'a str>,
@@ -174,7 +172,8 @@ impl ConfirmationVisit {
         }
         self.count("asked");
         let page = self.confirmations.ambient.random().secret();
-        let opened = OpenQuestion { page, question, transaction: transaction.to_owned(), login: None };
+        let transaction = transaction.to_owned();
+        let opened = OpenQuestion { page, question, transaction, asks_factor: false, login: None };
         self.show(&opened, secret, None)
     }
 
@@ -183,10 +182,15 @@ impl ConfirmationVisit {
             Ok(opened) => opened,
             Err(ended) => return *ended,
         };
+        self.send_to_login(opened, secret)
+    }
+
+    /// Sends the browser to a login at the tenant.
+    fn send_to_login(&self, opened: OpenQuestion, secret: usize) -> Response {
         let hints = LoginHints {
             connection: self.confirmations.connection.as_deref(),
             login_hint: opened.question.email.as_deref(),
-            second_factor: opened.question.second_factor,
+            second_factor: opened.asks_factor,
         };
         match self.confirmations.oidc.begin(hints) {
             Ok((attempt, url)) => {
@@ -217,7 +221,13 @@ impl ConfirmationVisit {
             Ok(proved) => proved,
             Err(error) => return self.ask_again(&opened, secret, &error),
         };
-        match accept(&opened.question, proved) {
+        let lacks_factor = opened.question.second_factor && !proved.has_second_factor();
+        match accept(&opened, proved) {
+            // The tenant has not asked for the factor by itself.
+            Ok(_) if lacks_factor && !opened.asks_factor => {
+                self.audit("first_factor", &opened.question, "");
+                self.send_to_login(OpenQuestion { asks_factor: true, ..opened }, secret)
+            }
             Ok(proof) => {
                 self.audit("proved", &opened.question, "");
                 self.send_back(&opened, Some(proof), secret)
@@ -271,7 +281,6 @@ impl ConfirmationVisit {
         let question = &opened.question;
         let shown = QuestionPage {
             nonce: &nonce,
-            words: SuggestionWords::of_step(question.step),
             page: &opened.page,
             way: way(&question.connection),
             name: question.name.as_deref(),
@@ -347,9 +356,11 @@ impl ConfirmationVisit {
 }
 
 /// Accepts a login to one of the accounts in question, and only with a verified address, and
-/// with a second factor if the step is one. Returns the code for the log and the words for the user otherwise.
-fn accept(question: &Question, proved: ProvedLogin) -> Result<Proof, (&'static str, &'static str)> {
-    let lacks_factor = question.step == Step::StepUpMfa && !proved.has_second_factor();
+/// with a second factor if the step is one and it was asked for. Returns the code for the log and the words
+/// for the user otherwise.
+fn accept(opened: &OpenQuestion, proved: ProvedLogin) -> Result<Proof, (&'static str, &'static str)> {
+    let OpenQuestion { question, asks_factor, .. } = opened;
+    let lacks_factor = *asks_factor && question.step == Step::StepUpMfa && !proved.has_second_factor();
     let ProvedLogin { user_id, email_verified, at, methods, email: _ } = proved;
     if user_id == question.current {
         return Err(("same_account", SAME_ACCOUNT));

@@ -24,6 +24,10 @@ pub(super) struct OpenQuestion {
     pub(super) question: Question,
     /// The `state` of the tenant's transaction.
     pub(super) transaction: String,
+    /// Whether a login to one of the accounts was proved, so that its second factor may be asked for. A
+    /// request before it would tell a stranger that one of the accounts has one.
+    #[serde(default)]
+    pub(super) asks_factor: bool,
     /// The login that the user was sent to, if one was begun.
     pub(super) login: Option<LoginAttempt>,
 }

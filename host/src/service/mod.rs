@@ -35,7 +35,6 @@ pub(crate) mod reload;
 pub(crate) mod repairs;
 #[cfg(any(feature = "hook", feature = "tenant"))]
 pub(crate) mod sealing;
-pub(crate) mod suggestion_words;
 pub(crate) mod termination;
 
 pub use decider::Decider;

@@ -4,7 +4,6 @@
 use askama::Template;
 
 use crate::service::page::filters;
-use crate::service::suggestion_words::SuggestionWords;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::flows::errand::Errand;
 use crate::tenant::flows::linking_request::LinkingStep;
@@ -32,7 +31,6 @@ struct LoginPage<'a> {
 
 /// The user who has logged in, and is asked for a second account.
 struct CurrentUser<'a> {
-    words: SuggestionWords,
     way: &'a str,
     name: Option<&'a str>,
     email: Option<&'a str>,
@@ -213,8 +211,7 @@ fn describe_current<'a>(config: &'a Config, suggestion: &'a Suggestion) -> Curre
         None => &suggestion.proved.connection,
     };
     let name = suggestion.name.as_deref().filter(|name| Some(*name) != suggestion.email.as_deref());
-    let words = SuggestionWords::of_step(suggestion.step);
-    CurrentUser { words, way, name, email: suggestion.email.as_deref() }
+    CurrentUser { way, name, email: suggestion.email.as_deref() }
 }
 
 /// The label of the application.

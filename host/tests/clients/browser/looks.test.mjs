@@ -68,14 +68,6 @@ test('pages of a suggestion', visit(async ({ page }) => {
   await look(page, 'logged-in');
 }));
 
-test('pages of a choice', visit(async ({ page }) => {
-  await login(page);
-  await page.getByRole('link', { name: 'Continue with Google' }).click();
-  await choose(page, 'Grace Hopper');
-  await heading(page, 'Which account do you want to use?');
-  await look(page, 'choice');
-}));
-
 test('pages of an account', visit(async ({ page }) => {
   await page.goto(`${http}/account`);
   await logIn(page);

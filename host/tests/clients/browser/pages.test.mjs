@@ -266,9 +266,9 @@ test('the page that stands in for a provider lets one be somebody else', visit(a
 test('whose account it is, too, proves it and has one account from then on', visit(async ({ page }) => {
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Grace Hopper');
-  await page.getByRole('heading', { name: 'Which account do you want to use?' }).waitFor();
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await page.getByText('You have just logged in with Google, as Grace Hopper (grace@example.com).').waitFor();
-  await page.getByText('There are several accounts with the address grace@example.com.').waitFor();
+  await page.getByText('There is already an account with the address grace@example.com.').waitFor();
   // A proof of an account that was not in question is none.
   await logIn(page);
   await page.getByRole('alert').getByText('That was a different account').waitFor();
@@ -285,7 +285,7 @@ test('whose account it is, too, proves it and has one account from then on', vis
 test('who does not want to prove it is logged in all the same', visit(async ({ page }) => {
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Emmy Noether');
-  await page.getByRole('heading', { name: 'Which account do you want to use?' }).waitFor();
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await page.getByRole('button', { name: 'Not now' }).press('Enter');
   assert.equal((await who(page)).sub, 'google-oauth2|1815');
 }));
@@ -421,7 +421,7 @@ test('a policy asks for the second factor of the account of a suggestion', visit
   const email = 'rosalind@example.com';
   await begun(page, { connection: 'google-oauth2' });
   await somebodyElse(page, 'with-a-factor', email);
-  await page.getByRole('heading', { name: 'Confirm with your second factor' }).waitFor();
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await isAccessible(page);
   await logIn(page, { username: email });
   const code = page.getByLabel('Code of your second factor');
@@ -439,7 +439,7 @@ test('a second factor that is declined links nothing, without a script', visit(a
   const email = 'lise@example.com';
   await begun(page, { connection: 'google-oauth2' });
   await somebodyElse(page, 'without-a-factor', email);
-  await page.getByRole('heading', { name: 'Confirm with your second factor' }).waitFor();
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await logIn(page, { username: email });
   await page.getByLabel('Code of your second factor').fill('0');
   await page.getByRole('button', { name: 'Continue' }).click();

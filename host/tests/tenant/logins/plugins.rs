@@ -137,7 +137,8 @@ fn a_suggestion_is_proved() {
 
 /// A login proves nothing about the other account.
 fn a_suggestion_says_nothing_of_the_other_account() {
-    let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
+    let policy = r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"], "mfa": "step_up"}"#;
+    let policy = File::with(policy);
     let page = |users: &str| {
         let tenant = Tenant::started(users, &["--policy", policy.name()]);
         let mut browser = tenant.browser();
@@ -152,6 +153,15 @@ fn a_suggestion_says_nothing_of_the_other_account() {
         [("auth0|staff", "Ada@Example.com", "Staff"), ("email|5", "ada@example.com", "email")]
     {
         assert_eq!(page(&user(id, email, connection)), of_database, "{id}");
+    }
+    // Nor that it has a second factor, that it was never used, or that there are several.
+    let ada = database_user("ada", "ada@example.com");
+    for users in [
+        ada.clone() + "multifactor = [\"otp\"]\n",
+        ada.replace("logins_count = 1\n", "logins_count = 0\n"),
+        ada + &user("email|5", "ada@example.com", "email"),
+    ] {
+        assert_eq!(page(&users), of_database, "{users}");
     }
 }
 

@@ -253,7 +253,7 @@ fn a_policy_asks_for_a_factor() {
     let mut browser = tenant.browser();
     let asked = by_google(&mut browser, "1080", &[]);
     let page = browser.get(&asked.location()).text();
-    assert!(page.contains("Confirm with your second factor"), "{page}");
+    assert!(page.contains("You already have an account"), "{page}");
     let state = state_of(&asked);
     assert_asked(&browser.submit("/u/login", &login_form(&state, "ada@example.com")));
     assert_eq!(identities(&tenant, "auth0|ada"), 1, "the password alone links nothing");
@@ -340,7 +340,7 @@ fn a_factor_of_a_new_account_opens_no_account_that_has_one() {
     let state = state_of(&asked);
     let suggested = pass(&mut browser, &state, &code_to(&tenant, "ada@example.com"));
     let page = browser.get(&suggested.location()).text();
-    assert!(page.contains("Confirm with your second factor"), "{page}");
+    assert!(page.contains("You already have an account"), "{page}");
     assert_eq!(identities(&tenant, "auth0|ada"), 1, "nothing is linked");
     // A mailbox is no factor of an account either.
     let mut mailbox = tenant.browser();
@@ -351,7 +351,7 @@ fn a_factor_of_a_new_account_opens_no_account_that_has_one() {
     let code = text(&messages[0]["code"]);
     assert_asked(&mailbox.submit("/u/code", &[&form[..], &[("code", &code)]].concat()));
     let suggested = pass(&mut mailbox, &state, &code_to(&tenant, "mallory@example.com"));
-    assert!(mailbox.get(&suggested.location()).text().contains("Confirm with your second factor"));
+    assert!(mailbox.get(&suggested.location()).text().contains("You already have an account"));
     assert_eq!(identities(&tenant, "auth0|ADA"), 1);
     // With her password and her own factor, both are linked.
     let state = state_of(&asked);
