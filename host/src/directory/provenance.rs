@@ -1,6 +1,7 @@
 //! The actor of a change, and the evidence for it.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::model::{LoginEvent, Proof, User, mask_addresses};
 
@@ -89,6 +90,10 @@ pub struct Evidence {
     /// The verified address of the login, which both accounts have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_email: Option<String>,
+    /// A hash of the user id and the verified address, for a link that the user requested: many
+    /// addresses have one mask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_email_hash: Option<String>,
     /// The application it logged in to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
@@ -112,7 +117,20 @@ impl Evidence {
             user_id: primary.user_id.clone(),
             connection: primary.identities.first().map(|it| it.connection.clone()).unwrap_or_default(),
             verified_email: email.map(|email| mask_addresses(email).into_owned()),
+            verified_email_hash: email.map(|email| hash_address(&primary.user_id, email)),
             ..Self::default()
+        }
+    }
+
+    /// Returns whether this address was verified. Entries of earlier versions have its mask only.
+    #[must_use]
+    pub fn verifies(&self, email: &str) -> bool {
+        match &self.verified_email_hash {
+            Some(hash) => *hash == hash_address(&self.user_id, email),
+            None => {
+                let masked = mask_addresses(email);
+                self.verified_email.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(&masked))
+            }
         }
     }
 
@@ -127,10 +145,17 @@ impl Evidence {
             connection: event.connection.name.clone(),
             methods: methods.map(|method| method.name.clone()).collect(),
             verified_email: email.map(|email| mask_addresses(email).into_owned()),
+            verified_email_hash: None,
             client_id: event.client.as_ref().map(|client| client.client_id.clone()),
             transaction: transaction.and_then(|id| id.as_str()).map(str::to_owned),
             proof: proof.cloned(),
             backfill_run: None,
         }
     }
+}
+
+/// Returns a hash of an address, which differs from account to account.
+fn hash_address(user_id: &str, email: &str) -> String {
+    let hash = Sha256::digest(format!("{user_id}\n{}", email.to_ascii_lowercase()));
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,7 +14,7 @@ use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
 use crate::tenant::logins::log_events::{AccountEvent, Events};
 use crate::tenant::logins::mailbox_proof;
-use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
+use crate::tenant::logins::mailbox_proof::{MailboxProof, part_unproved_links, try_verify_email};
 use crate::tenant::people::People;
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::passwords::PasswordError;
@@ -70,7 +70,8 @@ fn set_password(tenant: &Tenant, ticket: &ResetLink, hash: String) -> Result<boo
     let key = IdentityKey { connection: &known.connection, provider: "auth0", user_id: &known.user_id };
     let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
     let credential = Credential { password: Some(hash), ..known };
-    part_unproved_links(&*tenant.directory, &owner.user, &user_id, tenant.ambient.now())?;
+    let proof = MailboxProof { identity: &user_id, email: &ticket.email, now: tenant.ambient.now() };
+    part_unproved_links(&*tenant.directory, &owner.user, proof)?;
     tenant.directory.set_credential(&credential)?;
     tenant.people.apply_credential_change(&credential, &owner.user);
     tracing::info!(target: "audit", connection = connection.name, "a password was reset");

@@ -18,7 +18,7 @@ use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED,
 use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::log_events::{AccountEvent, Events};
 use crate::tenant::logins::mailbox_proof;
-use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
+use crate::tenant::logins::mailbox_proof::{MailboxProof, part_unproved_links, try_verify_email};
 use crate::tenant::pages::mailed_links;
 use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
@@ -186,7 +186,11 @@ fn set_password_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> 
         password: None,
     });
     let credential = Credential { password: Some(hash), ..credential };
-    part_unproved_links(&*tenant.directory, &owner.user, &user_id, tenant.ambient.now())?;
+    // An application that mails the ticket mails it to the address of the login.
+    let own_email = owner.user.email.as_deref().filter(|_| owner.user.user_id == user_id);
+    let email = verifies.as_deref().or(credential.email.as_deref()).or(own_email).unwrap_or_default();
+    let proof = MailboxProof { identity: &user_id, email, now: tenant.ambient.now() };
+    part_unproved_links(&*tenant.directory, &owner.user, proof)?;
     tenant.directory.set_credential(&credential)?;
     tenant.people.apply_credential_change(&credential, &owner.user);
     tracing::info!(target: "audit", connection, "a password was set by a ticket");
