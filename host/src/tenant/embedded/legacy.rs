@@ -106,9 +106,7 @@ pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Resp
                 tracing::warn!(target: "audit", client = client_id, "a blocked user's token was refused");
                 return Err(unauthorized());
             }
-            if tenant.people.revocations.is_revoked(sub, claims.began())
-                || !claims.has_identity_of(&stored.user)
-            {
+            if tenant.people.is_token_revoked(sub, &claims) || !claims.has_identity_of(&stored.user) {
                 tracing::warn!(target: "audit", client = client_id, "a revoked token was refused");
                 return Err(unauthorized());
             }

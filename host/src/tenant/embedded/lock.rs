@@ -64,8 +64,9 @@ pub(crate) async fn show_country() -> Json<Value> {
     Json(json!({ "country_code": "US", "country_code3": "USA", "country_name": "United States" }))
 }
 
-/// `GET /js/lock/{version}/{language}.js`: an empty dictionary. Lock waits for one, and
-/// keeps its own English.
+/// `GET /js/lock/{version}/{language}.js`: an empty dictionary. Lock 10 to 15 asks for one, and waits
+/// for it for 20 seconds. It merges the answer with the English of its own; of missing texts, it only
+/// warns in the browser's console.
 pub(crate) async fn show_language(Path((_, file)): Path<(String, String)>) -> Response {
     let Some(language) = file.strip_suffix(".js") else {
         return (StatusCode::NOT_FOUND, "Not found.\n").into_response();

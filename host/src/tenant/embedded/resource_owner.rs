@@ -76,6 +76,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
         audience: &Audience::Userinfo,
         nonce: None,
         session: None,
+        grant: None,
     };
     let response = issuance.issue_token_response(tenant, None).0;
     tenant.metrics.count_token("password");

@@ -18,7 +18,7 @@ pub(crate) struct Flows {
     pub(crate) pending: OneTime<Arc<PendingLogin>>,
     /// Authorization codes.
     pub(crate) codes: OneTime<Arc<AuthorizationCode>>,
-    /// Used codes, with the refresh tokens that were issued for them.
+    /// Used codes, with the tokens that were issued for them.
     pub(crate) used_codes: OneTime<Arc<Mutex<UsedCode>>>,
     /// Login tickets of `/co/authenticate`.
     pub(crate) login_tickets: OneTime<LoginTicket>,
@@ -51,8 +51,9 @@ impl Weighed for LoginTicket {
 }
 
 /// The result of a used code.
-#[derive(Default)]
 pub(crate) struct UsedCode {
+    /// The name of the grant, which is in every token that was issued for the code.
+    pub(crate) grant: String,
     /// The family of the refresh tokens issued for the code.
     pub(crate) family: Option<String>,
     /// Whether the code was used again before the family was known.
@@ -62,7 +63,7 @@ pub(crate) struct UsedCode {
 impl Weighed for Mutex<UsedCode> {
     fn bytes(&self) -> usize {
         let spent = self.lock().unwrap_or_else(PoisonError::into_inner);
-        spent.family.bytes()
+        spent.grant.len() + spent.family.bytes()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::metrics::Metrics;
-use crate::tenant::people::revocations::Revocations;
+use crate::tenant::people::People;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Issuer};
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
@@ -123,7 +123,7 @@ impl Caller {
     fn require_active(
         &self,
         directory: &dyn Administration,
-        revocations: &Revocations,
+        people: &People,
         metrics: &Metrics,
     ) -> Result<(), Problem> {
         let Some(user_id) = &self.user_id else { return Ok(()) };
@@ -135,10 +135,10 @@ impl Caller {
             Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),
         };
-        if !is_theirs || revocations.is_revoked(user_id, self.claims.began()) {
+        if !is_theirs || people.is_token_revoked(user_id, &self.claims) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
             metrics.count_refused_token("revoked");
-            let words = "The token was revoked: the password or the account was changed since.";
+            let words = "The token was revoked: the password or the account was changed since, or its code was used twice.";
             return Err(Problem::token(words));
         }
         Ok(())
@@ -247,11 +247,7 @@ impl FromRequestParts<Shared> for Caller {
                 let (is_remote, tenant) = (tenant.is_remote, tenant.clone());
                 TOKEN_CHECK
                     .run(is_remote, move || {
-                        caller.require_active(
-                            &*tenant.directory,
-                            &tenant.people.revocations,
-                            &tenant.metrics,
-                        )?;
+                        caller.require_active(&*tenant.directory, &tenant.people, &tenant.metrics)?;
                         Ok(caller)
                     })
                     .await

@@ -47,12 +47,12 @@ pub(super) fn verify_second_token(tenant: &Tenant, caller: &Caller, token: &str)
         Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    if tenant.people.revocations.is_revoked(&user_id, claims.began()) {
+    if tenant.people.is_token_revoked(&user_id, &claims) {
         return Err(refuse_proof(
             &tenant.metrics,
             caller,
             INVALID,
-            "its password or account was changed since",
+            "its password or account was changed since, or its code was used twice",
         ));
     }
     // An unlink after the token's login overrides the token: it must not link the accounts again.

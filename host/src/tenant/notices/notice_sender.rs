@@ -144,6 +144,7 @@ mod tests {
             let kept = KeptParts {
                 cookie_key: &CookieKey::open(&state, &ambient).unwrap(),
                 revocations: Arc::new(Revocations::open(&state, 60, &ambient).unwrap()),
+                revoked_codes: Arc::new(SpentNames::open(&state, "revoked-codes", &ambient).unwrap()),
                 spent_objections: Arc::new(SpentNames::open(&state, "objections", &ambient).unwrap()),
             };
             let people = Arc::new(People::new(kept, &config, &ambient));

@@ -134,6 +134,7 @@ impl<'a> BrowserVisit<'a> {
             audience: &authorization.audience,
             nonce: authorization.nonce.as_deref(),
             session: login.session.map(|session| session.sid.as_str()),
+            grant: None,
         };
         let params = issuance.issue_authorization_response(tenant, authorization);
         let response = authorization_response::send(authorization.response_target(), params);

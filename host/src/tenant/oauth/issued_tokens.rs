@@ -28,6 +28,8 @@ pub(crate) struct Issuance<'a> {
     pub(crate) audience: &'a Audience,
     pub(crate) nonce: Option<&'a str>,
     pub(crate) session: Option<&'a str>,
+    /// The name of the grant, if the tokens are issued for a code, or renewed by its refresh token.
+    pub(crate) grant: Option<&'a str>,
 }
 
 impl Issuance<'_> {
@@ -62,7 +64,12 @@ impl Issuance<'_> {
             scope: self.scope,
             azp: &self.client.client_id,
             gty: None,
-            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began, ambient.random())),
+            jti: Some(TokenId::issue(
+                &self.proved.user.user_id,
+                self.proved.began,
+                self.grant,
+                ambient.random(),
+            )),
         });
         (token, lifetime)
     }
@@ -79,6 +86,7 @@ impl Issuance<'_> {
             user: self.user,
             identity: &self.proved.user.user_id,
             began: self.proved.began,
+            grant: self.grant,
             scope: self.scope,
             auth_time: Some(self.proved.at),
             has_second_factor: self.proved.passed_factor_of(&self.user.user_id).is_some(),
@@ -121,6 +129,7 @@ impl Issuance<'_> {
                     Audience::Management(api) | Audience::Api(api) => Some(api.clone()),
                 },
                 session: self.session.map(str::to_owned),
+                code_grant: self.grant.map(str::to_owned),
             });
             family = Some(of);
             Some(token)

@@ -124,14 +124,17 @@ impl TokenRequest<'_> {
         let Some(code) = tenant.flows.codes.take(name) else {
             // The code was used before, maybe by a thief.
             if let Some(spent) = tenant.flows.used_codes.get(name) {
-                tracing::warn!(target: "audit", client = client.client_id, "a code was used twice; its refresh tokens are revoked");
+                tracing::warn!(target: "audit", client = client.client_id, "a code was used twice; its tokens are revoked");
                 let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
                 spent.replayed = true;
                 spent.family.iter().for_each(|family| tenant.people.refresh_tokens.revoke(family));
+                tenant.people.revoke_code(&spent.grant, &tenant.config.lifetimes);
             }
             return Err(invalid());
         };
-        let spent = Arc::new(Mutex::new(UsedCode::default()));
+        let grant = tenant.ambient.random().object_id();
+        let used = UsedCode { grant: grant.clone(), family: None, replayed: false };
+        let spent = Arc::new(Mutex::new(used));
         tenant.flows.used_codes.put_as(name.to_owned(), spent.clone());
         let authorization = &code.authorization;
         if authorization.client_id != client.client_id || code.issuer != self.visit.issuer {
@@ -181,6 +184,7 @@ impl TokenRequest<'_> {
             audience: &authorization.audience,
             nonce: authorization.nonce.as_deref(),
             session: code.session.as_deref(),
+            grant: Some(&grant),
         };
         let (answer, family) = issuance.issue_token_response(tenant, None);
         let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -245,6 +249,7 @@ impl TokenRequest<'_> {
             audience: &audience,
             nonce: None,
             session: grant.session.as_deref(),
+            grant: grant.code_grant.as_deref(),
         };
         Ok(issuance.issue_token_response(tenant, Some(next)).0)
     }
@@ -306,6 +311,7 @@ impl TokenRequest<'_> {
             audience: &audience,
             nonce: None,
             session: None,
+            grant: None,
         };
         Ok(issuance.issue_token_response(&self.visit.tenant, None).0)
     }

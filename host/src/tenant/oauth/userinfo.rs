@@ -45,7 +45,7 @@ fn describe_user(tenant: &Tenant, token: &str) -> Response {
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
         return Unauthorized::Token.into_response();
     }
-    if tenant.people.revocations.is_revoked(&sub, claims.began()) || !claims.has_identity_of(&user) {
+    if tenant.people.is_token_revoked(&sub, &claims) || !claims.has_identity_of(&user) {
         tracing::warn!(target: "audit", "a revoked token was refused");
         return Unauthorized::Token.into_response();
     }

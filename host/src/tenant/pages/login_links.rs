@@ -8,6 +8,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use subtle::ConstantTimeEq;
 
 use crate::service::page;
 use crate::service::page::filters;
@@ -22,7 +23,7 @@ use crate::tenant::people::mail_links::LoginLink;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// Refuses a link.
-const USED: &str = "This link has expired, or was used already. Request a new one.";
+const USED: &str = "This link has expired, or was used already, or a newer one was sent. Request a new one.";
 
 #[derive(Template)]
 #[template(path = "link.html")]
@@ -73,26 +74,27 @@ impl<'a> LoginForm<'a> {
         let address = check_address(connection, address)?;
         self.tenant().people.message_limit.count(&self.sender().ip, &address)?;
         let link = LoginLink {
-            login: self.state().to_owned(),
+            token: self.tenant().ambient.random().secret(),
             connection: connection.name.clone(),
             address,
             began: self.tenant().ambient.draw_moment(),
             used: Arc::default(),
         };
-        self.tenant().people.send_login_link(self.issuer(), link);
+        self.tenant().people.send_login_link(self.issuer(), self.state(), link);
         Ok(())
     }
 
     /// Finds the link of the request, if it was sent for this login and can still be used.
     fn find_link(&self) -> Result<(Arc<LoginLink>, &'a Connection), OAuthError> {
         let refuse = || {
-            tracing::warn!(target: "audit", "a link of a login has expired, was used already, or is of another login");
+            tracing::warn!(target: "audit", "a link of a login has expired, was used already, is not the last one, or is of another login");
             OAuthError::invalid_request(USED)
         };
         let token = self.params().get("token").unwrap_or_default();
-        let link = self.tenant().people.login_links.get(token).ok_or_else(refuse)?;
+        let link = self.tenant().people.login_links.get(self.state()).ok_or_else(refuse)?;
         let connection = self.tenant().config.connection(&link.connection).filter(|it| it.is_passwordless());
-        match connection.filter(|it| link.login == self.state() && self.pending.offers(&it.name)) {
+        let is_last = bool::from(link.token.as_bytes().ct_eq(token.as_bytes()));
+        match connection.filter(|it| is_last && self.pending.offers(&it.name)) {
             Some(connection) if !link.used.has_begun() => Ok((link, connection)),
             _ => Err(refuse()),
         }

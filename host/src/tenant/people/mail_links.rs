@@ -27,8 +27,8 @@ impl Weighed for VerificationLink {
 
 /// A link by which a mailbox proves itself at the login that asked for it.
 pub(crate) struct LoginLink {
-    /// The name of the login whose page asked for the link.
-    pub(crate) login: String,
+    /// The secret in the link.
+    pub(crate) token: String,
     pub(crate) connection: String,
     /// The address that the link was sent to.
     pub(crate) address: String,
@@ -40,7 +40,7 @@ pub(crate) struct LoginLink {
 
 impl Weighed for LoginLink {
     fn bytes(&self) -> usize {
-        self.login.len() + self.connection.len() + self.address.len()
+        self.token.len() + self.connection.len() + self.address.len()
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Grant {
     pub(crate) scope: String,
     pub(crate) audience: Option<String>,
     pub(crate) session: Option<String>,
+    /// The name of the grant of the code for which the first token was issued.
+    pub(crate) code_grant: Option<String>,
 }
 
 /// The valid refresh tokens.
@@ -59,13 +61,15 @@ impl Family {
 
 impl Weighed for Family {
     fn bytes(&self) -> usize {
-        let Grant { issuer, client_id, user_id, scope, audience, session, proved, at: _ } = &self.grant;
+        let Grant { issuer, client_id, user_id, scope, audience, session, code_grant, proved, at: _ } =
+            &self.grant;
         issuer.len()
             + client_id.len()
             + user_id.len()
             + scope.len()
             + audience.bytes()
             + session.bytes()
+            + code_grant.bytes()
             + proved.bytes()
     }
 }
@@ -204,6 +208,7 @@ mod tests {
             scope: String::new(),
             audience: None,
             session: None,
+            code_grant: None,
         };
         let tokens = RefreshTokens::new(60, ambient);
         let token = tokens.issue(grant).0;

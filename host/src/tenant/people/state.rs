@@ -1,12 +1,13 @@
 //! All per-user stores, and the operations on several of them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::directory::Credential;
-use crate::model::{Identity, User};
+use crate::model::{Identity, Timestamp, User};
 use crate::service::forms::FormKey;
-use crate::tenant::config::{Config, Connection};
+use crate::tenant::config::{Config, Connection, Lifetimes};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{LoginLink, ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
@@ -18,6 +19,7 @@ use crate::tenant::people::refresh_tokens::RefreshTokens;
 use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::sessions::{CookieKey, Sessions};
 use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::signing::verification::{Claims, LEEWAY};
 use crate::tenant::store::one_time::OneTime;
 use crate::tenant::store::spent_names::SpentNames;
 
@@ -29,12 +31,14 @@ pub(crate) struct People {
     pub(crate) sessions: Sessions,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) revocations: Arc<Revocations>,
+    /// The grants of codes that were used twice.
+    revoked_codes: Arc<SpentNames>,
     pub(crate) passwords: Passwords,
     /// One-time passwords that were sent by mail or to a phone.
     pub(crate) mailed_codes: MailedCodes,
     /// The codes of second factors.
     pub(crate) second_factors: MailedCodes,
-    /// Links that log in by a mailbox.
+    /// The last link that each login has asked for, by the name of the login. It logs in by a mailbox.
     pub(crate) login_links: OneTime<Arc<LoginLink>>,
     /// Links that verify an address.
     pub(crate) verifications: OneTime<VerificationLink>,
@@ -53,6 +57,8 @@ pub(crate) struct People {
 pub(crate) struct KeptParts<'a> {
     pub(crate) cookie_key: &'a CookieKey,
     pub(crate) revocations: Arc<Revocations>,
+    /// The grants of codes that were used twice.
+    pub(crate) revoked_codes: Arc<SpentNames>,
     /// The links of objections that were used.
     pub(crate) spent_objections: Arc<SpentNames>,
 }
@@ -60,7 +66,7 @@ pub(crate) struct KeptParts<'a> {
 impl People {
     /// Creates empty stores, beside those that are kept across restarts.
     pub(crate) fn new(kept: KeptParts<'_>, config: &Config, ambient: &Ambient) -> Self {
-        let KeptParts { cookie_key, revocations, spent_objections } = kept;
+        let KeptParts { cookie_key, revocations, revoked_codes, spent_objections } = kept;
         let lifetimes = &config.lifetimes;
         let sessions = Sessions::new(cookie_key, lifetimes.session, ambient);
         Self {
@@ -68,6 +74,7 @@ impl People {
             sessions,
             refresh_tokens: RefreshTokens::new(lifetimes.refresh_token, ambient),
             revocations,
+            revoked_codes,
             passwords: Passwords::new(config.password_hash, ambient),
             mailed_codes: MailedCodes::new(lifetimes.mailed_code, ambient),
             second_factors: MailedCodes::new(lifetimes.mailed_code, ambient),
@@ -79,6 +86,25 @@ impl People {
             objections: Objections::new(cookie_key, spent_objections, ambient),
             ambient: ambient.clone(),
         }
+    }
+
+    /// Revokes the tokens that were issued for a code.
+    ///
+    /// Source: RFC 6749, 4.1.2.
+    pub(crate) fn revoke_code(&self, grant: &str, lifetimes: &Lifetimes) {
+        let longest_s = lifetimes.all().into_iter().map(|(_, lifetime_s)| lifetime_s).max();
+        let lifetime_ms = longest_s.unwrap_or_default().saturating_add(LEEWAY + 1).saturating_mul(1000);
+        let until = Timestamp::from_millis(self.ambient.now().as_millis().saturating_add(lifetime_ms));
+        // A code that is used a third time is revoked already.
+        let _: Option<Result<(), Infallible>> =
+            self.revoked_codes.spend(grant, until.unwrap_or_default(), || Ok(()));
+    }
+
+    /// Returns whether a token of a user is revoked: with the logins of the user, or with the code for
+    /// which it was issued.
+    pub(crate) fn is_token_revoked(&self, user_id: &str, claims: &Claims) -> bool {
+        self.revocations.is_revoked(user_id, claims.began())
+            || claims.grant().is_some_and(|grant| self.revoked_codes.contains(&grant))
     }
 
     /// Ends all logins of a user, with any of their identities: sessions, refresh tokens, codes and
@@ -124,10 +150,11 @@ impl People {
         }
     }
 
-    /// Mails a link by which a mailbox proves itself at the login that asked for it.
-    pub(crate) fn send_login_link(&self, issuer: &Issuer, link: LoginLink) {
-        let (to, connection, login) = (link.address.clone(), link.connection.clone(), link.login.clone());
-        let token = self.login_links.put(Arc::new(link));
+    /// Mails a link by which a mailbox proves itself at the login of this name. An earlier link of the
+    /// same login ends: it may have gone to a mistyped address.
+    pub(crate) fn send_login_link(&self, issuer: &Issuer, login: &str, link: LoginLink) {
+        let (to, connection, token) = (link.address.clone(), link.connection.clone(), link.token.clone());
+        self.login_links.put_as(login.to_owned(), Arc::new(link));
         let state: String = url::form_urlencoded::byte_serialize(login.as_bytes()).collect();
         self.outbox.send(Message {
             to,

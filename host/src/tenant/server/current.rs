@@ -71,6 +71,7 @@ pub(super) struct LastingParts {
     pub(super) signing: Arc<Signing>,
     pub(super) cookie_key: CookieKey,
     pub(super) revocations: Arc<Revocations>,
+    pub(super) revoked_codes: Arc<SpentNames>,
     pub(super) spent_objections: Arc<SpentNames>,
     /// The address of the tenant, for what no request asks for.
     pub(super) address: String,
@@ -168,6 +169,7 @@ impl Running {
             signing,
             cookie_key,
             revocations,
+            revoked_codes,
             spent_objections,
             address,
             decider,
@@ -187,6 +189,7 @@ impl Running {
         let kept = KeptParts {
             cookie_key,
             revocations: revocations.clone(),
+            revoked_codes: revoked_codes.clone(),
             spent_objections: spent_objections.clone(),
         };
         let people = Arc::new(People::new(kept, &config, ambient));

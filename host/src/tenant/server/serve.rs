@@ -169,6 +169,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         signing,
         cookie_key: CookieKey::open(state, &ambient)?,
         revocations: Arc::new(Revocations::open_for(&config.lifetimes, state, &ambient)?),
+        revoked_codes: Arc::new(SpentNames::open(state, "revoked-codes", &ambient)?),
         spent_objections: Arc::new(SpentNames::open(state, "objections", &ambient)?),
         address,
         decider: Arc::new(Decider::new(sources)?),

@@ -1,5 +1,5 @@
-//! The `jti` of a user's token. It contains the moment at which the login began, and a salted hash
-//! of its identity. `iat` is not sufficient, because it has only seconds and may be later than the
+//! The `jti` of a user's token. It contains the moment at which the login began, the name of the grant
+//! for which it was issued, if that was a code, and a salted hash of the identity. `iat` is not sufficient, because it has only seconds and may be later than the
 //! revocation that ended the login; nor is `sub`, because it names the account, which may have lost
 //! the identity since.
 
@@ -19,9 +19,11 @@ pub(crate) struct TokenId {
 
 impl TokenId {
     /// Creates the `jti` of a token, for a login by this identity (`provider|id`) that began at
-    /// this moment.
-    pub(crate) fn issue(identity: &str, began: Moment, random: &dyn Random) -> String {
-        let salt = random.object_id();
+    /// this moment. `grant` names the grant of a code.
+    pub(crate) fn issue(identity: &str, began: Moment, grant: Option<&str>, random: &dyn Random) -> String {
+        // The grant is a part of the salt, so that every token has the same three parts.
+        let salt =
+            grant.map_or_else(|| random.object_id(), |grant| format!("{grant}.{}", random.object_id()));
         let mark = hash_identity(&salt, identity);
         format!("{:x}-{salt}-{mark}", began.as_micros())
     }
@@ -38,6 +40,11 @@ impl TokenId {
     /// Returns the moment at which the login began.
     pub(crate) fn began(&self) -> Moment {
         self.began
+    }
+
+    /// Returns the name of the grant, if the token was issued for a code.
+    pub(crate) fn grant(&self) -> Option<&str> {
+        self.salt.split_once('.').map(|(grant, _)| grant)
     }
 
     /// Returns whether the token was issued to the main identity of the user.
@@ -65,9 +72,9 @@ mod tests {
     #[test]
     fn a_token_knows_its_identity_and_its_place_in_time() {
         let began = Moment::from_micros(1_795_687_200_000_000);
-        let jti = TokenId::issue("google-oauth2|1080", began, &SystemRandom);
+        let jti = TokenId::issue("google-oauth2|1080", began, None, &SystemRandom);
         let id = TokenId::parse(&jti).unwrap();
-        assert_eq!(id.began(), began);
+        assert_eq!((id.began(), id.grant()), (began, None));
         let user = |identities: &str| {
             let text = format!(r#"{{"user_id": "auth0|1", "identities": [{identities}]}}"#);
             serde_json::from_str::<User>(&text).unwrap()
@@ -79,6 +86,20 @@ mod tests {
         assert!(id.is_of_main_identity_of(&user(google)));
         assert!(!id.is_of_main_identity_of(&user(&format!("{own}, {google}"))));
         assert!(!jti.contains("1080"));
+    }
+
+    #[test]
+    fn a_token_of_a_code_knows_its_grant() {
+        let began = Moment::from_micros(1_795_687_200_000_000);
+        let user = r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1", "connection": "db"}]}"#;
+        let user: User = serde_json::from_str(user).unwrap();
+        let ids = [(); 2].map(|()| TokenId::issue("auth0|1", began, Some("a1b2"), &SystemRandom));
+        assert_ne!(ids[0], ids[1]);
+        for jti in ids {
+            let id = TokenId::parse(&jti).unwrap();
+            assert_eq!((id.began(), id.grant()), (began, Some("a1b2")));
+            assert!(id.has_identity_of(&user) && id.is_of_main_identity_of(&user));
+        }
     }
 
     #[test]

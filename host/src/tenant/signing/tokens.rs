@@ -54,6 +54,8 @@ pub(crate) struct IdToken<'a> {
     pub(crate) identity: &'a str,
     /// The moment at which the login began.
     pub(crate) began: Moment,
+    /// The name of the grant, if the token is issued for a code.
+    pub(crate) grant: Option<&'a str>,
     pub(crate) scope: &'a str,
     pub(crate) auth_time: Option<Timestamp>,
     /// Whether the login has passed a second factor.
@@ -76,7 +78,10 @@ impl IdToken<'_> {
         claims.insert("aud".to_owned(), self.client_id.into());
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), (now + lifetime_s).into());
-        claims.insert("jti".to_owned(), TokenId::issue(self.identity, self.began, ambient.random()).into());
+        claims.insert(
+            "jti".to_owned(),
+            TokenId::issue(self.identity, self.began, self.grant, ambient.random()).into(),
+        );
         let second_factor = self.has_second_factor;
         let optional = [
             ("amr", second_factor.then(|| json!(["mfa"]))),

@@ -55,6 +55,11 @@ impl Claims {
         }
     }
 
+    /// Returns the name of the grant, if the token was issued for a code.
+    pub(crate) fn grant(&self) -> Option<String> {
+        self.id()?.grant().map(str::to_owned)
+    }
+
     /// Returns whether the user still has the identity to which the token was issued.
     pub(crate) fn has_identity_of(&self, user: &User) -> bool {
         self.id().is_none_or(|id| id.has_identity_of(user))

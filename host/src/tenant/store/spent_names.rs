@@ -79,7 +79,7 @@ impl SpentNames {
         if done.is_err() {
             spent.until.remove(&name);
         } else if let Err(error) = self.append(&mut spent, &name, until) {
-            tracing::error!(target: "audit", %error, "a used link may be used again after a restart");
+            tracing::error!(target: "audit", %error, "what was used up or revoked is valid again after a restart");
         }
         Some(done)
     }

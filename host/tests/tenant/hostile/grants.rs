@@ -1,6 +1,6 @@
 //! Codes, tickets, tokens and passwords that are used once.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::tenant;
 use crate::http::{Browser, Request, Response};
@@ -11,6 +11,7 @@ use crate::tenants::{
 
 crate::tests![
     a_code_that_comes_twice,
+    tokens_of_a_code_that_comes_twice_change_nothing,
     a_code_of_another_client,
     a_code_without_its_verifier,
     a_code_for_another_address,
@@ -43,15 +44,53 @@ fn a_code_that_comes_twice() {
     let code = code(&tenant, &[]);
     let tokens = redeem(&tenant, "web", &code).json();
     let first = text(&tokens["refresh_token"]);
-    let second = text(&refresh(&tenant, "web", &first).json()["refresh_token"]);
+    let renewed = refresh(&tenant, "web", &first).json();
+    let second = text(&renewed["refresh_token"]);
+    // Another login in the same browser is not concerned.
+    let other = redeem(&tenant, "web", &self::code(&tenant, &[])).json();
+    let status = |tokens: &Value| {
+        let bearer = text(&tokens["access_token"]);
+        [Request::get("/userinfo"), Request::get("/api/v2/users/auth0%7Cada")]
+            .map(|request| tenant.send(&request.bearer(&bearer)).status)
+    };
+    for valid in [&tokens, &renewed, &other] {
+        assert_eq!(status(valid), [200, 401], "the audience is /userinfo");
+    }
     assert_invalid_grant(&redeem(&tenant, "web", &code));
     assert_invalid_grant(&refresh(&tenant, "web", &second));
+    for revoked in [&tokens, &renewed] {
+        assert_eq!(status(revoked), [401, 401]);
+    }
+    assert_eq!(status(&other), [200, 401]);
     assert!(
         tenant
             .log_of("audit")
             .iter()
-            .any(|it| it["message"] == "a code was used twice; its refresh tokens are revoked")
+            .any(|it| it["message"] == "a code was used twice; its tokens are revoked")
     );
+}
+
+/// The Management API, and a link by the ID token of the code.
+fn tokens_of_a_code_that_comes_twice_change_nothing() {
+    let tenant = tenant();
+    let api = format!("{}api/v2/", tenant.http());
+    let with = [("audience", &*api), ("scope", "openid update:current_user_identities read:current_user")];
+    let [own, stolen] = [(); 2].map(|()| code(&tenant, &with));
+    let [tokens, proof] = [&own, &stolen].map(|code| redeem(&tenant, "web", code).json());
+    let bearer = text(&tokens["access_token"]);
+    let read = || tenant.send(&Request::get("/api/v2/users/auth0%7Cada").bearer(&bearer));
+    assert_eq!(read().status, 200, "{}", read().text());
+    let link = || {
+        let link = Request::post("/api/v2/users/auth0%7Cada/identities");
+        tenant.send(&link.json(&json!({ "link_with": proof["id_token"] })).bearer(&bearer))
+    };
+    assert_invalid_grant(&redeem(&tenant, "web", &stolen));
+    let refused = link();
+    assert_eq!((refused.status, &refused.json()["errorCode"]), (400, &Value::from("invalid_link_with")));
+    let audit = tenant.log_of("audit");
+    assert!(audit.iter().any(|it| it["why"].as_str().is_some_and(|why| why.contains("used twice"))));
+    assert_invalid_grant(&redeem(&tenant, "web", &own));
+    assert_eq!((read().status, link().status), (401, 401));
 }
 
 fn a_code_of_another_client() {

@@ -11,6 +11,7 @@ crate::tests![
     a_link_that_is_only_opened_does_nothing,
     a_link_is_used_in_the_browser_that_asked_for_it,
     a_link_continues_its_own_login_only,
+    a_link_ends_with_the_next_one_of_its_login,
     a_link_proves_a_suggested_account,
     a_link_that_was_asked_for_before_a_block_does_not_log_in,
     a_link_goes_to_any_address_alike,
@@ -101,6 +102,22 @@ fn a_link_continues_its_own_login_only() {
     let without = link.replace("&token=", "&token=x");
     assert_eq!(follow(&mut browser, &without).status, 400);
     assert_eq!(follow(&mut browser, &link).status, 302);
+}
+
+/// The first link may have gone to a mistyped address.
+fn a_link_ends_with_the_next_one_of_its_login() {
+    let (tenant, mut browser) = (tenant(), tenant().browser());
+    let (state, other) = (open(&mut browser, &[]), open(&mut browser, &[]));
+    ask(&mut browser, &other, "another@example.com");
+    ask(&mut browser, &state, "mistyped@example.com");
+    let first = mailed(&tenant, "mistyped@example.com");
+    assert_eq!(browser.get(&first).status, 200);
+    ask(&mut browser, &state, "meant@example.com");
+    for refused in [browser.get(&first), follow(&mut browser, &first)] {
+        assert_eq!((refused.status, refused.text().contains("a newer one was sent")), (400, true));
+    }
+    assert_eq!(follow(&mut browser, &mailed(&tenant, "meant@example.com")).status, 302);
+    assert_eq!(follow(&mut browser, &mailed(&tenant, "another@example.com")).status, 302, "another login");
 }
 
 fn a_link_proves_a_suggested_account() {
