@@ -137,7 +137,7 @@ fn a_suggestion_is_proved() {
 
 /// A login proves nothing about the other account.
 fn a_suggestion_says_nothing_of_the_other_account() {
-    let policy = r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"], "mfa": "step_up"}"#;
+    let policy = r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"], "mfa": "step_up", "on_multiple": "choose"}"#;
     let policy = File::with(policy);
     let page = |users: &str| {
         let tenant = Tenant::started(users, &["--policy", policy.name()]);
