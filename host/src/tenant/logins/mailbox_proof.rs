@@ -36,7 +36,7 @@ pub(crate) fn part_unproved_links(
     let is_own = owner.user_id == identity;
     let links = WilledLinks::read(directory, owner, identity)?;
     let is_unproved = if is_own {
-        links.into_account(owner).any(|link| !links.was_proved(link, owner, proof))
+        links.made_into(owner).any(|link| !links.was_proved(link, owner, proof))
     } else {
         !is_proved_secondary(owner, proof) && links.any()
     };
@@ -117,7 +117,7 @@ impl WilledLinks {
         !self.links.is_empty()
     }
 
-    fn into_account<'a>(&'a self, owner: &'a User) -> impl Iterator<Item = &'a Entry> {
+    fn made_into<'a>(&'a self, owner: &'a User) -> impl Iterator<Item = &'a Entry> {
         self.links.iter().filter(|it| it.primary == owner.user_id)
     }
 
