@@ -22,7 +22,7 @@ const IDS: &[&str] = &[
     "S-91", "S-92", "S-93", "S-95", "S-96", "S-97", "S-98", "S-99", "S-100", "S-101", "S-102", "S-103",
     "S-104", "S-105", "S-106", "S-107", "S-108", "S-109", "S-110", "S-111", "S-112", "S-113",
     "H1", "H2", "H3", "H9", "H10", "H11", "H12", "A1", "A2", "B", "D", "E", "T1", "T2", "T3", "T4", "T5", "T6",
-    "U1", "U2", "U3", "U4", "U5", "U6", "U7", "U8", "U9", "U10", "U11", "U12", "U13", "U14", "U15", "U16", "U17", "U18", "U19", "L1", "L2", "L3", "L4", "L5",
+    "U1", "U2", "U3", "U4", "U5", "U6", "U7", "U8", "U9", "U10", "U11", "U12", "U13", "U14", "U15", "U16", "U17", "U18", "U19", "U20", "U21", "U22", "L1", "L2", "L3", "L4", "L5",
     "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14", "L15", "L16", "L17", "L18", "L19", "L20", "L21", "L22",
     "C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14", "C15", "C16", "C17",
     "C18", "C19", "C20", "C21",
@@ -35,7 +35,7 @@ const IDS: &[&str] = &[
 
 /// Attacks that leave nothing to test, with the reason that the row gives.
 const NOTHING_TO_TEST: &[(&str, &str)] = &[
-    ("S-60", "whoever may update a user may unlink any identity but the main one"),
+    ("S-60", "a caller who may update a user may unlink any identity but the main one"),
     ("S-73", "there is no second policy that could choose"),
 ];
 
