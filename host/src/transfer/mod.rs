@@ -34,7 +34,6 @@ mod users_file;
 pub use dump_file::{DumpCounts, DumpFile, export_dump};
 pub use export::{ExportError, ExportSummary, Format, export};
 pub use import::{Import, ImportError, Summary, import};
-#[cfg(feature = "backfill")]
 pub use place::Place;
 pub use read_error::ReadError;
 pub use rejects::Rejects;
