@@ -2,7 +2,7 @@
 
 use super::merge_request::MergeScope;
 use super::privileged::PrivilegedAccounts;
-use super::warning::{is_managed, is_not_to_be_linked};
+use super::warning::{has_unverified_address, is_managed, is_not_to_be_linked};
 use crate::model::{User, mask_addresses};
 
 /// The reason for which a merge is refused. Ids are masked.
@@ -87,7 +87,6 @@ fn find_refusal_of_owner(kept: &User, moved: &User, privileged: &PrivilegedAccou
 }
 
 fn find_unverified(kept: &User, moved: &User) -> Option<MergeRefusal> {
-    let is_unverified = |user: &&User| user.email.is_some() && !user.email_verified.is_verified();
-    let user = [kept, moved].into_iter().find(is_unverified)?;
+    let user = [kept, moved].into_iter().find(|user| has_unverified_address(user))?;
     Some(MergeRefusal::Unverified(mask_addresses(&user.user_id).into_owned()))
 }

@@ -150,12 +150,24 @@ fn nobody_merges_these() {
 
 #[test]
 fn an_owner_is_refused_where_an_operator_is_warned() {
-    let cases: [(&str, &str, Change); 9] = [
+    let cases: [(&str, &str, Change); 13] = [
         ("not to be linked", "not to be linked", |_, moved| {
             moved["app_metadata"] = json!({ "no_link": true })
         }),
         ("not to be linked", "not to be linked", |kept, _| {
             kept["app_metadata"] = json!({ "linking": { "opt_out": "yes" } });
+        }),
+        ("not to be linked", "not to be linked", |_, moved| {
+            moved["app_metadata"] = json!({ "linking": { "deleted": true } });
+        }),
+        ("not to be linked", "not to be linked", |kept, _| {
+            kept["app_metadata"] = json!({ "linking": { "pending_email": "new@example.com" } });
+        }),
+        ("not to be linked", "not to be linked", |_, moved| {
+            moved["app_metadata"] = json!({ "linking": "opt_out" });
+        }),
+        ("not verified", "not verified", |kept, _| {
+            kept["app_metadata"] = json!({ "linking": { "verified_email": "old@example.com" } });
         }),
         ("privileged", "privileged", |_, moved| moved["app_metadata"] = json!({ "privileged": true })),
         ("privileged", "privileged", |_, moved| {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::merge_request::MergePair;
 use super::privileged::{PrivilegedAccounts, is_set};
-use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
+use crate::model::{Identity, Timestamp, User, mask_addresses};
 
 /// A fact that a person should know before a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,7 +79,7 @@ pub(super) fn find_warnings(pair: MergePair<'_>) -> Vec<MergeWarning> {
     }
     for user in [kept, moved] {
         let user_id = || user.user_id.clone();
-        if user.email.is_some() && user.email_verified != Verification::Verified {
+        if has_unverified_address(user) {
             warnings.push(MergeWarning::AddressUnverified { user_id: user_id() });
         }
         if is_not_to_be_linked(user) {
@@ -115,9 +115,21 @@ fn mark<'a>(user: &'a User, key: &str) -> Option<&'a Value> {
     user.app_metadata.as_ref()?.get(LINKING)?.get(key)
 }
 
-/// Returns whether the tenant does not want the account to be linked.
+/// Returns whether the account is not to be linked: the tenant does not want it, the account is being
+/// deleted, a change of its address is pending, or its marks cannot be read.
 pub(super) fn is_not_to_be_linked(user: &User) -> bool {
-    is_set(user.app_metadata.as_ref().and_then(|it| it.get(NO_LINK))) || is_set(mark(user, linking::OPT_OUT))
+    let held = |key: &str| user.app_metadata.as_ref()?.get(key);
+    let is_unreadable = held(LINKING).is_some_and(|it| !it.is_null() && !it.is_object());
+    let marks = [linking::OPT_OUT, linking::DELETED, linking::PENDING_EMAIL];
+    is_unreadable || is_set(held(NO_LINK)) || marks.into_iter().any(|key| is_set(mark(user, key)))
+}
+
+/// Returns whether an account has an address that nobody has verified, or another one than was verified.
+pub(super) fn has_unverified_address(user: &User) -> bool {
+    let Some(email) = &user.email else { return false };
+    let verified = mark(user, linking::VERIFIED_EMAIL).and_then(Value::as_str);
+    let is_stale = verified.is_some_and(|verified| !verified.eq_ignore_ascii_case(email));
+    is_stale || !user.email_verified.is_verified()
 }
 
 /// Returns whether a directory manages the account.
