@@ -1,9 +1,10 @@
 //! The forms of the login pages, which only the tenant's own pages may send.
 
 use axum::extract::Request;
+use axum::http::header::CONNECTION;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::service::forms::refuse_foreign;
 use crate::tenant::http::html;
@@ -23,5 +24,6 @@ pub(super) async fn refuse_foreign_forms(request: Request, next: Next) -> Respon
     }
     tracing::warn!(target: "audit", path = request.uri().path(), "a form of a login page was sent by another site");
     let words = "This form was sent by another site. Go back to the application and log in again.";
-    html::error_page(StatusCode::FORBIDDEN, words)
+    // The form itself was not read, so that the connection cannot be used for another request.
+    ([(CONNECTION, "close")], html::error_page(StatusCode::FORBIDDEN, words)).into_response()
 }
