@@ -21,10 +21,9 @@ macro_rules! claim_groups {
     ($lock:literal) => {
         concat!(
             "WITH free AS MATERIALIZED (SELECT group_id AS free_id FROM backfill_groups WHERE run_id = $1 \
-             AND state = $2 AND (claimed_until IS NULL OR claimed_until < $3) AND ($4 = '' OR group_id = $4) \
-             ORDER BY group_id LIMIT $5",
+             AND state = $2 AND (claimed_until IS NULL OR claimed_until < $3) ORDER BY group_id LIMIT $4",
             $lock,
-            ") UPDATE backfill_groups SET claim = $6, claimed_until = $7, claims = claims + 1 \
+            ") UPDATE backfill_groups SET claim = $5, claimed_until = $6, claims = claims + 1 \
              FROM free WHERE run_id = $1 AND group_id = free_id"
         )
     };
@@ -84,6 +83,47 @@ impl<C: Connection> Rows<'_, C> {
     }
 }
 
+/// Two statements, because one with a condition for both would read every group of the run.
+impl<C: Connection> Rows<'_, C> {
+    fn claim_one_group(&mut self, claim: &GroupClaim, group_id: &str) -> TxResult<()> {
+        self.connection.execute(
+            "UPDATE backfill_groups SET claim = $1, claimed_until = $2, claims = claims + 1 \
+             WHERE run_id = $3 AND group_id = $4 AND state = $5 \
+             AND (claimed_until IS NULL OR claimed_until < $6)",
+            &[
+                (&claim.claim).into(),
+                time_param(claim.until),
+                (&claim.run_id).into(),
+                group_id.into(),
+                claim.state.as_str().into(),
+                time_param(claim.now),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn claim_free_groups(&mut self, claim: &GroupClaim) -> TxResult<()> {
+        // SQLite has one writer at a time, and no locks of rows. PostgreSQL must not repeat the
+        // selection for each row, so that it is materialized.
+        let statement = match C::LOCKS_ROWS {
+            true => claim_groups!(" FOR UPDATE SKIP LOCKED"),
+            false => claim_groups!(""),
+        };
+        self.connection.execute(
+            statement,
+            &[
+                (&claim.run_id).into(),
+                claim.state.as_str().into(),
+                time_param(claim.now),
+                (claim.limit as u64).into(),
+                (&claim.claim).into(),
+                time_param(claim.until),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
 impl<C: Connection> RunRecords for Rows<'_, C> {
     fn add_run(&mut self, run: &BackfillRun) -> TxResult<()> {
         self.connection.execute(
@@ -136,24 +176,10 @@ impl<C: Connection> RunRecords for Rows<'_, C> {
     }
 
     fn claim_groups(&mut self, claim: &GroupClaim) -> TxResult<Vec<RunGroup>> {
-        // SQLite has one writer at a time, and no locks of rows. PostgreSQL must not repeat the
-        // selection for each row, so that it is materialized.
-        let statement = match C::LOCKS_ROWS {
-            true => claim_groups!(" FOR UPDATE SKIP LOCKED"),
-            false => claim_groups!(""),
-        };
-        self.connection.execute(
-            statement,
-            &[
-                (&claim.run_id).into(),
-                claim.state.as_str().into(),
-                time_param(claim.now),
-                claim.group_id.as_deref().unwrap_or("").into(),
-                (claim.limit as u64).into(),
-                (&claim.claim).into(),
-                time_param(claim.until),
-            ],
-        )?;
+        match &claim.group_id {
+            Some(group_id) => self.claim_one_group(claim, group_id)?,
+            None => self.claim_free_groups(claim)?,
+        }
         self.read_groups(
             select_group!("WHERE run_id = $1 AND claim = $2"),
             &[(&claim.run_id).into(), (&claim.claim).into()],
