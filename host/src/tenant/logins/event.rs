@@ -46,9 +46,11 @@ pub(crate) fn login_event(
         ..AuthenticationMethod::default()
     };
     event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
+    // A login with an answer continues the one that asked: its proofs are of a user who is present.
+    let is_silent = !context.interactive && context.answer.is_none();
     event.transaction = Some(Transaction {
         protocol: Some(context.protocol.to_owned()),
-        prompt: if context.interactive { Vec::new() } else { vec!["none".to_owned()] },
+        prompt: if is_silent { vec!["none".to_owned()] } else { Vec::new() },
         rest: single_entry(
             "requested_scopes",
             context.scope.split(' ').filter(|it| !it.is_empty()).collect(),

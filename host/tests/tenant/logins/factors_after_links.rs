@@ -1,7 +1,9 @@
 //! A second factor of an account counts no more once the account was linked into another one.
 
+use serde_json::json;
+
 use crate::http::{Browser, Request, Response, state_of};
-use crate::tenants::{Tenant, authorize, by_google, by_id, database_user, redeem};
+use crate::tenants::{Tenant, authorize, by_google, by_id, by_password, database_user, redeem};
 
 use super::File;
 use super::second_factors::{MULTI_FACTOR, assert_asked, code_to, id_token, pass};
@@ -11,6 +13,7 @@ crate::tests![
     a_code_for_tokens_does_not_bring_a_factor_along,
     a_code_of_a_factor_does_not_open_the_other_account,
     an_open_question_does_not_bring_a_factor_along,
+    the_account_with_a_factor_is_linked_from_its_own_side,
 ];
 
 /// The stand-in's user with Ada's address.
@@ -54,7 +57,7 @@ fn a_session_does_not_bring_a_factor_along() {
     let asked = browser.get(&authorize(&[]));
     assert!(asked.location().contains("/u/second-factor"), "{}", asked.location());
     let end = pass(&mut browser, &state_of(&asked), &code_to(&tenant, "ada@example.com"));
-    assert_eq!(id_token(&tenant, &end)["amr"], serde_json::json!(["mfa"]));
+    assert_eq!(id_token(&tenant, &end)["amr"], json!(["mfa"]));
     assert!(browser.get(&authorize(&[("prompt", "none")])).answer().contains_key("code"));
 }
 
@@ -97,4 +100,22 @@ fn an_open_question_does_not_bring_a_factor_along() {
     let skipped = browser.submit("/u/skip", &[("state", &state_of(&asked))]);
     assert!(!skipped.location().contains("code="), "{}", skipped.location());
     assert_eq!(browser.get(&authorize(&[("prompt", "none")])).answer()["error"], "login_required");
+}
+
+/// The factor that the login has passed still counts when its question is answered.
+fn the_account_with_a_factor_is_linked_from_its_own_side() {
+    let policy = File::with(r#"{"mode": "required", "trusted_connections": ["google-oauth2"]}"#);
+    let tenant = Tenant::started(&ada(), &["--policy", policy.name()]);
+    let mut other = tenant.browser();
+    let asked = by_google(&mut other, GOOGLE, &[]);
+    assert!(asked.location().contains("/u/"), "the user is created: {}", asked.location());
+    let mut browser = tenant.browser();
+    let asked = by_password(&mut browser, "ada@example.com", &[]);
+    let state = state_of(&asked);
+    let suggested = pass(&mut browser, &state, &code_to(&tenant, "ada@example.com"));
+    assert!(suggested.location().contains("/u/"), "{}", suggested.location());
+    let account = [("state", &*state), ("connection", "google-oauth2"), ("account", GOOGLE)];
+    let claims = id_token(&tenant, &browser.submit("/u/stand-in", &account));
+    assert_eq!((&claims["sub"], &claims["amr"]), (&json!("auth0|ada"), &json!(["mfa"])));
+    assert_eq!(tenant.user("auth0|ada").json()["identities"].as_array().map(Vec::len), Some(2));
 }
