@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills races mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -20,6 +20,7 @@ help:
 	@echo 'make features check each cargo feature of the library alone, and test it'
 	@echo 'make fuzz     fuzz the decision for a minute'
 	@echo 'make game     search for take-overs of accounts, and print how many states were explored'
+	@echo 'make races    64 logins link the same two accounts at once, 1000 times in each database (minutes)'
 	@echo 'make kills    kill two processes that link at once at 50 random points (minutes)'
 	@echo 'make mutants  change the code in small ways, and print the changes that no test notices (hours)'
 	@echo 'make bench    measure how fast logins are decided (release build)'
@@ -32,15 +33,22 @@ help:
 	@echo 'make docs     generate docs/reasons.md, command-line.md and supported.md from the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
 
+# Cargo's target directory, which its configuration may name.
+TARGET_DIR = $(shell $(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+
+# The library with some of its features. The second package is why a smaller set of features does
+# not compile the WebAssembly runtime once more: see its manifest.
+HOST := --locked --package ligature-host --package ligature-shared-features --no-default-features
+
 # The program without databases and without the server, which are most of it.
-DEMO := --quiet --locked --package ligature-host --bin ligature --no-default-features --features cli
+DEMO := $(HOST) --bin ligature --features ligature-host/cli
 
 demo: target
 	@echo 'Building ligature without databases and server, and then running it on one login.'
 	@echo 'The first build compiles the WebAssembly runtime and its compiler: about 11 minutes of'
 	@echo 'processor time, 6 minutes on two idle cores, and 2.5 GB of disk. Later builds take seconds.'
-	@$(CARGO) build $(filter-out --quiet,$(DEMO))
-	@$(CARGO) run $(DEMO) -- run examples/cases/verified-google-login.json
+	@$(CARGO) build $(DEMO)
+	@"$(TARGET_DIR)/debug/ligature" run examples/cases/verified-google-login.json
 
 # An example next to its tenant. Ctrl-C ends both. LIGATURE=PROGRAM uses that program.
 demo-spa demo-spa-lock demo-webapp:
@@ -59,20 +67,21 @@ compile-tests: target
 # that `make test` runs with all features.
 CHECKED_FEATURES := auth0 built-in sqlite postgres transfer backfill tenant hook hook,built-in cli serve \
 	hook-command cli,sqlite,transfer
-ALONE := --quiet --locked --package ligature-host --no-default-features
+comma := ,
+of_host = $(subst $(comma),$(comma)ligature-host/,ligature-host/$(1))
 
 features: features-lint features-test
 
 features-lint: target
-	$(CARGO) clippy $(ALONE) --lib -- -D warnings
-	@for features in $(CHECKED_FEATURES); do echo "features: $$features"; \
-		$(CARGO) clippy $(ALONE) --lib --bins --features $$features -- -D warnings || exit 1; done
+	$(CARGO) clippy --quiet $(HOST) --lib -- -D warnings
+	@$(foreach features,$(CHECKED_FEATURES),echo 'features: $(features)' && \
+		$(CARGO) clippy --quiet $(HOST) --lib --bins --features $(call of_host,$(features)) -- -D warnings &&) true
 
 features-test: target
-	$(CARGO) test $(ALONE) --lib --test embedding
-	$(CARGO) test $(ALONE) --lib --test embedding --features sqlite
-	$(CARGO) test $(ALONE) --test embedding --features postgres
-	$(CARGO) test $(ALONE) --lib --features hook,built-in
+	$(CARGO) test --quiet $(HOST) --lib --test embedding
+	$(CARGO) test --quiet $(HOST) --lib --test embedding --features $(call of_host,sqlite)
+	$(CARGO) test --quiet $(HOST) --test embedding --features $(call of_host,postgres)
+	$(CARGO) test --quiet $(HOST) --lib --features $(call of_host,hook$(comma)built-in)
 
 # Coverage-guided fuzzing on the stable toolchain: the same as `cargo fuzz run decide`
 # on nightly, without the sanitizer.
@@ -100,10 +109,15 @@ KILLS ?= 50
 kills: target
 	LIGATURE_KILLS=$(KILLS) $(CARGO) test --quiet --locked -p ligature-host --test cli_backfill kills_at_random_points
 
+# Logins of the same two accounts at once. `make test` does it 50 times, and CI 100 times.
+ROUNDS ?= 1000
+races: target
+	LIGATURE_RACE_ROUNDS=$(ROUNDS) $(CARGO) test --quiet --locked -p ligature-tests --test directories of_many_logins
+
 # cargo-mutants on the rules, and on the host's guard, decisions and links: by hand or
 # nightly. MUTANTS='--shard 0/8' tries a part, MUTANTS=--list prints the mutants.
 MUTANTS ?=
-MUTANTS_OUT := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/mutants
+MUTANTS_OUT = $(TARGET_DIR)/mutants
 RULES := plugin/src/rules/*.rs plugin/src/decide.rs plugin/src/situation.rs
 GUARD := host/src/guard/*.rs host/src/decide/*.rs \
 	$(foreach file,arrival link undo unlink,host/src/directory/$(file).rs)
@@ -129,27 +143,27 @@ bench-directory: target
 USERS ?= 10000000
 bench-backfill: target
 	$(CARGO) build --release --quiet --locked --bin ligature
-	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
+	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" \
 		LIGATURE_BENCH_USERS=$(USERS) $(CARGO) bench --quiet --locked -p ligature-tests --bench backfill
 
 # The load tool starts the program itself.
 bench-tenant: target
 	$(CARGO) build --release --quiet --locked --bin ligature
-	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
+	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" \
 		$(CARGO) bench --quiet --locked -p ligature-tests --bench tenant -- $(FIGURES)
 
 bench-hook: target
 	$(CARGO) build --release --quiet --locked --bin ligature
-	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
+	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" \
 		$(CARGO) bench --quiet --locked -p ligature-tests --bench hook
 
 bench-languages: target
 	$(CARGO) build --release --quiet --locked --bin ligature
-	@sh examples/policies/measure.sh "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature"
+	@sh examples/policies/measure.sh "$(TARGET_DIR)/release/ligature"
 
 figures: target
 	$(CARGO) build --release --quiet --locked
-	@sh tests/figures.sh target/release/ligature
+	@sh tests/figures.sh "$(TARGET_DIR)/release/ligature"
 
 # Rust plugins that are workspaces of their own.
 EXAMPLES := examples/minimal-plugin

@@ -2,7 +2,7 @@
 //! them. Asserts that it does not trap, gives a reason, names only users of the
 //! case, and links only users that have all verified the login's address.
 //!
-//! Runs for LIGATURE_FUZZ_SECONDS (3 if unset; CI: 60). A failure prints the
+//! Runs for LIGATURE_FUZZ_SECONDS (3 if unset; CI: 30). A failure prints the
 //! case; LIGATURE_FUZZ_SEED repeats a run. `fuzz/` fuzzes the decision guided by
 //! coverage.
 
