@@ -46,7 +46,7 @@ pub(crate) use provider_tokens::{is_secret, may_name_an_object};
 pub(crate) use roles::add_words;
 pub(crate) use secret_values::has_secret;
 pub use secret_values::mask_secrets;
-pub(crate) use separation::{carry_over_marks, revert_carried_marks};
+pub(crate) use separation::{carry_over_marks, last_separation, revert_carried_marks};
 pub use separation::{keep_marks, note_separation};
 pub use sign_in::apply_sign_in;
 pub use step_answer::{Proof, StepAnswer};

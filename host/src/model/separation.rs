@@ -141,6 +141,12 @@ pub(crate) fn revert_carried_marks(
     Some(rest.into())
 }
 
+/// Returns the time of the last separation that the marks of a user name.
+pub(crate) fn last_separation(user: &User) -> Option<Timestamp> {
+    let times = get_marks(user)?.iter().filter(|mark| is_mark(mark)).map(mark_time);
+    times.max().and_then(Timestamp::from_millis)
+}
+
 fn get_marks(user: &User) -> Option<&Vec<Value>> {
     user.app_metadata.as_ref()?.get(LINKING)?.get(linking::UNLINKED)?.as_array()
 }

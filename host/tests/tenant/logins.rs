@@ -11,6 +11,7 @@ mod races;
 mod recordings;
 mod reloading;
 mod second_factors;
+mod separations;
 mod sessions;
 mod start;
 
@@ -36,6 +37,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         recordings::TESTS,
         reloading::TESTS,
         second_factors::TESTS,
+        separations::TESTS,
         sessions::TESTS,
         start::TESTS,
     ]

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::directory::{Actor, Provenance, Stored};
-use crate::model::{ApiError, Identity, User, mask_addresses};
+use crate::model::{ApiError, User, mask_addresses};
 use crate::service::forms::{Form, FormFault, refuse_foreign};
 use crate::tenant::account::paths::{LINK, REMOVE, UNDO};
 use crate::tenant::config::ACCOUNT_CLIENT;
@@ -129,12 +129,6 @@ impl<'a> AccountVisit<'a> {
 
     pub(super) fn user(&self) -> &User {
         &self.account.user
-    }
-
-    /// Ends the sessions and tokens of identities that have left the account.
-    pub(super) fn end_logins_by<'i>(&self, identities: impl IntoIterator<Item = &'i Identity>) {
-        let identities = identities.into_iter().cloned().collect();
-        self.tenant().people.end_logins(&User { identities, ..User::default() });
     }
 
     /// Tells both sides of a change, which the user has made: the account that stays, and the one

@@ -147,7 +147,6 @@ impl AccountVisit<'_> {
         );
         match answer {
             Ok(_) => {
-                self.end_logins_by([identity]);
                 self.announce_removal(identity);
                 see_result(&self.address("/account?done=removed"))
             }

@@ -56,7 +56,6 @@ pub(super) async fn undo(visit: Visit) -> Response {
                 return visit.render_undo(&link, StatusCode::CONFLICT);
             }
             let undoing = visit.run_undo(&link, false)?;
-            visit.end_logins_by(&undoing.secondary.identities);
             visit.announce_undo(&undoing);
             Ok(see_result(&visit.address("/account?done=undone")))
         });

@@ -12,6 +12,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::logins::context::{LoginRequest, RequestedLogin};
 use crate::tenant::logins::event::{add_second_factor, login_event, with_roles};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
+use crate::tenant::logins::separation::has_left_since;
 use crate::tenant::logins::state::Logins;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
@@ -116,6 +117,9 @@ impl Logins {
         let user = event.account().clone();
         if user.blocked {
             return Err(refuse_blocked(&user));
+        }
+        if has_left_since(&*self.directory, &user, proved).map_err(|error| log_failure(error.into()))? {
+            return Err(NotLoggedIn::Revoked);
         }
         // Whichever way a login takes, it does not go round the second factor of its user.
         match proved.passed_factor_of(&user.user_id) {

@@ -9,6 +9,7 @@ pub(super) mod outcome;
 pub(super) mod owner_link;
 pub(super) mod prove;
 pub(super) mod second_factor;
+pub(super) mod separation;
 
 mod session_user;
 mod state;

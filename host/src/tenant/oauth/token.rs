@@ -20,6 +20,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::NotLoggedIn;
+use crate::tenant::logins::separation::has_left_since;
 use crate::tenant::oauth::authorization_request::without_fragment;
 use crate::tenant::oauth::client_auth;
 use crate::tenant::oauth::issued_tokens::Issuance;
@@ -172,7 +173,9 @@ impl TokenRequest<'_> {
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
         }
-        if tenant.people.revocations.is_revoked(&code.proved.user.user_id, code.proved.began) {
+        if tenant.people.revocations.is_revoked(&code.proved.user.user_id, code.proved.began)
+            || has_left_since(&*tenant.directory, &owner.user, &code.proved).map_err(unavailable)?
+        {
             return Err(NotLoggedIn::Revoked.into());
         }
         let issuance = Issuance {

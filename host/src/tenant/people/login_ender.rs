@@ -6,8 +6,8 @@ use crate::model::{Identity, User};
 use crate::tenant::observed::{Change, Observer, Separated};
 use crate::tenant::people::state::People;
 
-/// Ends logins when accounts become one, or are separated by an undo. Changes on the account page end
-/// them in the same way.
+/// Ends logins when accounts become one, and when an identity leaves an account. Every change of the
+/// tenant's directory is reported to it, so that no way to separate accounts leaves a login open.
 pub(crate) struct LoginEnder {
     pub(crate) people: Arc<People>,
 }
@@ -18,15 +18,15 @@ impl Observer for LoginEnder {
             Change::Linked(linked) => {
                 self.people.end_refresh_tokens(&linked.user.identities, &linked.user.user_id);
             }
-            Change::Separated(separated) if separated.is_undo => self.end_separated(separated),
-            Change::Separated(_) | Change::Created(_) | Change::Updated(_) | Change::Deleted { .. } => {}
+            Change::Separated(separated) => self.end_separated(separated),
+            Change::Created(_) | Change::Updated(_) | Change::Deleted { .. } => {}
         }
     }
 }
 
 impl LoginEnder {
-    /// Ends the logins of the account that is a user again: an undo says that the two belong to
-    /// different persons.
+    /// Ends the logins of the account that is a user again: it may belong to another person, and it
+    /// may have got the second factor of the account that it has left.
     fn end_separated(&self, separated: &Separated<'_>) {
         let identities = match (separated.after[1], separated.before) {
             (Some(after), _) => after.user.identities.clone(),
