@@ -12,7 +12,9 @@ use crate::tenant::linking::request::login_required;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::oauth::authorization_response::send_error;
-use crate::tenant::oauth::browser_visit::{BrowserVisit, LoggedInUser, login_context};
+use crate::tenant::oauth::browser_visit::{
+    BrowserVisit, LoggedInUser, lacks_requested_factor, login_context,
+};
 use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::signing::tokens::to_seconds;
@@ -43,10 +45,8 @@ impl BrowserVisit<'_> {
                 Err(error) => self.refuse(&authorization, &error),
             };
         }
-        match self.find_usable_session(&authorization) {
-            Ok(Some(session)) => return self.log_in_by_session(authorization, session),
-            Ok(None) => {}
-            Err(error) => return self.refuse(&authorization, &error),
+        if let Some(session) = self.find_recent_session(&authorization) {
+            return self.log_in_by_session(authorization, session);
         }
         if authorization.prompt == Prompt::Never {
             return self.refuse(&authorization, &login_required("Login required"));
@@ -54,25 +54,28 @@ impl BrowserVisit<'_> {
         self.show_login(authorization)
     }
 
-    /// Finds the session of the browser, if the request allows its use, and if it is recent enough, has
-    /// the requested factors, and uses the requested connection.
+    /// Finds the session of the browser, if the request allows its use, and if it is recent enough and
+    /// uses the requested connection.
+    fn find_recent_session(&self, authorization: &Authorization) -> Option<Session> {
+        if authorization.prompt == Prompt::Always {
+            return None;
+        }
+        let session = self.session()?;
+        let age = to_seconds(self.visit.tenant.ambient.now()).saturating_sub(to_seconds(session.proved.at));
+        let is_fresh = authorization.max_age.is_none_or(|max| age < max);
+        let connection = authorization.connection.as_ref();
+        let is_usable = is_fresh && connection.is_none_or(|name| *name == session.proved.connection);
+        is_usable.then_some(session)
+    }
+
+    /// Finds the same session, if it has the requested factors as well.
     pub(crate) fn find_usable_session(
         &self,
         authorization: &Authorization,
     ) -> Result<Option<Session>, OAuthError> {
-        if authorization.prompt == Prompt::Always {
-            return Ok(None);
-        }
-        let Some(session) = self.session() else { return Ok(None) };
-        let tenant = &self.visit.tenant;
-        let age = to_seconds(tenant.ambient.now()).saturating_sub(to_seconds(session.proved.at));
-        let is_fresh = authorization.max_age.is_none_or(|max| age < max);
-        let connection = authorization.connection.as_ref();
-        if !is_fresh || connection.is_some_and(|name| *name != session.proved.connection) {
-            return Ok(None);
-        }
+        let Some(session) = self.find_recent_session(authorization) else { return Ok(None) };
         let has_factors = !authorization.wants_second_factor
-            || tenant.logins.has_passed_second_factor(&session.proved).map_err(unavailable)?;
+            || self.visit.tenant.logins.has_passed_second_factor(&session.proved).map_err(unavailable)?;
         Ok(has_factors.then_some(session))
     }
 
@@ -133,6 +136,9 @@ impl BrowserVisit<'_> {
             Err(NotLoggedIn::LacksSecondFactor) => self.ask_second_factor(authorization, proved, in_session),
             Ok(logged_in) => {
                 let user = logged_in.user();
+                if lacks_requested_factor(&authorization, proved, &user) {
+                    return self.ask_second_factor(authorization, proved, in_session);
+                }
                 // The browser may have withheld third-party cookies: without one, it
                 // is unknown whose browser this is.
                 let session = in_session.then(|| self.begin_session(proved));
@@ -165,17 +171,25 @@ impl BrowserVisit<'_> {
         let Some(client) = tenant.config.client(&authorization.client_id) else {
             return OAuthError::unauthorized().into_response();
         };
-        let context = login_context(client, &authorization, &self.visit.sender);
         let proved = &session.proved;
+        // Without an owner, the login reports why the session has ended.
+        match tenant.logins.find_session_owner(&session) {
+            Ok(Some(owner)) if lacks_requested_factor(&authorization, proved, &owner.user) => {
+                return self.ask_second_factor(authorization, proved, true);
+            }
+            Ok(_) => {}
+            Err(error) => return self.refuse(&authorization, &unavailable(error)),
+        }
+        let context = login_context(client, &authorization, &self.visit.sender);
         match tenant.logins.log_in_again(proved, &context) {
             Ok(logged_in) => {
                 let user = logged_in.user();
+                if lacks_requested_factor(&authorization, proved, &user) {
+                    return self.ask_second_factor(authorization, proved, true);
+                }
                 self.finish(&authorization, LoggedInUser { user: &user, proved, session: Some(&session) })
             }
-            Err(NotLoggedIn::LacksSecondFactor) => {
-                let proved = session.proved.clone();
-                self.ask_second_factor(authorization, &proved, true)
-            }
+            Err(NotLoggedIn::LacksSecondFactor) => self.ask_second_factor(authorization, proved, true),
             Err(NotLoggedIn::Gone | NotLoggedIn::Revoked) => {
                 self.browser.end_session(&tenant.people.sessions);
                 if authorization.prompt == Prompt::Never {

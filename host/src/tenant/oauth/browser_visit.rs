@@ -151,6 +151,16 @@ impl<'a> BrowserVisit<'a> {
     }
 }
 
+/// Returns whether the application asks for a second factor that a login has not passed for its user: a
+/// login that has just been linked into another account has passed that of its own account only.
+pub(crate) fn lacks_requested_factor(
+    authorization: &Authorization,
+    proved: &ProvedIdentity,
+    user: &User,
+) -> bool {
+    authorization.wants_second_factor && proved.passed_factor_of(&user.user_id).is_none()
+}
+
 /// The context of a login during which the user is not prompted.
 pub(crate) fn login_context<'a>(
     client: &'a Client,

@@ -19,7 +19,7 @@ use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::LoggedIn;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::logins::prove::prove_as_account;
-use crate::tenant::oauth::browser_visit::{LoggedInUser, login_context};
+use crate::tenant::oauth::browser_visit::{LoggedInUser, lacks_requested_factor, login_context};
 use crate::tenant::pages::login_form::LoginForm;
 use crate::tenant::pages::page_view::Page;
 use crate::tenant::people::proved_identity::ProvedIdentity;
@@ -57,7 +57,7 @@ impl LoginForm<'_> {
         let pending = self.pending.clone();
         match self.needs_second_factor(proved) {
             Ok(false) => {}
-            Ok(true) => return self.ask_second_factor(proved),
+            Ok(true) => return self.ask_second_factor(proved, pending.suggestion.clone()),
             Err(error) => return self.show_unavailable(proved, &error),
         }
         if let (Some(linking), Some(step)) = (&pending.authorization.linking, &pending.linking) {
@@ -83,9 +83,13 @@ impl LoginForm<'_> {
 
     /// Continues with a user who has proved a second account.
     fn answer_suggestion(self, suggestion: Suggestion, second: &ProvedIdentity) -> Response {
+        // The second proof is the answer. If the login fails, it can be used again. A factor counts for
+        // the account that has it, whichever of the two proofs passed it.
+        let factors = [suggestion.proved.factors.clone(), second.factors.clone()].concat();
+        let proved = ProvedIdentity { by: second.by.clone(), factors, ..suggestion.proved.clone() };
         match self.is_obsolete(&suggestion) {
             Ok(false) => {}
-            Ok(true) => return self.log_in(&suggestion.proved, None),
+            Ok(true) => return self.log_in(&proved, None),
             Err(error) => return self.show_unavailable(second, &error),
         }
         let owner = second.key().map(|key| self.tenant().directory.owner(key));
@@ -105,9 +109,6 @@ impl LoginForm<'_> {
         let proof = Proof { current: suggestion.current, candidate, proved_at: second.at, methods };
         let answer =
             StepAnswer { step: suggestion.step, proof: Some(proof), policy: Some(suggestion.policy) };
-        // The second proof is the answer. If the login fails, it can be used again.
-        let factors = [suggestion.proved.factors, second.factors.clone()].concat();
-        let proved = ProvedIdentity { by: second.by.clone(), factors, ..suggestion.proved };
         self.log_in(&proved, Some(&answer))
     }
 
@@ -128,8 +129,14 @@ impl LoginForm<'_> {
             None => tenant.logins.log_in(proved, &context),
             Some(_) => tenant.logins.log_in_known(proved, &context),
         };
-        if let Err(why @ NotLoggedIn::Failed(_)) = logged_in {
-            return self.show_unavailable(proved, &why.into());
+        match &logged_in {
+            Err(why @ NotLoggedIn::Failed(_)) => return self.show_unavailable(proved, &why.clone().into()),
+            // The account was linked into one with a factor while the page was open, or by this login.
+            Err(NotLoggedIn::LacksSecondFactor) => return self.ask_second_factor(proved, None),
+            Ok(LoggedIn::As(user)) if lacks_requested_factor(authorization, proved, user) => {
+                return self.ask_second_factor(proved, None);
+            }
+            _ => {}
         }
         // A form that is sent twice gets one response.
         if self.take_pending().is_none() {

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use crate::model::Step;
 use crate::service::page::filters;
-use crate::tenant::flows::pending_login::PendingLogin;
+use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
 use crate::tenant::http::oauth_error::{OAuthError, unavailable};
@@ -81,8 +81,13 @@ impl LoginForm<'_> {
         logins.lacks_second_factor(proved).map_err(unavailable)
     }
 
-    /// Keeps the first factor, sends a code, and leads to its page.
-    pub(super) fn ask_second_factor(self, first: &ProvedIdentity) -> Response {
+    /// Keeps the first factor, sends a code, and leads to its page. The login then answers this
+    /// suggestion, if there is one.
+    pub(super) fn ask_second_factor(
+        self,
+        first: &ProvedIdentity,
+        suggestion: Option<Suggestion>,
+    ) -> Response {
         if let Err(error) = self.count_second_factor(first) {
             return self.show_unavailable(first, &error);
         }
@@ -92,7 +97,7 @@ impl LoginForm<'_> {
         // The code or ticket of the first factor is used by now.
         let first = ProvedIdentity { by: None, ..first.clone() };
         self.tenant().logins.send_second_factor(&first, &pending.browser);
-        let pending = PendingLogin { first_factor: Some(first), ..PendingLogin::clone(&pending) };
+        let pending = PendingLogin { first_factor: Some(first), suggestion, ..PendingLogin::clone(&pending) };
         self.keep_pending(Arc::new(pending));
         see_result(&self.second_factor_address())
     }

@@ -13,6 +13,7 @@ crate::tests![
     a_code_for_tokens_does_not_bring_a_factor_along,
     a_code_of_a_factor_does_not_open_the_other_account,
     an_open_question_does_not_bring_a_factor_along,
+    a_question_is_answered_although_the_accounts_were_linked_meanwhile,
     the_account_with_a_factor_is_linked_from_its_own_side,
 ];
 
@@ -100,6 +101,28 @@ fn an_open_question_does_not_bring_a_factor_along() {
     let skipped = browser.submit("/u/skip", &[("state", &state_of(&asked))]);
     assert!(!skipped.location().contains("code="), "{}", skipped.location());
     assert_eq!(browser.get(&authorize(&[("prompt", "none")])).answer()["error"], "login_required");
+}
+
+/// Another browser or an application has linked the accounts while the page of the question was open.
+fn a_question_is_answered_although_the_accounts_were_linked_meanwhile() {
+    let policy = json!({ "mode": "suggest", "trusted_connections": ["google-oauth2"],
+                         "prompts": { "ask_again_after_days": 0 } });
+    let policy = File::with(policy.to_string());
+    let tenant = Tenant::started(&ada(), &["--policy", policy.name()]);
+    let mut browsers = [tenant.browser(), tenant.browser()];
+    let states = browsers.each_mut().map(|browser| state_of(&by_google(browser, GOOGLE, &[])));
+    link(&tenant);
+    let [first, second] = &mut browsers;
+    let password = crate::tenants::login_form(&states[0], "ada@example.com");
+    assert_asked(&first.submit("/u/login", &password));
+    let answered = pass(first, &states[0], &code_to(&tenant, "ada@example.com"));
+    // After “Not now”, too, the factor of the account is the only thing that is missing.
+    assert_asked(&second.submit("/u/skip", &[("state", &states[1])]));
+    let skipped = pass(second, &states[1], &code_to(&tenant, "ada@example.com"));
+    for end in [answered, skipped] {
+        let claims = id_token(&tenant, &end);
+        assert_eq!((&claims["sub"], &claims["amr"]), (&json!("auth0|ada"), &json!(["mfa"])));
+    }
 }
 
 /// The factor that the login has passed still counts when its question is answered.

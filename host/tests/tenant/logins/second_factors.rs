@@ -14,6 +14,7 @@ crate::tests![
     a_login_without_a_factor_has_no_amr,
     an_application_asks_for_a_factor,
     a_session_without_a_factor_is_not_enough,
+    a_factor_that_an_application_asks_for_is_that_of_the_account_of_the_login,
     a_session_with_a_factor_is_enough,
     attempts_at_a_factor_are_bounded,
     a_code_of_a_factor_is_of_one_account,
@@ -110,10 +111,37 @@ fn a_session_without_a_factor_is_not_enough() {
     let mut browser = tenant.browser();
     by_password(&mut browser, "bob@example.com", &[]);
     assert!(browser.get(&authorize(&[])).answer().contains_key("code"));
-    let page = browser.get(&authorize(&[("acr_values", MULTI_FACTOR)]));
-    assert!(page.location().contains("/u/login"), "{}", page.location());
     let silent = browser.get(&authorize(&[("acr_values", MULTI_FACTOR), ("prompt", "none")])).answer();
     assert_eq!(silent["error"], "login_required");
+    // The factor alone is missing.
+    let page = browser.get(&authorize(&[("acr_values", MULTI_FACTOR)]));
+    assert!(page.location().contains("/u/second-factor?state="), "{}", page.location());
+    let end = pass(&mut browser, &state_of(&page), &code_to(&tenant, "bob@example.com"));
+    assert_eq!(id_token(&tenant, &end)["amr"], json!(["mfa"]));
+    // A login that is too old, or of another connection, is no first factor.
+    for with in [("max_age", "0"), ("prompt", "login"), ("connection", "google-oauth2")] {
+        let page = browser.get(&authorize(&[("acr_values", MULTI_FACTOR), with]));
+        assert!(!page.location().contains("/u/second-factor"), "{with:?}: {}", page.location());
+    }
+}
+
+/// A new login passes a factor of its own account, and is linked into another one at once.
+fn a_factor_that_an_application_asks_for_is_that_of_the_account_of_the_login() {
+    let policy = File::with(super::AUTO);
+    let tenant = Tenant::started(&people(), &["--policy", policy.name()]);
+    let mut browser = tenant.browser();
+    let state = open(&mut browser, &[("acr_values", MULTI_FACTOR)]);
+    let account = [("user_id", "7"), ("email", "bob@example.com"), ("email_verified", "true")];
+    let google = [&[("state", &*state), ("connection", "google-oauth2")][..], &account].concat();
+    assert_asked(&browser.submit("/u/stand-in", &google));
+    let code = code_to(&tenant, "bob@example.com");
+    assert_asked(&pass(&mut browser, &state, &code));
+    assert_eq!(identities(&tenant, "auth0|bob"), 2);
+    assert_eq!(pass(&mut browser, &state, &code).status, 403, "it was a code of the other account");
+    let claims = id_token(&tenant, &pass(&mut browser, &state, &code_to(&tenant, "bob@example.com")));
+    assert_eq!((&claims["sub"], &claims["amr"]), (&json!("auth0|bob"), &json!(["mfa"])));
+    let silent = browser.get(&authorize(&[("acr_values", MULTI_FACTOR), ("prompt", "none")]));
+    assert_eq!(id_token(&tenant, &silent)["amr"], json!(["mfa"]));
 }
 
 fn a_session_with_a_factor_is_enough() {
