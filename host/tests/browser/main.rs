@@ -85,6 +85,11 @@ fn people_log_in_on_the_tenants_own_pages() {
 }
 
 #[test]
+fn people_answer_a_suggestion() {
+    run("suggestion.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
+}
+
+#[test]
 fn people_add_and_remove_ways_to_log_in() {
     run("account.test.mjs", USUAL);
 }
@@ -111,6 +116,11 @@ fn the_console_looks_as_approved() {
 #[test]
 fn a_user_confirms_another_account_on_the_page_of_the_hook() {
     run("confirm.test.mjs", Setting { policy: Some("off-policy.json"), ..USUAL });
+}
+
+#[test]
+fn operators_enter_the_console_of_the_hook() {
+    run("console-hook.test.mjs", USUAL);
 }
 
 #[test]

@@ -16,9 +16,16 @@ export async function isAccessible(page) {
     const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
     assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`), [], colorScheme);
   }
+  await fitsTelephone(page);
+}
+
+/** Finds no scrolling to the side on a telephone. This needs no script on the page. */
+export async function fitsTelephone(page) {
   const before = page.viewportSize();
-  await page.setViewportSize({ width: 320, height: 640 });
-  const [needed, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(needed <= width, `${needed} of ${width} px`);
+  for (const width of [320, 375]) {
+    await page.setViewportSize({ width, height: 640 });
+    const needed = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(needed <= width, `${page.url()}: ${needed} of ${width} px`);
+  }
   await page.setViewportSize(before);
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { isAccessible } from './axe.mjs';
-import { browsing, choose, http, logIn as logInByPassword } from './harness.mjs';
+import { browsing, choose, http, logIn as logInByPassword, tabTo } from './harness.mjs';
 
 const visit = browsing({ applications: false });
 const REFUSED = { expected: [/status of 40[049]/] };
@@ -50,19 +50,6 @@ async function opened(page, address, locate) {
     assert.ok(times < 100, `${address} does not show it`);
     await page.waitForTimeout(50);
   }
-}
-
-/** Presses the tabulator until this has the focus, which is seen. */
-async function tabTo(page, name) {
-  for (let times = 0; times < 60; times += 1) {
-    await page.keyboard.press('Tab');
-    const [label, outline] = await page.evaluate(() => {
-      const it = document.activeElement;
-      return [(it.labels?.[0]?.innerText ?? it.innerText ?? '').trim(), getComputedStyle(it).outlineStyle];
-    });
-    if (label.startsWith(name)) return assert.notEqual(outline, 'none', name);
-  }
-  return assert.fail(`${name} is not reached by keyboard`);
 }
 
 const linksInto = async (page, id) => {

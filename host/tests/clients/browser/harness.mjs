@@ -285,3 +285,29 @@ export async function choose(page, name = 'Ada Lovelace') {
   await page.waitForURL(/\/u\/stand-in\?/);
   await page.getByRole('button', { name }).click();
 }
+
+/** Presses the tabulator until this has the focus, which is seen. */
+export async function tabTo(page, name) {
+  for (let times = 0; times < 60; times += 1) {
+    await page.keyboard.press('Tab');
+    const [label, outline] = await page.evaluate(() => {
+      const it = document.activeElement;
+      return [(it.labels?.[0]?.innerText ?? it.innerText ?? '').trim(), getComputedStyle(it).outlineStyle];
+    });
+    if (label.startsWith(name)) return assert.notEqual(outline, 'none', name);
+  }
+  return assert.fail(`${name} is not reached by keyboard`);
+}
+
+/** The page that stands in for a provider: an account with a verified address. */
+export async function enterAccount(page, id, email, name = '') {
+  await page.waitForURL(/\/u\/stand-in\?/);
+  const typed = page.getByLabel('Id at the provider');
+  // It is open already if no account of the configuration can be chosen.
+  if (!(await typed.isVisible())) await page.getByText('Somebody else', { exact: true }).click();
+  await typed.fill(id);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('The provider reports it as verified').check();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+}

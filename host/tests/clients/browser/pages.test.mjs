@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isAccessible } from './axe.mjs';
-import { app, browsing, choose, http, logIn, password, sent, someone } from './harness.mjs';
+import { fitsTelephone, isAccessible } from './axe.mjs';
+import { app, browsing, choose, enterAccount, http, logIn, password, sent, someone } from './harness.mjs';
 
 const visit = browsing();
 const REFUSED = { expected: [/status of 40[03]/] };
@@ -162,22 +162,12 @@ const login = (params = {}) =>
     ...params,
   })}`;
 
-/** The page that stands in for a provider: an account with a verified address. */
-async function somebodyElse(page, id, email) {
-  await page.waitForURL(/\/u\/stand-in\?/);
-  await page.getByText('Somebody else').click();
-  await page.getByLabel('Id at the provider').fill(id);
-  await page.getByLabel('Email', { exact: true }).fill(email);
-  await page.getByLabel('The provider reports it as verified').check();
-  await page.getByRole('button', { name: 'Continue' }).click();
-}
-
 test('pages need no script', visit(async ({ page }) => {
   await page.goto(login());
   await logIn(page);
   await page.waitForURL(`${app}/spa?code=*`);
   await page.goto(login({ prompt: 'login', connection: 'google-oauth2' }));
-  await somebodyElse(page, 'without-script', 'without-script@example.com');
+  await enterAccount(page, 'without-script', 'without-script@example.com');
   await page.getByRole('button', { name: 'Not now' }).click();
   await page.waitForURL(`${app}/spa?code=*`);
   // Not even the one that a script submits.
@@ -219,7 +209,7 @@ for (const colorScheme of ['light', 'dark']) {
     await fits('forgotten');
     await page.goto(login({ connection: 'google-oauth2' }));
     await fits('stand-in');
-    await somebodyElse(page, colorScheme, long);
+    await enterAccount(page, colorScheme, long);
     await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
     await fits('question');
     await page.goto(`${http}/`);
@@ -230,7 +220,7 @@ for (const colorScheme of ['light', 'dark']) {
     await fits('outbox');
     await page.goto(`${http}/dev/log-in?client_id=pages`);
     await page.getByRole('link', { name: 'Continue with Google' }).click();
-    await somebodyElse(page, `own-${colorScheme}`, `o${long}`);
+    await enterAccount(page, `own-${colorScheme}`, `o${long}`);
     await page.getByRole('heading', { name: 'You are logged in as' }).waitFor();
     await fits('logged in');
     // Two letters, drawn.
@@ -341,9 +331,9 @@ test('a mailed link of another browser logs nobody in', visit(async ({ page }) =
 test('a mailed link needs no script, and fits a telephone', visit(async ({ page }) => {
   await begun(page);
   const link = await askForLink(page, someone());
-  await page.screenshot();
+  await fitsTelephone(page);
   await page.goto(link);
-  await page.screenshot();
+  await fitsTelephone(page);
   await page.getByRole('button', { name: 'Continue as' }).click();
   await page.waitForURL(`${app}/spa?code=*`);
 }, { having: PHONE }));
@@ -369,7 +359,7 @@ test('a second factor needs no script, and fits a telephone', visit(async ({ pag
   await begun(page, { acr_values: MULTI_FACTOR });
   await logIn(page, { username: 'grace@example.com' });
   await page.getByRole('heading', { name: 'Your second factor' }).waitFor();
-  await page.screenshot();
+  await fitsTelephone(page);
   // Whoever goes back logs in anew.
   await page.getByRole('link', { name: 'Back to all ways to log in' }).click();
   await logIn(page, { username: 'grace@example.com' });
@@ -394,7 +384,7 @@ async function ways(page) {
 test('a mailed link proves the account of a suggestion, without a script', visit(async ({ page }) => {
   const email = 'mailbox@example.com';
   await begun(page, { connection: 'google-oauth2' });
-  await somebodyElse(page, 'of-a-mailbox', email);
+  await enterAccount(page, 'of-a-mailbox', email);
   await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   const first = await askForLink(page, email);
   const second = await (async () => {
@@ -420,7 +410,7 @@ test('a mailed link proves the account of a suggestion, without a script', visit
 test('a policy asks for the second factor of the account of a suggestion', visit(async ({ page }) => {
   const email = 'rosalind@example.com';
   await begun(page, { connection: 'google-oauth2' });
-  await somebodyElse(page, 'with-a-factor', email);
+  await enterAccount(page, 'with-a-factor', email);
   await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await isAccessible(page);
   await logIn(page, { username: email });
@@ -438,7 +428,7 @@ test('a policy asks for the second factor of the account of a suggestion', visit
 test('a second factor that is declined links nothing, without a script', visit(async ({ page }) => {
   const email = 'lise@example.com';
   await begun(page, { connection: 'google-oauth2' });
-  await somebodyElse(page, 'without-a-factor', email);
+  await enterAccount(page, 'without-a-factor', email);
   await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await logIn(page, { username: email });
   await page.getByLabel('Code of your second factor').fill('0');
