@@ -255,8 +255,8 @@ fn sessions_and_refresh_tokens_at_once() {
     }
 }
 
-/// Two accounts log in for the first time at once. A code yields tokens of the user that has the
-/// identity at the exchange.
+/// Two accounts log in for the first time at once. The code of a login that the other one has linked
+/// since is refused, and its session is one of the account that both have now.
 fn first_logins_at_once() {
     let policy = json!({
         "mode": "auto", "trusted_connections": ["google-oauth2", "github"], "never_logged_in": "allow",
@@ -277,12 +277,20 @@ fn first_logins_at_once() {
                     ("email", &email),
                     ("email_verified", "true"),
                 ];
-                browser.submit("/u/stand-in", &fields)
+                let end = browser.submit("/u/stand-in", &fields);
+                (browser, end.answer()["code"].clone())
             }
         };
         let (one, other) = at_once(log_in("google-oauth2"), log_in("github"));
-        let subjects: Vec<String> =
-            [one, other].iter().map(|answer| text(&super::subject(&tenant, answer))).collect();
+        let subject = |(mut browser, code): (Browser, String)| {
+            let tokens = redeem(&tenant, "web", &code);
+            if tokens.status == 200 {
+                return text(&claims(&tokens.json()["id_token"])["sub"]);
+            }
+            assert_eq!(tokens.json()["error"], "invalid_grant", "{}", tokens.text());
+            text(&super::subject(&tenant, &browser.get(&authorize(&[("prompt", "none")]))))
+        };
+        let subjects = [one, other].map(subject);
         assert_one(&tenant, number, &subjects);
     }
 }
