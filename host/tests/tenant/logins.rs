@@ -10,7 +10,7 @@ mod profiles;
 mod races;
 mod recordings;
 mod reloading;
-mod second_factors;
+pub(crate) mod second_factors;
 mod separations;
 mod sessions;
 mod start;

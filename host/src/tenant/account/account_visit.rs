@@ -6,7 +6,8 @@ use axum::response::Response;
 use crate::directory::{Actor, Provenance, Stored};
 use crate::model::{ApiError, User, mask_addresses};
 use crate::service::forms::{Form, FormFault, refuse_foreign};
-use crate::tenant::account::paths::{LINK, REMOVE, UNDO};
+use crate::tenant::account::change::Change;
+use crate::tenant::account::paths::{ADD, HISTORY, LINK, REMOVE, UNDO};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
@@ -103,11 +104,11 @@ impl<'a> AccountVisit<'a> {
     fn open(visit: &'a Visit) -> Result<Self, Refusal> {
         let tenant = &*visit.tenant;
         let Some(session) = Browser::from_visit(visit).session(&tenant.people.sessions) else {
-            return Err(Box::new(begin_login(visit)));
+            return Err(Box::new(begin_login(visit, false)));
         };
         match tenant.logins.find_session_user(&session) {
             Ok(Some(account)) => Ok(Self { visit, session, account }),
-            Ok(None) => Err(Box::new(begin_login(visit))),
+            Ok(None) => Err(Box::new(begin_login(visit, true))),
             Err(error) => Err(Box::new(show_unavailable(&error))),
         }
     }
@@ -166,13 +167,31 @@ fn address(visit: &Visit, path: &str) -> String {
     format!("{}{}", visit.issuer, path.trim_start_matches('/'))
 }
 
-/// Begins a login that leads back to the account page.
-fn begin_login(visit: &Visit) -> Response {
-    let authorization = Authorization::on_own_page(ACCOUNT_CLIENT, address(visit, "/account"), None);
+/// Begins a login that leads back to the page.
+fn begin_login(visit: &Visit, had_session: bool) -> Response {
+    let page = address(visit, &find_page(visit));
+    let authorization = Authorization::on_own_page(ACCOUNT_CLIENT, page, None);
     let notice = match (visit.sender.method, visit.params.get("done")) {
         ("POST", _) => Some("You are logged out. Nothing was changed."),
         (_, Some("logged-out")) => Some("You are logged out."),
+        // The account that stays has a second factor, which this session has not passed.
+        (_, Some("linked")) if had_session => {
+            Some("The accounts are one account now. Log in again to see it.")
+        }
         _ => None,
     };
     BrowserVisit::new(visit).show_login_with_notice(authorization, notice)
+}
+
+/// Returns the path of the page to which a login leads: that of the request, if it is a page of the
+/// account that a login may lead to.
+fn find_page(visit: &Visit) -> String {
+    let change = match visit.path().filter(|_| visit.sender.method == "GET") {
+        Some(HISTORY) => return HISTORY.to_owned(),
+        Some(ADD) => Change::parse(Some("add"), None),
+        Some(REMOVE) => Change::parse(Some("remove"), visit.params.get("identity")),
+        Some(UNDO) => Change::parse(Some("undo"), visit.params.get("link")),
+        _ => None,
+    };
+    change.map_or_else(|| "/account".to_owned(), |change| change.path())
 }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::tenant::account::account_visit::show;
-use crate::tenant::account::freshness::Change;
+use crate::tenant::account::change::Change;
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::errand::{Errand, ProveErrand};

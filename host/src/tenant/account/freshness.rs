@@ -6,11 +6,11 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::directory::EntryId;
 use crate::model::Identity;
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::account::account_visit::{AccountVisit, Refusal, error_page, submit};
+use crate::tenant::account::change::Change;
 use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::config::ACCOUNT_CLIENT;
 use crate::tenant::flows::authorization::Authorization;
@@ -24,17 +24,6 @@ pub(super) const FRESH: &str = "/account/fresh";
 /// A login is fresh for less than this time, in milliseconds.
 const FRESH_MS: u64 = 300_000;
 
-/// A change of the account that needs a fresh login.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
-    /// Another way to log in is added.
-    Add,
-    /// The identity with this digest is removed.
-    Remove(String),
-    /// The link with this entry is undone.
-    Undo(EntryId),
-}
-
 #[derive(Template)]
 #[template(path = "account_again.html")]
 struct AgainPage<'a> {
@@ -45,39 +34,6 @@ struct AgainPage<'a> {
     /// The main login, if the session's login is another one.
     main: Option<Method<'a>>,
     minutes: u64,
-}
-
-impl Change {
-    /// Parses the change that a form names.
-    fn parse(kind: Option<&str>, subject: Option<&str>) -> Option<Self> {
-        let subject = subject.unwrap_or_default();
-        match kind? {
-            "add" => Some(Self::Add),
-            "remove" => Some(Self::Remove(subject.to_owned())),
-            "undo" => subject.parse().ok().map(Self::Undo),
-            _ => None,
-        }
-    }
-
-    /// Returns the kind and the subject of the change, for a form.
-    fn fields(&self) -> (&'static str, &str) {
-        match self {
-            Self::Add => ("add", ""),
-            Self::Remove(digest) => ("remove", digest),
-            Self::Undo(link) => ("undo", link.as_str()),
-        }
-    }
-
-    /// Returns the path of the change's page.
-    fn path(&self) -> String {
-        let (page, name, value) = match self {
-            Self::Add => return "/account/add".to_owned(),
-            Self::Remove(digest) => ("remove", "identity", digest.as_str()),
-            Self::Undo(link) => ("undo", "link", link.as_str()),
-        };
-        let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        format!("/account/{page}?{name}={value}")
-    }
 }
 
 impl AccountVisit<'_> {
@@ -135,24 +91,4 @@ pub(super) async fn refresh(visit: Visit) -> Response {
         BrowserVisit::new(visit.visit).show_errand(authorization, Errand::LogInAgain(errand))
     })
     .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Change;
-
-    #[test]
-    fn a_change_is_one_of_three() {
-        let link = "0190b6f0-0000-4000-8000-000000000000";
-        for (kind, subject, path) in [
-            ("add", "x", "/account/add"),
-            ("remove", "0a&b", "/account/remove?identity=0a%26b"),
-            ("undo", link, "/account/undo?link=0190b6f0-0000-4000-8000-000000000000"),
-        ] {
-            assert_eq!(Change::parse(Some(kind), Some(subject)).map(|it| it.path()).as_deref(), Some(path));
-        }
-        for (kind, subject) in [(None, None), (Some("undo"), Some("x")), (Some("https://evil.test"), None)] {
-            assert_eq!(Change::parse(kind, subject), None, "{kind:?}");
-        }
-    }
 }

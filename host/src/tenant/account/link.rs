@@ -11,7 +11,7 @@ use crate::model::{Proof, mask_addresses};
 use crate::tenant::account::account_visit::{
     AccountVisit, Refusal, error_page, show, show_unavailable, submit,
 };
-use crate::tenant::account::freshness::Change;
+use crate::tenant::account::change::Change;
 use crate::tenant::account::link_page::{Accounts, CANCEL, LinkChoice, render_link};
 use crate::tenant::account::paths::LINK;
 use crate::tenant::account::second_account::{SecondAccount, is_untouched};

@@ -6,6 +6,7 @@
 //! | `account_visit` | a visit by a user who is logged in, and the forms that it accepts |
 //! | `account_page` | the page itself, and logging out |
 //! | `methods` | the user's ways to log in, as the page shows them |
+//! | `change` | the changes that need a fresh login |
 //! | `freshness` | the new login that every change needs |
 //! | `add` | adding a way to log in: the proof of a second account |
 //! | `second_account` | the account that was proved, or that the link creates |
@@ -22,6 +23,7 @@ pub(super) mod routes;
 mod account_page;
 mod account_visit;
 mod add;
+mod change;
 mod freshness;
 mod history;
 mod link;

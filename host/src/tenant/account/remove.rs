@@ -13,7 +13,7 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{
     AccountVisit, Refusal, error_page, show, show_unavailable, submit,
 };
-use crate::tenant::account::freshness::Change;
+use crate::tenant::account::change::Change;
 use crate::tenant::account::methods::{Method, Times, digest_identity, list_methods};
 use crate::tenant::account::paths::REMOVE;
 use crate::tenant::http::html::see_result;

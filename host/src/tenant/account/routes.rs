@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
-use crate::tenant::account::paths::{LINK, REMOVE, UNDO, VERIFY};
+use crate::tenant::account::paths::{ADD, HISTORY, LINK, REMOVE, UNDO, VERIFY};
 use crate::tenant::account::{
     account_page, add, freshness, history, link, link_page, objection, remove, undo_link, verify,
 };
@@ -24,12 +24,12 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/account", get(account_page::show)),
         (account_page::LOG_OUT, post(account_page::log_out)),
         (freshness::FRESH, post(freshness::refresh)),
-        ("/account/add", get(add::begin)),
+        (ADD, get(add::begin)),
         (LINK, get(link::preview).post(link::confirm)),
         (link_page::CANCEL, post(link::cancel)),
         (VERIFY, post(verify::send)),
         (REMOVE, get(remove::show_effect).post(remove::remove)),
-        ("/account/history", get(history::show)),
+        (HISTORY, get(history::show)),
         (UNDO, get(undo_link::show_effect).post(undo_link::undo)),
         ("/account/objection", get(objection::show).post(objection::object)),
     ]

@@ -12,7 +12,7 @@ use crate::service::page::filters;
 use crate::tenant::account::account_visit::{
     AccountVisit, Refusal, error_page, show, show_unavailable, submit,
 };
-use crate::tenant::account::freshness::Change;
+use crate::tenant::account::change::Change;
 use crate::tenant::account::history::{Undoability, describe_undo_refusal, find_undoability};
 use crate::tenant::account::methods::{Method, Times, list_methods};
 use crate::tenant::account::paths::UNDO;

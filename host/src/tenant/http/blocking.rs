@@ -77,8 +77,9 @@ const RULES: [Rule; 21] = [
     always(Method::GET, "/u/link", RunsOn::RequestThread),
     always(Method::GET, "/u/second-factor", RunsOn::RequestThread),
     always(Method::GET, "/u/forgot", RunsOn::RequestThread),
-    // These pages show a ticket, which is in memory.
+    // This page reads the account of a mail.
     always(Method::GET, "/u/email-verification", RunsOn::RequestThread),
+    // This page shows a ticket, which is in memory.
     always(Method::GET, "/u/reset", RunsOn::RequestThread),
     // The request begins a login, in memory.
     always(Method::GET, "/dev/log-in", RunsOn::RequestThread),
@@ -109,6 +110,11 @@ impl Route {
     pub(crate) fn from_parts(parts: &request::Parts) -> Self {
         let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
         Self { method, path: parts.extensions.get::<MatchedPath>().cloned() }
+    }
+
+    /// Returns the path, with the names of its parameters.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.path.as_ref().map(MatchedPath::as_str)
     }
 }
 

@@ -37,6 +37,11 @@ impl<P: Send + Sync + 'static> Visit<P> {
         runs_on.run(is_remote, move || work(&self)).await
     }
 
+    /// Returns the path of the request's route, with the names of its parameters.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.route.path()
+    }
+
     /// Returns whether a page of another origin sent the request.
     pub(crate) fn is_cross_origin(&self) -> bool {
         self.headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != self.issuer.origin().as_bytes())

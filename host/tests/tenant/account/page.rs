@@ -5,10 +5,14 @@ use std::sync::Arc;
 use super::person::{Person, users};
 use crate::clocked::Clocked;
 use crate::http::{Request, state_of};
-use crate::tenants::{CALLBACK, Tenant, shared};
+use crate::logins::second_factors::{code_to, pass};
+use crate::tenants::{CALLBACK, Tenant, database_user, shared};
 
 crate::tests![
     without_a_session_it_leads_to_the_login,
+    a_login_leads_back_to_the_page_that_was_opened,
+    a_login_leads_to_no_other_page,
+    a_link_that_ends_the_session_says_that_it_was_made,
     methods_show_connection_masked_address_added_and_last_used,
     each_way_to_log_in_shows_its_own_last_use,
     a_removed_way_to_log_in_leaves_no_last_use_behind,
@@ -33,6 +37,67 @@ fn without_a_session_it_leads_to_the_login() {
     let end = ada.by_password(&state_of(&login), "ada@example.com");
     assert!(end.location().ends_with("/account"), "{}", end.location());
     assert!(ada.page("/account").contains("<h1>Your account</h1>"));
+}
+
+/// The links of a mail or of a bookmark.
+fn a_login_leads_back_to_the_page_that_was_opened() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    let removal = ada.removal_of("Google");
+    let undo = super::history::undo_of(&mut ada);
+    for target in [removal.as_str(), &undo, "/account/history"] {
+        let mut ada = Person::at(&tenant);
+        let login = ada.get(target);
+        assert_eq!(login.status, 302, "{target}: {}", login.text());
+        let end = ada.by_password(&state_of(&login), "ada@example.com");
+        assert!(end.location().ends_with(target), "{target}: {}", end.location());
+        ada.page(target);
+    }
+    let mut ada = Person::at(&tenant);
+    let login = ada.get("/account/add");
+    assert!(ada.by_password(&state_of(&login), "ada@example.com").location().ends_with("/account/add"));
+}
+
+fn a_login_leads_to_no_other_page() {
+    let tenant = tenant();
+    for (target, page) in [
+        ("/account?next=https://evil.example/", "/account"),
+        ("/account/link?state=x", "/account"),
+        ("/account/undo?link=https://evil.example/", "/account"),
+        (
+            "/account/remove?identity=%2F%2Fevil.example%0D%0Ax",
+            "/account/remove?identity=%2F%2Fevil.example%0D%0Ax",
+        ),
+    ] {
+        let mut ada = Person::at(&tenant);
+        let login = ada.get(target);
+        let end = ada.by_password(&state_of(&login), "ada@example.com");
+        assert_eq!(end.location().strip_prefix(tenant.http()), page.strip_prefix('/'), "{target}");
+    }
+    let mut ada = Person::at(&tenant);
+    let form = ada.browser.submit("/account/remove", &[("identity", "x")]);
+    let end = ada.by_password(&state_of(&form), "ada@example.com");
+    assert!(end.location().ends_with("/account"), "a form is not sent again: {}", end.location());
+}
+
+/// The account that stays has a second factor, which the session has not passed.
+fn a_link_that_ends_the_session_says_that_it_was_made() {
+    let mia = database_user("mia", "mia@example.com") + "multifactor = [\"otp\"]\n";
+    let tenant = Tenant::with(&(users() + &mia));
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let state = ada.begin_adding();
+    ada.by_password(&state, "mia@example.com");
+    let proved = pass(&mut ada.browser, &state, &code_to(&tenant, "mia@example.com"));
+    let page = ada.page(&format!("{}&keep=other", proved.location()));
+    let linked = ada.submit(&page, "/account/link", &[]);
+    assert!(linked.location().ends_with("/account?done=linked"), "{} {}", linked.status, linked.text());
+    let words = "The accounts are one account now. Log in again to see it.";
+    let login = ada.get(&linked.location());
+    assert!(ada.page(&login.location()).contains(words));
+    // Nobody else is told so by a link.
+    let mut other = Person::at(&tenant);
+    let login = other.get("/account?done=linked");
+    assert!(!other.page(&login.location()).contains(words));
 }
 
 fn methods_show_connection_masked_address_added_and_last_used() {

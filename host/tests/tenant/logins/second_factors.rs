@@ -46,13 +46,13 @@ fn tenant() -> std::sync::Arc<Tenant> {
 }
 
 /// The newest code of a second factor.
-pub(super) fn code_to(tenant: &Tenant, to: &str) -> String {
+pub(crate) fn code_to(tenant: &Tenant, to: &str) -> String {
     let messages = tenant.send(&Request::get("/dev/outbox")).json();
     let mut messages = messages.as_array().expect("messages").iter();
     text(&messages.find(|it| it["to"] == to && it["kind"] == "factor").expect("a code")["code"])
 }
 
-pub(super) fn pass(browser: &mut Browser, state: &str, code: &str) -> Response {
+pub(crate) fn pass(browser: &mut Browser, state: &str, code: &str) -> Response {
     browser.submit("/u/second-factor", &[("state", state), ("code", code)])
 }
 
