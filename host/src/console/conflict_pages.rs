@@ -12,7 +12,7 @@ use super::separate::mark_as_separate;
 use super::visit::{ConsoleVisit, PageResult, RefusalPage};
 use super::words::format_time;
 use crate::directory::{CONFLICT_NOTE, Conflict, ConflictKey, ConflictQuery, Settled};
-use crate::model::{ApiError, mask_addresses};
+use crate::model::{ApiError, has_visible_character, mask_addresses};
 use crate::service::page::filters;
 
 /// The number of conflicts of a list.
@@ -101,7 +101,7 @@ pub(super) fn settle(visit: &ConsoleVisit) -> PageResult {
         Err(error) => return Err(visit.refuse_unavailable(&error)),
     };
     let note = visit.params.get("note").unwrap_or_default();
-    if note.is_empty() || note.chars().count() > CONFLICT_NOTE {
+    if !has_visible_character(note) || note.chars().count() > CONFLICT_NOTE {
         let words = format!("A note of up to {CONFLICT_NOTE} characters is required. Nothing was changed.");
         let link = (CONFLICTS, "Back to the conflicts");
         return Err(visit.refuse_with_link(StatusCode::BAD_REQUEST, &words, link));

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
 /// Returns whether a character controls the direction of text. Text with such a
 /// character can display as something other than what it contains.
 ///
@@ -12,10 +14,11 @@ pub fn is_bidi_control(c: char) -> bool {
 }
 
 /// Returns whether a text has a character that can be seen: neither a blank nor a control, nor one
-/// that is displayed as nothing.
+/// that is displayed as nothing, nor a mark without a letter to combine with.
 #[must_use]
 pub fn has_visible_character(text: &str) -> bool {
-    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c))
+    let is_seen = |c: char| !c.is_whitespace() && !c.is_control() && !is_ignorable(c);
+    text.chars().any(|c| is_seen(c) && c.general_category_group() != GeneralCategoryGroup::Mark)
 }
 
 /// Returns whether a character is displayed as nothing, or as a blank.
@@ -86,7 +89,17 @@ pub fn truncate(text: &str, bytes: usize) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{join_lines, truncate};
+    use super::{has_visible_character, join_lines, truncate};
+
+    #[test]
+    fn marks_and_blanks_alone_are_not_seen() {
+        for unseen in ["", " \t", "\u{301}", " \u{301}\u{20dd}\u{903}", "\u{200b}\u{feff}", "\u{2800}"] {
+            assert!(!has_visible_character(unseen), "{unseen:?}");
+        }
+        for seen in ["a", "e\u{301}", "की", "7", "."] {
+            assert!(has_visible_character(seen), "{seen:?}");
+        }
+    }
 
     #[test]
     fn what_controls_a_terminal_is_escaped() {

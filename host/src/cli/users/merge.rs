@@ -12,7 +12,7 @@ use crate::merge::{
     MergeAuthor, MergeChoice, MergeError, MergePair, MergePlan, MergeRefusal, MergeScope, Merged,
     MetadataEffect, MetadataRule, plan_merge,
 };
-use crate::model::{Identity, User, mask_addresses};
+use crate::model::{Identity, User, has_visible_character, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// Merge two users by hand, whatever the policy says
@@ -72,10 +72,10 @@ impl From<RuleArg> for MetadataRule {
 }
 
 fn parse_reason(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("a reason is a text, such as a ticket's number".to_owned()),
-        text => Ok(text.to_owned()),
+    if has_visible_character(text) {
+        return Ok(text.trim().to_owned());
     }
+    Err("a reason is a text, such as a ticket's number".to_owned())
 }
 
 impl MergeArgs {

@@ -1,5 +1,6 @@
 //! The data of an authorization request, as it is kept until the login is finished.
 
+use crate::model::join_lines;
 use crate::tenant::flows::linking_request::LinkingRequest;
 use crate::tenant::store::weight::Weighed;
 
@@ -98,6 +99,12 @@ impl Authorization {
             wants_second_factor: false,
             login_ticket: None,
         }
+    }
+
+    /// The address or name that the application suggests. Without effect is one with characters that
+    /// are not seen or that control the direction of text.
+    pub(crate) fn shown_hint(&self) -> Option<&str> {
+        self.login_hint.as_deref().filter(|hint| join_lines(hint, hint.len()) == *hint)
     }
 
     /// The protocol, as `transaction.protocol` of an event names it.

@@ -94,8 +94,8 @@ pub(crate) fn render(
     let connections = || config.connections().filter(wanted);
 
     let typed_at = params.get("connection").filter(|_| fault.is_some());
-    let hint = pending.suggestion.as_ref().map_or(&authorization.login_hint, |it| &it.email);
-    let hint = params.get("username").filter(|_| fault.is_none()).or(hint.as_deref()).unwrap_or_default();
+    let hint = pending.suggestion.as_ref().map_or(authorization.shown_hint(), |it| it.email.as_deref());
+    let hint = params.get("username").filter(|_| fault.is_none()).or(hint).unwrap_or_default();
     let form = |connection, is_first| {
         let is_typed = typed_at.is_some_and(|name| name == connection_name(connection));
         Database::new(connection, view, FormValues { hint, is_first, fault: fault.filter(|_| is_typed) })

@@ -126,7 +126,7 @@ impl View<'_> {
     fn login_hint(&self) -> &str {
         let hint = match &self.pending.suggestion {
             Some(suggestion) => suggestion.email.as_deref(),
-            None => self.pending.authorization.login_hint.as_deref(),
+            None => self.pending.authorization.shown_hint(),
         };
         hint.unwrap_or_default()
     }

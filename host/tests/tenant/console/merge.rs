@@ -85,6 +85,7 @@ fn a_reason_is_required() {
         (" ", "Type the reason"),
         (" \u{200b} ", "Type the reason"),
         ("\u{2060}\u{3164}", "Type the reason"),
+        ("\u{301}\u{20dd}", "Type the reason"),
         (&long, "may have 500"),
     ] {
         let answer = desk.submit(&preview, "/console/merge", &[("reason", reason)]);

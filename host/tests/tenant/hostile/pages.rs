@@ -7,6 +7,7 @@ use crate::tenants::{CALLBACK, DATABASE, authorize, by_password, open};
 crate::tests![
     what_is_said_on_pages,
     what_reorders_a_text_is_escaped,
+    a_hint_that_reorders_a_text_is_left_out,
     what_answers_say,
     header_injection,
     forms_of_other_sites_are_refused,
@@ -45,6 +46,30 @@ fn what_reorders_a_text_is_escaped() {
     let label = page.lines().find(|line| line.contains("Code sent to")).unwrap_or_else(|| panic!("{page}"));
     assert!(label.contains(r"support\u{202e}moc.elpmaxe@knab\u{1b}[2J@example.com"), "{label}");
     assert!(!label.contains(['\u{202e}', '\u{1b}']), "{label}");
+}
+
+/// An application's hint could show another address than the one that is sent.
+fn a_hint_that_reorders_a_text_is_left_out() {
+    let tenant = tenant();
+    for (hint, is_shown) in [
+        ("ada@example.com", true),
+        ("support\u{202e}moc.elpmaxe@knab", false),
+        ("ada\u{1b}[2J@example.com", false),
+        ("ada\0@example.com", false),
+        ("ada\u{200b}@example.com", false),
+    ] {
+        let mut browser = tenant.browser();
+        let state = open(&mut browser, &[("login_hint", hint)]);
+        for target in [
+            "/u/login?",
+            "/u/code?connection=email&",
+            "/u/forgot?connection=Username-Password-Authentication&",
+        ] {
+            let page = browser.get(&format!("{target}state={state}")).text();
+            assert_eq!(page.contains("@example.com\""), is_shown, "{target} {hint:?}: {page}");
+            assert!(!page.contains(['\u{202e}', '\u{1b}', '\0', '\u{200b}']), "{target} {hint:?}: {page}");
+        }
+    }
 }
 
 fn what_is_said_on_pages() {
