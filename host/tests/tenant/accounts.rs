@@ -9,6 +9,7 @@ mod messages;
 mod other_process;
 mod revoked;
 mod second_tokens;
+mod verification_mails;
 
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         other_process::TESTS,
         revoked::TESTS,
         second_tokens::TESTS,
+        verification_mails::TESTS,
     ]
     .concat()
 }

@@ -1,22 +1,20 @@
-//! The links of the tenant's own mails: they verify an address, or set a new password.
+//! The links of the tenant's own mails that set a new password.
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::directory::{Administration, Credential};
+use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::embedded::database;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
-use crate::tenant::logins::log_events::{AccountEvent, Events};
-use crate::tenant::logins::mailbox_proof;
+use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED};
+use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::logins::mailbox_proof::{MailboxProof, part_unproved_links, try_verify_email};
-use crate::tenant::people::People;
-use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
+use crate::tenant::people::mail_links::ResetLink;
 use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
 
@@ -81,28 +79,4 @@ fn set_password(tenant: &Tenant, ticket: &ResetLink, hash: String) -> Result<boo
     );
     try_verify_email(&*tenant.directory, &user_id, &ticket.email, tenant.ambient.now());
     Ok(true)
-}
-
-/// Verifies an address by a mailed link.
-pub(crate) fn verify_email(
-    people: &People,
-    directory: &dyn Administration,
-    events: &Events,
-    ticket: &str,
-) -> Response {
-    let verified = people.verifications.spend(ticket, |VerificationLink { user_id, email }| {
-        let is_verified = mailbox_proof::verify_email(directory, user_id, email, directory.ambient().now())?;
-        if is_verified {
-            events.record_verification(user_id, email);
-        }
-        Ok(is_verified)
-    });
-    match verified {
-        None => html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED),
-        Some(Ok(true)) => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
-        Some(Ok(false)) => {
-            html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now.")
-        }
-        Some(Err(error)) => unavailable(error).into_response(),
-    }
 }

@@ -14,3 +14,4 @@ pub(super) mod page_view;
 pub(super) mod second_factor;
 pub(super) mod start_page;
 pub(super) mod tickets;
+mod verification_mails;

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, IdentityKey};
 use crate::service::page;
-use crate::service::page::filters;
 use crate::tenant::flows::tickets::{PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
@@ -20,6 +19,8 @@ use crate::tenant::logins::log_events::{AccountEvent, Events};
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{MailboxProof, part_unproved_links, try_verify_email};
 use crate::tenant::pages::mailed_links;
+use crate::tenant::pages::verification_mails;
+use crate::tenant::pages::verification_mails::VerificationPage;
 use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
 
@@ -40,14 +41,6 @@ impl ResultPage {
     }
 }
 
-#[derive(Template)]
-#[template(path = "verification.html")]
-struct VerificationPage<'a> {
-    nonce: &'a str,
-    ticket: &'a str,
-    email: &'a str,
-}
-
 fn show_used(words: &str) -> Response {
     html::error_page(StatusCode::BAD_REQUEST, words)
 }
@@ -59,18 +52,17 @@ pub(crate) async fn show_verification(visit: Visit) -> Response {
         .run(|visit| {
             let flows = &visit.tenant.flows;
             let ticket = visit.params.get("ticket").unwrap_or_default();
-            let email = match flows.tickets.verifications.get(ticket) {
-                None => visit.tenant.people.verifications.get(ticket).map(|known| known.email),
-                Some(known) if known.until <= visit.tenant.ambient.now() => None,
-                Some(known) => Some(known.email),
+            let Some(known) = flows.tickets.verifications.get(ticket) else {
+                return verification_mails::show(visit, ticket);
             };
-            let Some(email) = email else { return show_used(VERIFICATION_USED) };
-            let nonce = page::nonce();
-            page::respond(
-                StatusCode::OK,
-                VerificationPage { nonce: &nonce, ticket, email: &email }.render(),
-                &nonce,
-            )
+            if known.until <= visit.tenant.ambient.now() {
+                return show_used(VERIFICATION_USED);
+            }
+            // The application that has requested the ticket answers for its user.
+            let (asks_password, is_linked, error) = (false, false, None);
+            let (nonce, email) = (page::nonce(), known.email.as_str());
+            let page = VerificationPage { nonce: &nonce, ticket, email, asks_password, is_linked, error };
+            page::respond(StatusCode::OK, page.render(), &nonce)
         })
         .await
 }
@@ -85,7 +77,7 @@ pub(crate) async fn verify_email(visit: Visit) -> Response {
             let tickets = &tenant.flows.tickets.verifications;
             let verified = tickets.spend(ticket, |known| redeem_verification(directory, events, known));
             match verified {
-                None => mailed_links::verify_email(&tenant.people, directory, events, ticket),
+                None => verification_mails::verify(visit, ticket),
                 Some(Ok(response)) => response,
                 Some(Err(error)) => unavailable(error).into_response(),
             }
@@ -104,7 +96,7 @@ fn redeem_verification(
         return Ok(show_used(VERIFICATION_USED));
     }
     if !mailbox_proof::verify_email(directory, user_id, email, now)? {
-        return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now."));
+        return Ok(verification_mails::show_changed());
     }
     events.record_verification(user_id, email);
     Ok(match then {

@@ -112,6 +112,8 @@ test('signup makes an account whose address the mailed link verifies', visit(asy
   assert.deepEqual([made.email, made.emailVerified], [email, false]);
   const { link } = await sent(email, 'verify');
   await page.goto(link);
+  // Nobody is logged in here yet.
+  await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'It was me' }).click();
   await page.getByText('Your address is verified.').waitFor();
   await leaving(page, (options) => void window.call(window.webAuth(), 'login', options), { realm: database, username: email, password });

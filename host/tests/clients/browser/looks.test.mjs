@@ -112,7 +112,13 @@ test('pages without a picture are accessible and small, too', visit(async ({ pag
   await page.getByLabel('Password').last().fill('correct horse battery');
   await page.getByRole('button', { name: 'Sign up' }).click();
   await heading(page, 'You are logged in');
-  await page.goto(here((await sent(email, 'verify')).link));
+  const verification = here((await sent(email, 'verify')).link);
+  await page.goto(verification);
+  await isInOrder(page);
+  // In another browser, the page asks for the password.
+  await page.context().clearCookies();
+  await page.goto(verification);
+  await page.getByText('It was not you?').waitFor();
   await isInOrder(page);
   await page.goto(`${http}/u/login?state=unknown`);
   await isInOrder(page);

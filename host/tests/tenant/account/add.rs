@@ -195,7 +195,8 @@ fn verify(tenant: &Tenant, to: &str) {
     let mail = messages.find(|it| it["to"] == to && it["kind"] == "verify").expect("a mail");
     let link = crate::tenants::text(&mail["link"]);
     let ticket = link.split_once("ticket=").expect("a ticket").1;
-    let done = tenant.browser().submit("/u/email-verification", &[("ticket", ticket)]);
+    let done =
+        tenant.browser().submit("/u/email-verification", &[("ticket", ticket), ("password", PASSWORD)]);
     assert_eq!(done.status, 200, "{}", done.text());
 }
 

@@ -284,7 +284,8 @@ fn trojan(is_verified_first: bool) {
         let mut mails = super::mails(&tenant, "ada@example.com");
         mails.retain(|mail| mail["kind"] == "verify");
         let ticket = text(&mails[0]["link"]).split("ticket=").nth(1).expect("a ticket").to_owned();
-        let clicked = tenant.send(&Request::post("/u/email-verification").form(&[("ticket", &ticket)]));
+        let fields = [("ticket", &*ticket), ("password", PASSWORD)];
+        let clicked = tenant.send(&Request::post("/u/email-verification").form(&fields));
         assert_eq!(clicked.status, 200, "{}", clicked.text());
     }
 

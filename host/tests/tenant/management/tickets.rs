@@ -201,7 +201,10 @@ fn a_mail_verifies_an_address() {
     let outbox = tenant.send(&crate::http::Request::get("/dev/outbox")).json();
     let mail = &outbox[0];
     assert_eq!((&mail["to"], &mail["kind"]), (&json!("eve@example.com"), &json!("verify")));
+    // The mail can reach somebody who does not know the password of the account.
     follow(&tenant, &text(&mail["link"]), "");
+    assert_eq!(machine.get("users/auth0%7Ceve")["email_verified"], false);
+    follow(&tenant, &text(&mail["link"]), PASSWORD);
     assert_eq!(machine.get("users/auth0%7Ceve")["email_verified"], true);
 }
 
