@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { fitsTelephone, isAccessible } from './axe.mjs';
-import { app, browsing, choose, claims, enterAccount, http, logIn, password, sent, tabTo } from './harness.mjs';
+import { app, browsing, choose, claims, enterAccount, http, logIn, password, sent, tabTo, userOf } from './harness.mjs';
 
 const visit = browsing({ applications: false });
 const REFUSED = { expected: [/status of 40[03]/] };
@@ -251,15 +251,6 @@ test('another account at “Log in again” changes nothing', visit(async ({ pag
   await page.goto(`${http}/account`);
   assert.equal(await page.getByRole('link', { name: 'Remove Google' }).count(), 1);
 }, REFUSED));
-
-/** What the tenant knows of a user. */
-async function userOf(id) {
-  const post = (path, body) => fetch(`${http}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-  const client = { client_id: 'confirm-linker', client_secret: 'the-secret-of-the-linker', audience: `${http}/api/v2/` };
-  const { access_token: token } = await (await post('/oauth/token', { grant_type: 'client_credentials', ...client })).json();
-  const response = await fetch(`${http}/api/v2/users/${encodeURIComponent(id)}`, { headers: { authorization: `Bearer ${token}` } });
-  return response.json();
-}
 
 test('the other account stays, with the settings of this one', visit(async ({ page }) => {
   await open(page, 'annie@example.com');

@@ -4,6 +4,7 @@
 // pipeline here: it runs the Action with the request of the browser.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,6 +13,7 @@ import { pathToFileURL } from 'node:url';
 import { fitsTelephone, isAccessible } from './axe.mjs';
 import { app, browsing, http, password } from './harness.mjs';
 import { SECRET, startHook } from './hook.mjs';
+import { FONT, look } from './looks.mjs';
 
 const visit = browsing({ applications: false });
 const { LIGATURE_PROGRAM: program, LIGATURE_SOURCES: sources, LIGATURE_PLACE: place } = process.env;
@@ -158,9 +160,15 @@ test('the token of another transaction links nothing', visit(async ({ page }) =>
   await page.getByText('proceed CONFIRMATION_REFUSED').waitFor();
 }));
 
+const skip = !existsSync(FONT) && `there is no ${FONT}`;
+test('the page of the question looks as approved', { skip }, visit(async ({ page }) => {
+  await begin(page, 'google-oauth2|3009', 'a-transaction-to-look-at');
+  await look(page, 'confirm');
+}));
+
 test('every page of a confirmation is accessible, and back leads to no second answer', visit(async ({ page }) => {
   await answerContinue(page);
-  await begin(page, 'google-oauth2|3009', 'a-transaction-to-go-back-in');
+  await begin(page, 'google-oauth2|3011', 'a-transaction-to-go-back-in');
   await isAccessible(page);
   const url = page.url();
   await page.goto(url.replace('token=', 'token=x'));
@@ -171,13 +179,13 @@ test('every page of a confirmation is accessible, and back leads to no second an
   await page.waitForURL(/\/u\/login/);
   await page.goBack();
   await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
-  await proveByPassword(page, 'frances@example.com');
-  await ends(page, 'auth0|frances');
+  await proveByPassword(page, 'dana@example.com');
+  await ends(page, 'auth0|dana');
   await page.goBack();
   await page.goBack();
   await page.getByRole('button', { name: 'Not now' }).click();
   await page.getByText('invalid state').waitFor();
-  assert.deepEqual(await identitiesOf('auth0|frances'), ['auth0|frances', 'google-oauth2|3009']);
+  assert.deepEqual(await identitiesOf('auth0|dana'), ['auth0|dana', 'google-oauth2|3011']);
 }, { expected: [/status of 40[03]/] }));
 
 test('a double click confirms once', visit(async ({ page }) => {

@@ -40,6 +40,10 @@ test('pages of the console', visit(async ({ page, visitor }) => {
   await first(page, 'decision');
   await page.goto(`${http}/console`);
   await first(page, 'home');
+  await page.goto(`${http}/console/live`);
+  await page.getByRole('status').getByText('Waiting for decisions.').waitFor();
+  await page.getByText('Trace').last().click();
+  await first(page, 'live');
   await page.goto(`${http}/console/users/auth0%7Cada`);
   await first(page, 'user');
   await page.goto(`${http}/console/merge?keep=auth0%7Cmary&move=google-oauth2%7C3001`);

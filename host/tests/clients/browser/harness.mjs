@@ -45,6 +45,15 @@ export async function sent(to, kind) {
   return found;
 }
 
+/** What the tenant knows of a user. */
+export async function userOf(id) {
+  const post = (path, body) => fetch(`${http}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const client = { client_id: 'confirm-linker', client_secret: 'the-secret-of-the-linker', audience: `${http}/api/v2/` };
+  const { access_token: token } = await (await post('/oauth/token', { grant_type: 'client_credentials', ...client })).json();
+  const response = await fetch(`${http}/api/v2/users/${encodeURIComponent(id)}`, { headers: { authorization: `Bearer ${token}` } });
+  return response.json();
+}
+
 /** Options of a browser whose user has this home, and trusts what is trusted there. */
 const options = (home = setting('HOME')) => ({
   executablePath: setting('LIGATURE_CHROMIUM'),

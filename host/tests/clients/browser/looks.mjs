@@ -12,6 +12,9 @@ import { isAccessible } from './axe.mjs';
 // For a browser that is launched later.
 process.env.FONTCONFIG_FILE = fileURLToPath(new URL('fonts.conf', import.meta.url));
 
+/** The font with which the pictures were made. */
+export const FONT = '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf';
+
 const approved = join(process.env.LIGATURE_SOURCES, 'tests/clients/browser/looks');
 const failed = join(process.cwd(), 'looks-that-differ');
 

@@ -19,6 +19,12 @@ const heading = (page, name) => page.getByRole('heading', { name, level: 1 }).wa
 
 const login = (page) => page.goto(`${http}/dev/log-in?client_id=pages`);
 
+// The first test: later logins change the list of users.
+test('the start page', visit(async ({ page }) => {
+  await page.goto(`${http}/`);
+  await look(page, 'start', { fullPage: false });
+}));
+
 test('pages of a login', visit(async ({ page }) => {
   await login(page);
   await look(page, 'login');
@@ -85,6 +91,7 @@ test('pages of an account', visit(async ({ page }) => {
   await heading(page, 'Remove Google?');
   await look(page, 'account-remove');
   await page.goto(`${http}/account/history`);
+  await look(page, 'account-history');
   await page.getByRole('link', { name: 'Undo the addition of' }).click();
   await heading(page, 'Undo this change?');
   await look(page, 'account-undo');
@@ -94,8 +101,6 @@ test('pages of an account', visit(async ({ page }) => {
 }));
 
 test('pages without a picture are accessible and small, too', visit(async ({ page }) => {
-  await page.goto(`${http}/`);
-  await isInOrder(page);
   await login(page);
   await page.getByRole('link', { name: 'Forgot password?' }).click();
   await isInOrder(page);

@@ -368,6 +368,33 @@ test('a second factor needs no script, and fits a telephone', visit(async ({ pag
   await page.waitForURL(`${app}/spa?code=*`);
 }, { having: PHONE }));
 
+test('whoever signs up and chooses another password needs no script', visit(async ({ page }) => {
+  const email = someone();
+  await begun(page);
+  await page.getByText('Sign up').first().click();
+  await fitsTelephone(page);
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('Password').last().fill(password);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await page.waitForURL(`${app}/spa?code=*`);
+  await begun(page, { prompt: 'login' });
+  await page.getByRole('link', { name: 'Forgot password?' }).click();
+  await fitsTelephone(page);
+  await page.getByLabel('Email').fill(email);
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').getByText('If there is an account').waitFor();
+  await page.goto(here((await sent(email, 'reset')).link));
+  await fitsTelephone(page);
+  await page.getByLabel('password').first().fill('another battery horse');
+  await page.keyboard.press('Enter');
+  await page.getByText('Your password is changed.').waitFor();
+  await begun(page, { prompt: 'login' });
+  await logIn(page, { username: email });
+  await page.getByRole('alert').getByText('Wrong email or password.').waitFor();
+  await logIn(page, { username: email, secret: 'another battery horse' });
+  await page.waitForURL(`${app}/spa?code=*`);
+}, { ...REFUSED, having: PHONE }));
+
 /** Clicks twice. The second form is one too many, and its page says so; the first one counts. */
 async function clickTwice(page, name) {
   await page.getByRole('button', { name }).dblclick();

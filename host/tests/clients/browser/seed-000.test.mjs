@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 
 import { browsing, password, secureApp, sent } from './harness.mjs';
-import { alerts, enter, fill9, person, social9 } from './seeds.mjs';
+import { alerts, close9, enter, fill9, giveUp, person, social9 } from './seeds.mjs';
 
 const visit = browsing();
 const REFUSED = { expected: [/status of 400/] };
@@ -43,6 +43,16 @@ test('000: a second Lock 9 links an account with a password', visit(async ({ pag
   await fill9(page, other);
   await page.locator('#identities').getByText(other.id).waitFor();
   assert.deepEqual(shown, ['linked!']);
+}));
+
+test('000: whoever closes the second Lock 9, or goes back, links nothing', visit(async ({ page }) => {
+  const { ada, shown } = await arrive(page);
+  const open = async () => {
+    await page.getByRole('button', { name: 'Link Account' }).click();
+    await page.getByText('Link another account').waitFor();
+  };
+  await giveUp(page, ada, { open, close: close9, social: social9 });
+  assert.deepEqual(shown, []);
 }));
 
 test('000: LockPasswordless links a phone', visit(async ({ page }) => {

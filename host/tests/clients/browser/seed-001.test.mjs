@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { browsing, secureApp } from './harness.mjs';
-import { alerts, enter, fill, person, social } from './seeds.mjs';
+import { alerts, close, enter, fill, giveUp, person, social } from './seeds.mjs';
 
 const visit = browsing();
 // Chromium reports a refused request although the listing handles it.
@@ -42,3 +42,16 @@ for (const [page001, version] of [['seed-001-early', '11.2.3'], ['seed-001', '11
     assert.match(shown.join(), /^Error linking Accounts: 400 \{/);
   }, REFUSED));
 }
+
+test('001: whoever closes the second Lock, or goes back, links nothing', visit(async ({ page }) => {
+  const shown = alerts(page);
+  const ada = await person();
+  await page.goto(`${secureApp}/seed-001`);
+  await page.locator('#login').click();
+  await fill(page, ada);
+  await page.locator('#identities li').getByText(ada.id).waitFor();
+  await giveUp(page, ada, { open: () => page.locator('#link-google').click(), close, social });
+  assert.deepEqual(shown, []);
+  // The listing takes the next login for the link.
+  assert.ok(await page.evaluate(() => localStorage.getItem('linking')));
+}));

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 
 import { browsing, secureApp, sent } from './harness.mjs';
-import { alerts, enter, fill, person, social } from './seeds.mjs';
+import { alerts, close, enter, fill, giveUp, person, social } from './seeds.mjs';
 
 const visit = browsing();
 const REFUSED = { expected: [/status of 400/] };
@@ -56,3 +56,13 @@ for (const [name, version] of [['seed-002-early', '11.2.3'], ['seed-002', '11.35
     assert.match(shown.join(), /^Error linking Accounts: 400 \{/);
   }, REFUSED));
 }
+
+test('002: whoever closes the second Lock, or goes back, links nothing', visit(async ({ page }) => {
+  const { ada, shown } = await arrive(page, 'seed-002');
+  const open = async () => {
+    await page.getByRole('button', { name: 'Link Account' }).click();
+    await page.locator('.auth0-lock-opened').getByText('Link with another account').first().waitFor();
+  };
+  await giveUp(page, ada, { open, close, social });
+  assert.deepEqual(shown, []);
+}));

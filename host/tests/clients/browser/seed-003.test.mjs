@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { browsing, database, secureApp } from './harness.mjs';
-import { alerts, enter, fill, person, social } from './seeds.mjs';
+import { alerts, close, enter, fill, giveUp, person, social } from './seeds.mjs';
 
 const visit = browsing();
 
@@ -41,4 +41,19 @@ test('003: the second Lock links an account with a password', visit(async ({ pag
   await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
   await fill(page, other);
   await page.locator('#linked-accounts-list li').getByText(database).waitFor();
+}));
+
+test('003: whoever closes the second Lock, or goes back, links nothing', visit(async ({ page }) => {
+  const shown = alerts(page);
+  const ada = await person();
+  await page.goto(`${secureApp}/seed-003`);
+  await page.locator('#btn-login').click();
+  await fill(page, ada);
+  await page.locator('#logged').waitFor();
+  const open = async () => {
+    await page.locator('#btn-link-account').click();
+    await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
+  };
+  await giveUp(page, ada, { open, close, social });
+  assert.deepEqual(shown, []);
 }));

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { before, test } from 'node:test';
 
 import { browsing, secureApp, sent } from './harness.mjs';
-import { alerts, enter, fill9, person, social9 } from './seeds.mjs';
+import { alerts, close9, enter, fill9, giveUp, person, social9 } from './seeds.mjs';
 import { application, takeToken } from './seed-004-server.mjs';
 
 const { app, refused } = await application();
@@ -42,6 +42,16 @@ test('004: the second login of a provider is linked by the server, and unlinked'
   await second.getByRole('button', { name: 'Unlink' }).click();
   await second.waitFor({ state: 'detached' });
 }, AGAIN));
+
+test('004: whoever closes the second Lock 9, or goes back, links nothing', visit(async ({ page }) => {
+  const { ada, shown } = await arrive(page);
+  const open = async () => {
+    await page.getByRole('button', { name: 'Link to another Account' }).click();
+    await page.getByText('Link another account').waitFor();
+  };
+  await giveUp(page, ada, { open, close: close9, social: social9 });
+  assert.deepEqual(shown, []);
+}));
 
 test('004: a phone is linked by the server', visit(async ({ page }) => {
   const { shown } = await arrive(page);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 
-import { database, https, password, someone } from './harness.mjs';
+import { database, https, password, secureApp, someone, userOf } from './harness.mjs';
 
 /** Somebody with a password. */
 export async function person(email = someone()) {
@@ -58,3 +58,28 @@ export async function fill9(page, { email }) {
 
 /** Clicks on Google in Lock 9. */
 export const social9 = (page) => page.locator('.a0-notloggedin [data-strategy=google-oauth2]').first().click();
+
+/** Closes the Lock that is open, and waits until it is gone. */
+export async function close(page) {
+  await page.locator('.auth0-lock-opened .auth0-lock-close-button').last().click();
+  await page.locator('.auth0-lock-overlay').filter({ visible: true }).first().waitFor({ state: 'hidden' });
+}
+
+/** Closes Lock 9. */
+export const close9 = (page) => page.locator('#a0-lock a.a0-close').last().click();
+
+/**
+ * Opens the second Lock and closes it; opens it again, and goes back from the page of the provider.
+ * Nothing is linked.
+ */
+export async function giveUp(page, ada, { open, close, social }) {
+  await open();
+  await close(page);
+  await open();
+  await social(page);
+  await page.waitForURL(/\/u\/stand-in\?/);
+  await page.goBack();
+  await page.waitForURL(`${secureApp}/**`);
+  const { identities } = await userOf(ada.id);
+  assert.deepEqual(identities.map(({ provider, user_id }) => `${provider}|${user_id}`), [ada.id]);
+}
