@@ -55,6 +55,7 @@ test('of several accounts, the one that is proved is linked', visit(async ({ pag
   await page.getByRole('link', { name: 'Continue with Google' }).click();
   await choose(page, 'Emmy Noether');
   await heading(page, 'You already have an account');
+  await page.reload();
   await page.getByText('If you have several accounts, log in to the one that you want to use.').waitFor();
   await isAccessible(page);
   await page.getByRole('link', { name: 'Continue with GitHub' }).click();
