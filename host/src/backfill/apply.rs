@@ -1,17 +1,17 @@
 //! Applying a run: each group is decided again on fresh copies, and linked where the decision is still
 //! the planned one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::backfill_error::BackfillError;
-use super::directory_groups::{ACCOUNTS, into_user};
-use super::group::{Group, GroupId};
-use super::group_decision::{GroupDecider, GroupKind, PlannedLogin};
+use super::group_check::{GroupCheck, Obstacle};
+use super::group_decision::{GroupKind, PlannedLogin};
 use super::plan::PlannedGroup;
 use super::planned_links::PlannedLinks;
 use super::run_links::find_links_of_run;
 use super::run_worker::{GroupWork, RunWorker};
-use crate::directory::{Administration, Directory, Entry, GroupResult, RunGroup, RunGroupState};
+use crate::directory::{Administration, Directory, Entry, GroupClaim, GroupResult, RunGroup, RunGroupState};
 use crate::model::{ApiError, Decision, mask_addresses};
 use crate::policies::LoadedPolicy;
 
@@ -62,20 +62,8 @@ impl Application<'_> {
         if !open.iter().any(|login| login.kind == GroupKind::Link) {
             return Ok(GroupEnd::Linked);
         }
-        let read_roles = |user_id: &str| self.directory.roles_beside(user_id);
-        let decider = GroupDecider {
-            policies: self.policies,
-            now: self.worker.ambient.now(),
-            ambient: self.worker.ambient,
-            read_roles: Some(&read_roles),
-        };
-        let difference = match self.read_group(planned)? {
-            None => Some(new_end("ACCOUNTS_CHANGED", "The accounts do not have one address any more.")),
-            Some(group) => find_difference(&open, &decider.decide_group(&group)?)
-                .map(|why| new_end("DECISION_CHANGED", &why)),
-        };
-        if let Some(difference) = difference {
-            return Ok(if self.are_linked(&open)? { new_already_linked() } else { difference });
+        if let Some(Obstacle { reason, detail }) = self.check().find_obstacle(planned, &open)? {
+            return Ok(GroupEnd::NotLinked { reason, detail });
         }
         for login in open.into_iter().filter(|login| login.kind == GroupKind::Link) {
             if self.worker.is_stopped() {
@@ -84,7 +72,7 @@ impl Application<'_> {
             if let Some(pace) = self.pace {
                 pace.wait();
             }
-            match self.link(login, &decider)? {
+            match self.link(login)? {
                 GroupEnd::Linked => {}
                 end => return Ok(end),
             }
@@ -95,45 +83,18 @@ impl Application<'_> {
         Ok(if planned.logins.iter().all(is_ours) { GroupEnd::Linked } else { new_already_linked() })
     }
 
-    /// Returns whether the accounts of all planned links are one account already.
-    fn are_linked(&self, planned: &[&PlannedLogin]) -> Result<bool, BackfillError> {
-        for login in planned.iter().filter(|login| login.kind == GroupKind::Link) {
-            let Some(primary) = &login.primary else { return Ok(false) };
-            let user = match self.directory.get(primary) {
-                Ok(stored) => stored.user,
-                Err(ApiError::NotFound(_)) => return Ok(false),
-                Err(error) => return Err(error.into()),
-            };
-            let has = |other: &String| user.identities.iter().any(|it| it.as_user_id() == *other);
-            if !login.others.iter().all(has) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    /// Returns the check of the groups.
+    pub(super) fn check(&self) -> GroupCheck<'_> {
+        let Self { directory, policies, worker, .. } = *self;
+        GroupCheck { directory, policies, ambient: worker.ambient }
     }
 
-    /// Reads the accounts that have the address of a group now. None if they are fewer than two, or if
-    /// the planned accounts have another address.
-    fn read_group(&self, planned: &PlannedGroup) -> Result<Option<Group>, BackfillError> {
-        for account in &planned.accounts {
-            let user = match self.directory.get(&account.user_id) {
-                Ok(stored) => stored.user,
-                Err(ApiError::NotFound(_)) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let address = user.email.as_deref().unwrap_or_default();
-            if GroupId::from_address(address) == planned.group {
-                let users = self.directory.find_by_both_cases(address, ACCOUNTS)?;
-                return Ok(Group::new(planned.group, users.into_iter().map(into_user).collect()));
-            }
-        }
-        Ok(None)
-    }
-
-    fn link(&self, login: &PlannedLogin, decider: &GroupDecider<'_>) -> Result<GroupEnd, BackfillError> {
+    fn link(&self, login: &PlannedLogin) -> Result<GroupEnd, BackfillError> {
         let account = match self.directory.get(&login.user_id) {
             Ok(account) => account,
-            Err(ApiError::NotFound(_)) if self.are_linked(&[login])? => return Ok(new_already_linked()),
+            Err(ApiError::NotFound(_)) if self.check().are_linked(&[login])? => {
+                return Ok(new_already_linked());
+            }
             Err(ApiError::NotFound(_)) => {
                 return Ok(new_end("ACCOUNTS_CHANGED", "An account of the group does not exist any more."));
             }
@@ -141,7 +102,7 @@ impl Application<'_> {
         };
         let directory: Arc<dyn Directory> = self.directory.clone();
         let links = Arc::new(PlannedLinks::new(directory, self.worker.run_id, login));
-        let decided = decider.decide_login_of(&account.user, links.clone());
+        let decided = self.check().decider(None).decide_login_of(&account.user, links.clone());
         if let Some(failure) = links.take_failure() {
             return Err(failure.into());
         }
@@ -159,11 +120,20 @@ impl Application<'_> {
 }
 
 impl GroupWork for Application<'_> {
+    fn work_on_together(
+        &self,
+        claim: &GroupClaim,
+        groups: &[RunGroup],
+    ) -> Result<BTreeSet<String>, BackfillError> {
+        self.link_together(claim, groups)
+    }
+
     fn work_on(&self, group: &RunGroup) -> Result<Option<GroupResult>, BackfillError> {
         let planned = read_planned(group)?;
-        // An earlier process may have made a part of the links, and have died before it could say so.
-        let done = match group.claims {
-            0 | 1 => Vec::new(),
+        // An earlier process may have made a part of the links, and have died before it could say so. So
+        // may a transaction of several groups, if the connection ended at its commit.
+        let done = match (group.claims, self.directory.group_linker()) {
+            (0 | 1, None) => Vec::new(),
             _ => find_links_of_run(&**self.directory, self.worker.run_id, &planned)?,
         };
         let result = |state, reason: &str, detail: &str| {
@@ -194,7 +164,8 @@ fn new_end(reason: &str, detail: &str) -> GroupEnd {
 }
 
 fn new_already_linked() -> GroupEnd {
-    new_end("ALREADY_LINKED", "A login, a person or another run has linked the accounts.")
+    let Obstacle { reason, detail } = Obstacle::already_linked();
+    GroupEnd::NotLinked { reason, detail }
 }
 
 /// Cuts a text, and replaces the character that databases refuse.
@@ -202,7 +173,8 @@ fn bound(text: &str) -> String {
     text.chars().take(TEXT).map(|it| if it == '\0' { char::REPLACEMENT_CHARACTER } else { it }).collect()
 }
 
-fn first_link_reason(planned: &PlannedGroup) -> &str {
+/// Returns the reason of the first link of a plan.
+pub(super) fn first_link_reason(planned: &PlannedGroup) -> &str {
     let mut links = planned.logins.iter().filter(|login| login.kind == GroupKind::Link);
     links.next().map_or("", |login| login.reason.as_str())
 }
@@ -213,29 +185,4 @@ fn is_made(login: &PlannedLogin, done: &[Entry]) -> bool {
         done.iter().any(|entry| entry.secondary == *other && Some(&entry.primary) == login.primary.as_ref())
     };
     login.kind == GroupKind::Link && login.others.iter().all(is_done)
-}
-
-/// Returns the first difference between the planned and the new decisions about a group.
-fn find_difference(planned: &[&PlannedLogin], decided: &[PlannedLogin]) -> Option<String> {
-    let key = |login: &PlannedLogin| {
-        let mut others = login.others.clone();
-        others.sort_unstable();
-        (login.user_id.clone(), login.kind, login.primary.clone(), others, login.reason.clone())
-    };
-    for (planned, decided) in planned.iter().zip(decided) {
-        if key(planned) != key(decided) {
-            return Some(format!(
-                "The plan has {} ({}) for {}, and the decision is {} ({}) for {} now.",
-                planned.kind.as_str(),
-                planned.reason,
-                planned.user_id,
-                decided.kind.as_str(),
-                decided.reason,
-                decided.user_id
-            ));
-        }
-    }
-    let (before, now) = (planned.len(), decided.len());
-    (before != now)
-        .then(|| format!("The plan has {before} decisions about the accounts, and there are {now} now."))
 }

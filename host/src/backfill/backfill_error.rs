@@ -95,9 +95,7 @@ pub enum BackfillError {
         looked_for: usize,
     },
     /// No group is to be linked.
-    #[error(
-        "no group is selected: the plan links {not_selected} groups, and the options exclude each of them"
-    )]
+    #[error("no group is selected: the options exclude each group that the plan links: {not_selected}")]
     NothingSelected {
         /// The number of groups with links that are not selected.
         not_selected: u64,

@@ -92,7 +92,7 @@ impl GroupDecider<'_> {
     ///
     /// If the roles cannot be read.
     pub fn decide_group(&self, group: &Group) -> Result<Vec<PlannedLogin>, ApiError> {
-        let decided = self.decide_logins(group);
+        let decided = self.decide_copy(group);
         let (true, Some(read_roles)) =
             (decided.iter().any(|login| login.kind == GroupKind::Link), self.read_roles)
         else {
@@ -104,27 +104,34 @@ impl GroupDecider<'_> {
             has_roles |= !roles.is_empty();
             user.add_roles(roles.iter().map(String::as_str));
         }
-        Ok(if has_roles { self.decide_logins(&with_roles) } else { decided })
+        Ok(if has_roles { self.decide_copy(&with_roles) } else { decided })
     }
 
-    fn decide_logins(&self, group: &Group) -> Vec<PlannedLogin> {
+    fn decide_copy(&self, group: &Group) -> Vec<PlannedLogin> {
         let copy = Arc::new(Memory::with_users(self.ambient, group.users.iter().cloned()));
+        self.decide_logins(group, &copy, &copy)
+    }
+
+    /// Decides the logins of a group on copies of its accounts. The directory of the logins changes the
+    /// copies.
+    pub(super) fn decide_logins<D: Directory + 'static>(
+        &self,
+        group: &Group,
+        copies: &Memory,
+        directory: &Arc<D>,
+    ) -> Vec<PlannedLogin> {
         let mut logins = Vec::new();
         let newest_first = group.users.iter().skip(1).rev();
         for account in newest_first {
             // A login before this one may have linked the account.
-            if let Ok(stored) = copy.get(&account.user_id) {
-                logins.push(self.decide_account(&copy, &stored.user));
+            if let Ok(stored) = copies.get(&account.user_id) {
+                let before = list_ids(copies);
+                let decided = self.decide_login_of(&stored.user, directory.clone());
+                let gone: Vec<String> = before.difference(&list_ids(copies)).cloned().collect();
+                logins.push(describe(&account.user_id, decided, gone));
             }
         }
         logins
-    }
-
-    fn decide_account(&self, copy: &Arc<Memory>, account: &Arc<User>) -> PlannedLogin {
-        let before = list_ids(copy);
-        let decided = self.decide_login_of(account, copy.clone());
-        let gone: Vec<String> = before.difference(&list_ids(copy)).cloned().collect();
-        describe(&account.user_id, decided, gone)
     }
 
     /// Decides a login of an account in a directory, behind the guard.

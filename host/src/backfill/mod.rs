@@ -19,11 +19,16 @@
 
 mod apply;
 mod backfill_error;
+mod conflict_advice;
 mod directory_groups;
+mod dry_run;
 mod file_groups;
 mod file_reading;
 mod group;
+mod group_check;
+mod group_copy;
 mod group_decision;
+mod links_together;
 mod plan;
 mod planned_links;
 mod preview;
@@ -44,6 +49,7 @@ mod undo_run;
 pub use apply::{Application, Pace};
 pub use backfill_error::BackfillError;
 pub use directory_groups::DirectoryGroups;
+pub use dry_run::{ApplyDryRun, DryRunCounts};
 pub use file_groups::FileGroups;
 pub use file_reading::FileCounts;
 pub use group::{Group, GroupId};

@@ -82,10 +82,7 @@ impl Directory for PlannedLinks {
         if link.request.primary != *primary || !others.contains(&link.request.secondary) {
             return Err(ApiError::Refused("the plan does not have this link".to_owned()));
         }
-        let mut link = link.clone();
-        let provenance = Arc::make_mut(&mut link.provenance);
-        provenance.evidence.get_or_insert_default().backfill_run = Some(run_id.clone());
-        self.note(self.directory.link(&link))
+        self.note(self.directory.link(&link.clone().of_run(run_id)))
     }
 
     fn for_login(&self, time: Duration) -> Option<Arc<dyn Directory>> {

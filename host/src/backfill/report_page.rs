@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::conflict_advice::advise;
 use super::group_decision::GroupKind;
 use super::plan::{PlanHeader, PlannedGroup};
 use super::report::Report;
@@ -25,6 +26,7 @@ struct Page<'a> {
     are_addresses_masked: bool,
     kinds: Vec<Count>,
     charts: Vec<Chart>,
+    conflict_reasons: Vec<ConflictReason<'a>>,
     conflicts: &'a [PlannedGroup],
     more_conflicts: Option<String>,
     samples: Vec<(&'static str, &'a [PlannedGroup])>,
@@ -34,6 +36,13 @@ struct Count {
     kind: &'static str,
     meaning: &'static str,
     groups: String,
+}
+
+struct ConflictReason<'a> {
+    reason: &'a str,
+    /// The number of decided logins.
+    logins: String,
+    advice: &'static str,
 }
 
 struct Chart {
@@ -92,11 +101,28 @@ pub fn render_page(
             draw("Links by pair of connections", pairs.collect(), group_thousands),
             draw("Decided logins by reason", reasons.collect(), group_thousands),
         ],
+        conflict_reasons: list_conflict_reasons(report, group_thousands),
         conflicts: &report.conflicts,
         more_conflicts: (more > 0).then(|| group_thousands(more)),
         samples: report.samples.iter().map(|(kind, groups)| (kind.as_str(), groups.as_slice())).collect(),
     };
     page.render()
+}
+
+/// Lists the reasons of conflicts, the most frequent first.
+fn list_conflict_reasons<'a>(
+    report: &'a Report,
+    group_thousands: fn(u64) -> String,
+) -> Vec<ConflictReason<'a>> {
+    let counted = report.tally.reasons.get(GroupKind::Conflict.as_str());
+    let mut reasons: Vec<(&String, &u64)> = counted.into_iter().flatten().collect();
+    reasons.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
+    let describe = |(reason, number): (&'a String, &u64)| ConflictReason {
+        reason,
+        logins: group_thousands(*number),
+        advice: advise(reason),
+    };
+    reasons.into_iter().map(describe).collect()
 }
 
 fn describe_kind(kind: GroupKind, report: &Report, group_thousands: fn(u64) -> String) -> Count {

@@ -108,7 +108,7 @@ pub fn prepare_run(
         plan_sha256: plan.sha256.clone(),
         plan: plan.header.clone(),
         selection: selection.clone(),
-        not_selected: counted,
+        not_selected: counted.not_selected,
     };
     let record = serde_json::to_string(&record).map_err(|error| ApiError::Other(error.to_string()))?;
     store.begin_run(&BackfillRun { run_id: run_id.clone(), began_at: now, is_ready: false, record })?;
@@ -129,7 +129,8 @@ pub fn prepare_run(
     Ok(run_id)
 }
 
-fn is_applied(group: &PlannedGroup, selection: &Selection) -> bool {
+/// Returns whether a run with this selection applies a group.
+pub(super) fn is_applied(group: &PlannedGroup, selection: &Selection) -> bool {
     has_links(group) && selection.includes(group)
 }
 
@@ -137,13 +138,20 @@ fn has_links(group: &PlannedGroup) -> bool {
     group.logins.iter().any(|login| login.kind == GroupKind::Link)
 }
 
-/// Checks a selection against the plan and the directory. Returns the number of groups with links that
-/// are not selected.
-fn count_selected(
+/// The numbers of groups with links.
+pub(super) struct SelectedGroups {
+    /// Those that are selected.
+    pub(super) selected: u64,
+    /// Those that are not.
+    pub(super) not_selected: u64,
+}
+
+/// Checks a selection against the plan and the directory, and counts the groups with links.
+pub(super) fn count_selected(
     directory: &dyn Directory,
     plan: &Plan,
     selection: &Selection,
-) -> Result<u64, BackfillError> {
+) -> Result<SelectedGroups, BackfillError> {
     let mut named: std::collections::BTreeSet<_> =
         selection.review.iter().flat_map(|review| review.groups()).collect();
     let (mut selected, mut not_selected, mut looked_for, mut is_known) = (0_u64, 0, 0, false);
@@ -166,7 +174,7 @@ fn count_selected(
     match (selected, is_known) {
         (0, _) => Err(BackfillError::NothingSelected { not_selected }),
         (_, false) => Err(BackfillError::OtherUsers { looked_for }),
-        (_, true) => Ok(not_selected),
+        (_, true) => Ok(SelectedGroups { selected, not_selected }),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::backfill_error::BackfillError;
 use super::progress::Progress;
 use crate::ambient::Ambient;
-use crate::directory::{BackfillStore, GroupClaim, GroupResult, RunGroup, RunGroupState};
+use crate::directory::{BackfillStore, ClaimedGroups, GroupClaim, GroupResult, RunGroup, RunGroupState};
 use crate::model::Timestamp;
 
 /// The time for which groups are claimed. After it, another process takes the groups of one that has
@@ -20,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(30);
 pub const CLAIMED_GROUPS: usize = 50;
 
 /// The number of groups that are read at a time.
-const PAGE: usize = 500;
+const PAGE: usize = 2_000;
 
 /// The interval at which results are recorded, so that another process sees how far a run is.
 const RECORD_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,9 +29,15 @@ const RECORD_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval at which a process checks for groups that another one has claimed.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The work on one group. It returns none if it was stopped before its end.
+/// The work on groups.
 pub(super) trait GroupWork: Sync {
-    /// Works on a group.
+    /// Works on those groups of a claim that can share a transaction, and records their results. Returns
+    /// the ids of the groups that are done.
+    fn work_on_together(&self, _: &GroupClaim, _: &[RunGroup]) -> Result<BTreeSet<String>, BackfillError> {
+        Ok(BTreeSet::new())
+    }
+
+    /// Works on one group. Returns none if it was stopped before its end.
     fn work_on(&self, group: &RunGroup) -> Result<Option<GroupResult>, BackfillError>;
 }
 
@@ -61,19 +68,11 @@ impl RunWorker<'_> {
         state: RunGroupState,
         work: &dyn GroupWork,
     ) -> Result<(), BackfillError> {
-        let results = thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..self.threads.max(1)).map(|_| scope.spawn(|| self.work(state, work))).collect();
-            let join = |it: thread::ScopedJoinHandle<'_, _>| {
-                it.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
-            };
-            threads.into_iter().map(join).collect::<Vec<_>>()
-        });
-        results.into_iter().collect()
+        self.on_threads(&|| self.work_until_done(state, work)).map(drop)
     }
 
-    /// Works on the groups in a state that are included, one after the other, until each was tried or
-    /// the work is stopped. Groups that another process holds are waited for.
+    /// Works on the groups in a state that are included, until each was tried or the work is stopped.
+    /// Groups that another process holds are waited for.
     pub(super) fn work_on_selected(
         &self,
         state: RunGroupState,
@@ -106,27 +105,62 @@ impl RunWorker<'_> {
         work: &dyn GroupWork,
     ) -> Result<(Vec<String>, usize), BackfillError> {
         let (mut after, mut done, mut held) = (String::new(), Vec::new(), 0);
-        loop {
+        while !self.is_stopped() {
             let page = self.store.run_groups(self.run_id, &after, PAGE)?;
-            let Some(last) = page.last() else { return Ok((done, held)) };
+            let Some(last) = page.last() else { break };
             after.clone_from(&last.group_id);
-            for group in page.iter().filter(|group| group.state == state) {
-                if self.is_stopped() {
-                    return Ok((done, held));
-                }
-                if !is_included(group)? {
-                    continue;
-                }
-                let claim = GroupClaim { group_id: Some(group.group_id.clone()), ..self.new_claim(state) };
-                let claimed = self.store.claim_groups(&claim)?;
-                if claimed.is_empty() {
-                    held += 1;
-                } else {
-                    done.push(group.group_id.clone());
-                    self.work_on_claim(claim, &claimed, work)?;
+            let mut ids = Vec::new();
+            for group in page.into_iter().filter(|group| group.state == state) {
+                if is_included(&group)? {
+                    ids.push(group.group_id);
                 }
             }
+            let claims = Mutex::new(ids.chunks(self.limit()));
+            let next = || claims.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let claimed = self.on_threads(&|| {
+                let mut claimed = Vec::new();
+                while let (false, Some(ids)) = (self.is_stopped(), next()) {
+                    claimed.extend(self.claim_and_work(state, ids, work)?);
+                }
+                Ok(claimed)
+            })?;
+            let claimed: Vec<String> = claimed.into_iter().flatten().collect();
+            held += ids.len() - claimed.len();
+            done.extend(claimed);
         }
+        Ok((done, held))
+    }
+
+    /// Claims groups and works on those that are free. Returns the ids of these.
+    fn claim_and_work(
+        &self,
+        state: RunGroupState,
+        ids: &[String],
+        work: &dyn GroupWork,
+    ) -> Result<Vec<String>, BackfillError> {
+        let claim = self.new_claim(state, ClaimedGroups::Named(ids.to_vec()));
+        let claimed = self.store.claim_groups(&claim)?;
+        if !claimed.is_empty() {
+            self.work_on_claim(claim, &claimed, work)?;
+        }
+        Ok(claimed.into_iter().map(|group| group.group_id).collect())
+    }
+
+    /// Runs work on every thread, and returns their results. After a failure, the other threads end
+    /// before their next link.
+    fn on_threads<T: Send>(
+        &self,
+        work: &(dyn Fn() -> Result<T, BackfillError> + Sync),
+    ) -> Result<Vec<T>, BackfillError> {
+        let work = || work().inspect_err(|_| self.stop.store(true, Ordering::SeqCst));
+        let results = thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.threads.max(1)).map(|_| scope.spawn(work)).collect();
+            let join = |it: thread::ScopedJoinHandle<'_, _>| {
+                it.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
+            };
+            threads.into_iter().map(join).collect::<Vec<_>>()
+        });
+        results.into_iter().collect()
     }
 
     fn wait_for_others(&self) {
@@ -134,21 +168,18 @@ impl RunWorker<'_> {
         thread::sleep(CHECK_INTERVAL);
     }
 
-    fn work(&self, state: RunGroupState, work: &dyn GroupWork) -> Result<(), BackfillError> {
-        let done = self.work_until_done(state, work);
-        if done.is_err() {
-            // The other threads end before their next link.
-            self.stop.store(true, Ordering::SeqCst);
-        }
-        done
-    }
-
     fn work_until_done(&self, state: RunGroupState, work: &dyn GroupWork) -> Result<(), BackfillError> {
+        let mut after = String::new();
         while !self.is_stopped() {
-            let claim = self.new_claim(state);
+            let following = ClaimedGroups::Following { after: after.clone(), limit: self.limit() };
+            let claim = self.new_claim(state, following);
             let groups = self.store.claim_groups(&claim)?;
-            if !groups.is_empty() {
+            if let Some(last) = groups.last() {
+                after.clone_from(&last.group_id);
                 self.work_on_claim(claim, &groups, work)?;
+            } else if !after.is_empty() {
+                // Groups before it may have become free.
+                after.clear();
             } else if self.store.next_release(self.run_id, state)?.is_some() {
                 self.wait_for_others();
             } else {
@@ -164,8 +195,20 @@ impl RunWorker<'_> {
         groups: &[RunGroup],
         work: &dyn GroupWork,
     ) -> Result<(), BackfillError> {
+        let done = match work.work_on_together(&claim, groups) {
+            Ok(done) => done,
+            Err(error) => {
+                self.store.release_claim(&claim)?;
+                return Err(error);
+            }
+        };
+        self.progress.advance(done.len() as u64);
+        if done.len() == groups.len() {
+            return Ok(());
+        }
         let (mut results, mut recorded) = (Vec::with_capacity(groups.len()), self.ambient.monotonic());
-        let worked = groups.iter().try_for_each(|group| {
+        let mut left = groups.iter().filter(|group| !done.contains(&group.group_id));
+        let worked = left.try_for_each(|group| {
             if self.is_stopped() || !self.keep_claim(&mut claim)? {
                 return Ok(());
             }
@@ -197,17 +240,20 @@ impl RunWorker<'_> {
         Ok(self.store.extend_claim(claim)? > 0)
     }
 
-    fn new_claim(&self, state: RunGroupState) -> GroupClaim {
+    fn new_claim(&self, state: RunGroupState, which: ClaimedGroups) -> GroupClaim {
         let now = self.ambient.now();
         GroupClaim {
             run_id: self.run_id.to_owned(),
             claim: self.ambient.random().uuid().to_string(),
             state,
-            group_id: None,
+            which,
             now,
             until: later(now, LEASE),
-            limit: self.claimed.clamp(1, CLAIMED_GROUPS),
         }
+    }
+
+    fn limit(&self) -> usize {
+        self.claimed.clamp(1, CLAIMED_GROUPS)
     }
 
     /// Returns whether the work is to stop before the next link.

@@ -1,7 +1,7 @@
 //! Undoing a run: each link of it, the newest of a group first.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -65,9 +65,17 @@ impl RunUndo<'_> {
         let is_included = |group: &RunGroup| Ok(self.selection.includes(&read_planned(group)?));
         let work = UndoWork { run: self, ends: Mutex::default() };
         // Groups that wait come first, so that a process that applies the run finds none any more. A
-        // link that was refused may have waited for another one of the run.
-        for state in [RunGroupState::Waiting, RunGroupState::Linked, RunGroupState::UndoRefused] {
+        // link that was refused may have waited for another one of the run, which is undone since.
+        for state in [RunGroupState::Waiting, RunGroupState::Linked] {
             self.worker.work_on_selected(state, &is_included, &work)?;
+        }
+        loop {
+            let before = work.ends().undone;
+            self.worker.work_on_selected(RunGroupState::UndoRefused, &is_included, &work)?;
+            let ends = work.ends();
+            if ends.undone == before || ends.refused.is_empty() || self.worker.is_stopped() {
+                break;
+            }
         }
         let Ends { undone, cancelled, refused } =
             work.ends.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -98,6 +106,12 @@ impl RunUndo<'_> {
     }
 }
 
+impl UndoWork<'_> {
+    fn ends(&self) -> MutexGuard<'_, Ends> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl GroupWork for UndoWork<'_> {
     fn work_on(&self, group: &RunGroup) -> Result<Option<GroupResult>, BackfillError> {
         let planned = read_planned(group)?;
@@ -110,11 +124,10 @@ impl GroupWork for UndoWork<'_> {
                 detail,
             }))
         };
-        let ends = || self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         // A process that has died may have linked a part of a group that waits.
         let links = find_links_of_run(&**self.run.directory, self.run.worker.run_id, &planned)?;
         if links.is_empty() && group.state == RunGroupState::Waiting {
-            ends().cancelled += 1;
+            self.ends().cancelled += 1;
             return result(RunGroupState::LeftOut, "RUN_UNDONE", String::new());
         }
         for link in links {
@@ -122,12 +135,14 @@ impl GroupWork for UndoWork<'_> {
                 return Ok(None);
             }
             if let Some(why) = self.run.undo_link(&link)? {
-                ends().refused.insert(group.group_id.clone());
+                self.ends().refused.insert(group.group_id.clone());
                 return result(RunGroupState::UndoRefused, "UNDO_REFUSED", why);
             }
         }
-        ends().undone += 1;
-        ends().refused.remove(&group.group_id);
+        let mut ends = self.ends();
+        ends.undone += 1;
+        ends.refused.remove(&group.group_id);
+        drop(ends);
         result(RunGroupState::Undone, "UNDONE", String::new())
     }
 }

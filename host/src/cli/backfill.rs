@@ -1,6 +1,7 @@
 //! `ligature backfill`.
 
 mod apply;
+mod dry_run;
 mod explain;
 mod policy_args;
 mod preview;

@@ -79,14 +79,26 @@ pub struct GroupClaim {
     pub claim: String,
     /// The state of the groups to claim.
     pub state: RunGroupState,
-    /// The only group to claim; none for any.
-    pub group_id: Option<String>,
+    /// The groups to claim, as far as they are free.
+    pub which: ClaimedGroups,
     /// The time of the claim. Groups whose claim has ended before it can be claimed.
     pub now: Timestamp,
     /// The end of the claim.
     pub until: Timestamp,
-    /// The maximum number of groups.
-    pub limit: usize,
+}
+
+/// The groups that a claim is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimedGroups {
+    /// Groups whose ids follow `after`, in the order of their ids, at most `limit`.
+    Following {
+        /// The id. Groups before it are not read again, such as those that are done.
+        after: String,
+        /// The maximum number of groups.
+        limit: usize,
+    },
+    /// The groups with these ids.
+    Named(Vec<String>),
 }
 
 /// The result of a group.
@@ -138,7 +150,7 @@ pub trait BackfillStore: Send + Sync {
     /// Returns the runs, the newest first, at most `limit`.
     fn runs(&self, limit: usize) -> Result<Vec<BackfillRun>, ApiError>;
 
-    /// Claims groups, in the order of their ids.
+    /// Claims groups that no other claim holds. Returns them in the order of their ids.
     fn claim_groups(&self, claim: &GroupClaim) -> Result<Vec<RunGroup>, ApiError>;
 
     /// Extends a claim. Returns the number of groups that it still holds.

@@ -9,6 +9,7 @@ use super::provenance::Provenance;
 use super::records::{Records, TxError, TxResult, conflict};
 use super::stored::Stored;
 use super::users::get_at_version;
+use crate::ambient::Ambient;
 use crate::model::{ApiError, LinkRequest, Moment, Timestamp, User, absorb};
 
 /// A link, with the versions of both users that the decision was based on.
@@ -27,6 +28,16 @@ pub struct CheckedLink {
     pub provenance: Arc<Provenance>,
     /// The time of the link.
     pub now: Timestamp,
+}
+
+impl CheckedLink {
+    /// Returns this link with a run of a backfill in its evidence.
+    #[must_use]
+    pub fn of_run(mut self, run_id: &str) -> Self {
+        let provenance = Arc::make_mut(&mut self.provenance);
+        provenance.evidence.get_or_insert_default().backfill_run = Some(run_id.to_owned());
+        self
+    }
 }
 
 /// The two users of a link, as they were read for it.
@@ -53,14 +64,8 @@ pub struct PairReading {
 /// Links two users. The journal is written first, so that a reader of this function
 /// sees that nothing is destroyed unrecorded.
 pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Arc<User>> {
-    let CheckedLink { request, primary_version, secondary_version, provenance, now, .. } = link;
-    let is_primary_first = match request.primary.cmp(&request.secondary) {
-        Ordering::Less => true,
-        Ordering::Greater => false,
-        Ordering::Equal => {
-            return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()).into());
-        }
-    };
+    let CheckedLink { request, primary_version, secondary_version, .. } = link;
+    is_primary_first(request)?;
     let mut side = |user_id: &str, version| get_at_version(records, user_id, version);
     let sides = side(&request.primary, *primary_version)
         .and_then(|primary| Ok((primary, side(&request.secondary, *secondary_version)?)));
@@ -74,15 +79,48 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Ar
         }
         Err(other) => return Err(other),
     };
-    let linked = Arc::new(absorb(&primary.user, &secondary.user, request, *now));
+    link_read(records, link, [&primary, &secondary])
+}
 
+/// Returns whether the id of the primary precedes that of the secondary. `invalid` if they are equal.
+fn is_primary_first(request: &LinkRequest) -> TxResult<bool> {
+    match request.primary.cmp(&request.secondary) {
+        Ordering::Less => Ok(true),
+        Ordering::Greater => Ok(false),
+        Ordering::Equal => {
+            Err(ApiError::Invalid("primary and secondary are the same user".to_owned()).into())
+        }
+    }
+}
+
+/// Computes a link of two users, primary first: the primary as it will be, and the journal's entry, which
+/// has no place yet.
+pub(super) fn compute_link(
+    ambient: &Ambient,
+    link: &CheckedLink,
+    [primary, secondary]: [&Stored; 2],
+) -> (Arc<User>, Entry) {
+    let CheckedLink { request, provenance, now, .. } = link;
+    let linked = Arc::new(absorb(&primary.user, &secondary.user, request, *now));
     let touched = PrimaryChange::between(&primary.user, &linked);
     let sides = [request.primary.as_str(), &request.secondary];
     let entry = Entry {
         kept: SnapshotState::Whole(Snapshot { secondary: secondary.user.clone(), touched, access: None }),
         reasons: request.reasons.clone(),
-        ..Entry::new(EntryKind::Link, sides, (provenance, *now), records.ambient())
+        ..Entry::new(EntryKind::Link, sides, (provenance, *now), ambient)
     };
+    (linked, entry)
+}
+
+/// Links two users as this transaction has just read them, primary first.
+fn link_read(
+    records: &mut dyn Records,
+    link: &CheckedLink,
+    [primary, secondary]: [&Stored; 2],
+) -> TxResult<Arc<User>> {
+    let request = &link.request;
+    let is_primary_first = is_primary_first(request)?;
+    let (linked, entry) = compute_link(records.ambient(), link, [primary, secondary]);
     append_entry(records, entry)?;
 
     // Both rows are locked in one order, whichever is the primary: two links of the

@@ -34,12 +34,14 @@ impl Memory {
 
     /// Creates a directory with these users. If two have the same id, the later one stays.
     pub fn with_users(ambient: &Ambient, users: impl IntoIterator<Item = User>) -> Self {
+        let first = |user: User| Stored { user: Arc::new(user.with_own_identity("")), version: 1 };
+        Self::with_versions(ambient, users.into_iter().map(first))
+    }
+
+    /// Creates a directory with these users at these versions, as another directory has returned them.
+    pub(crate) fn with_versions(ambient: &Ambient, users: impl IntoIterator<Item = Stored>) -> Self {
         let memory = Self::new(ambient);
-        memory.change(|state| {
-            for user in users {
-                state.put(Stored { user: Arc::new(user.with_own_identity("")), version: 1 });
-            }
-        });
+        memory.change(|state| users.into_iter().for_each(|stored| state.put(stored)));
         memory
     }
 

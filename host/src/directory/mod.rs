@@ -41,6 +41,8 @@ mod dump;
 mod entry_state;
 mod event_merge;
 mod find_users;
+mod group_links;
+mod group_records;
 mod import;
 mod import_batch;
 mod journal;
@@ -83,7 +85,7 @@ pub(crate) use assumed_connection::connection_in_id;
 #[cfg(feature = "auth0")]
 pub use auth0::Auth0Directory;
 pub use backfill_store::{
-    BackfillRun, BackfillStore, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState,
+    BackfillRun, BackfillStore, ClaimedGroups, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState,
 };
 pub use conflict::{CONFLICT_NOTE, Conflict, ConflictKey, ConflictQuery, Settled};
 pub(crate) use content_version::compute_content_version;
@@ -97,6 +99,7 @@ pub use dump::DumpRecord;
 pub use entry_state::EntryState;
 pub(crate) use event_merge::merge_known_user;
 pub use find_users::find_users;
+pub use group_links::{GroupLinker, GroupLinks};
 pub use import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, UserWithPassword};
 pub use journal::{
     Access, Entry, EntryId, EntryKind, MetadataChange, PrimaryChange, Snapshot, SnapshotSelection,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::backfill_store::BackfillStore;
 use super::counted_login::CountedLogin;
 use super::credential::Credential;
+use super::group_links::GroupLinker;
 use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
@@ -229,6 +230,11 @@ pub trait Administration: Directory + KeptDecisions {
     /// Returns the store of the runs of a backfill; none if neither the directory nor its journal is
     /// a database.
     fn backfill_store(&self) -> Option<&dyn BackfillStore> {
+        None
+    }
+
+    /// Returns the database that has both the users and the runs of a backfill, if it is one.
+    fn group_linker(&self) -> Option<&dyn GroupLinker> {
         None
     }
 

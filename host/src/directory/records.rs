@@ -11,6 +11,7 @@ use super::counted_login::{CountedLogin, IdentityUse};
 use super::credential::Credential;
 use super::decision_records::DecisionRecords;
 use super::entry_state::EntryState;
+use super::group_records::GroupRecords;
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 #[cfg(feature = "_sql")]
@@ -131,7 +132,7 @@ fn no_database() -> TxError {
 
 /// The records within one transaction. Methods that change a record return false if
 /// their condition does not hold.
-pub(super) trait Records: DecisionRecords + RunRecords {
+pub(super) trait Records: DecisionRecords + RunRecords + GroupRecords {
     /// Returns the clock and the source of randomness.
     fn ambient(&self) -> &Ambient;
 

@@ -1,5 +1,6 @@
 //! The key of the snapshots in the journal.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -76,7 +77,11 @@ impl SealKey {
 
 /// Returns bytes in lower-case hexadecimal.
 pub(super) fn to_hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::backfill_store::BackfillStore;
 use super::counted_login::CountedLogin;
 use super::credential::{self, Credential};
+use super::group_links::GroupLinker;
 use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
@@ -82,6 +83,10 @@ impl<S: Store> Administration for S {
 
     fn backfill_store(&self) -> Option<&dyn BackfillStore> {
         Store::backfill_store(self)
+    }
+
+    fn group_linker(&self) -> Option<&dyn GroupLinker> {
+        Store::backfill_store(self).map(|_| self as &dyn GroupLinker)
     }
 
     fn count(&self) -> Result<u64, ApiError> {

@@ -22,7 +22,7 @@ fn a_preview_of_a_policy_that_only_observes_says_so() {
     let place = place();
     place.write("policy.json", POLICY.replace("auto", "observe").as_bytes());
     let told = place.good(&PREVIEW);
-    assert!(told.contains("LINK                1 groups\n             1  WOULD_LINK\n"), "{told}");
+    assert!(told.contains("LINK                1 group\n             1  WOULD_LINK\n"), "{told}");
     assert!(told.contains("The policy only observes"), "{told}");
 }
 
@@ -47,6 +47,21 @@ fn a_report_has_a_plan_a_table_and_a_page() {
         let mode = fs::metadata(place.file("report")).expect("a folder").permissions().mode();
         assert_eq!(mode & 0o077, 0, "only its owner reads it");
     }
+}
+
+#[test]
+fn a_report_tells_how_a_person_decides_a_conflict() {
+    let place = place();
+    let third = USERS.lines().nth(1).expect("a user").replace("google-oauth2", "github").replace('2', "6");
+    place.write("users.ndjson", format!("{USERS}{third}\n").as_bytes());
+    place.write("policy.json", POLICY.replace("[\"google", "[\"github\", \"google").as_bytes());
+    place.good(&with(&["--report", "report"]));
+    let page = fs::read_to_string(place.file("report/report.html")).expect("a page");
+    assert!(page.contains("<th scope=\"row\">MULTIPLE_CANDIDATES</th><td>2</td><td>More than two"), "{page}");
+    for way in ["set `on_multiple`", "ligature users merge KEPT MOVED --reason TEXT", "in the console"] {
+        assert!(page.contains(way), "{way}: {page}");
+    }
+    assert!(!page.contains("TWO_MANAGED"), "no reason that the plan does not have");
 }
 
 #[test]
@@ -147,8 +162,8 @@ fn a_user_that_is_there_again_counts_once() {
     place.write("users.ndjson", format!("{USERS}{ada}\n{stale}\n{cy}\n").as_bytes());
     let told = place.good(&PREVIEW);
     assert!(told.starts_with("5 users, of which 4 have the address of another one: 2 groups\n"), "{told}");
-    assert!(told.contains("\n1 users without an address\n3 users are there again; the first"), "{told}");
-    let differs = "1 users are left out:\n  line 7: the user auth0|3 is already in line 3 with other data\n";
+    assert!(told.contains("\n1 user without an address\n3 users are there again; the first"), "{told}");
+    let differs = "1 user is left out:\n  line 7: the user auth0|3 is already in line 3 with other data\n";
     assert!(told.contains(differs), "{told}");
 }
 

@@ -83,7 +83,10 @@ fn a_selection_without_groups_is_refused() {
     let place = previewed();
     for options in [["--only", "reason=NONE"], ["--connections", "google-oauth2"]] {
         let told = refuse(&place, &options);
-        assert!(told.contains("no group is selected: the plan links 1 groups"), "{told}");
+        assert!(
+            told.contains("no group is selected: the options exclude each group that the plan links: 1"),
+            "{told}"
+        );
     }
 }
 

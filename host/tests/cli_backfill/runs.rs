@@ -73,7 +73,7 @@ fn a_plan_is_applied_and_undone() {
     preview(&place);
     let told = place.good(&APPLY);
     assert!(
-        told.contains("LINKED                  1 groups\n             1  LINKED_VERIFIED_BOTH\n"),
+        told.contains("LINKED                  1 group\n             1  LINKED_VERIFIED_BOTH\n"),
         "{told}"
     );
     assert_eq!(list_users(&place), ["auth0|1", "auth0|3", "google-oauth2|4", "sms|5"]);
@@ -90,6 +90,56 @@ fn a_plan_is_applied_and_undone() {
     let again = apply(&place, &[]);
     assert_eq!(count(&again, "undone"), 1, "what was undone is not linked again");
     assert_eq!(list_users(&place).len(), 5);
+}
+
+#[test]
+fn a_dry_run_decides_again_and_begins_no_run() {
+    let place = place_with_people(3);
+    preview(&place);
+    let dry = || place.json(&apply_with(&["--dry-run", "--json"]));
+    let before = place.good(&["users", "export"]);
+    let first = dry();
+    assert_eq!((count(&first, "would_link"), count(&first, "left_out")), (3, 0), "{first}");
+    let told = place.good(&apply_with(&["--dry-run"]));
+    assert!(
+        told.contains("WOULD LINK              3 groups\n             3  LINKED_VERIFIED_BOTH\n"),
+        "{told}"
+    );
+    assert!(told.ends_with("Nothing was changed, and no run has begun.\n"), "{told}");
+    assert_eq!(place.good(&["users", "export"]), before);
+    assert_eq!(place.lines(&["journal", "list", "--json"]), Vec::<Value>::new());
+    assert!(place.good(&["backfill", "status"]).starts_with("There is no run yet"));
+
+    let ids = list_users(&place);
+    place.good(&["users", "block", &ids[0]]);
+    let reasons = |counts: &Value| {
+        let groups = counts["groups"].as_array().expect("groups");
+        groups
+            .iter()
+            .map(|it| format!("{} {} {}", it["state"], it["reason"], it["number"]))
+            .collect::<Vec<_>>()
+    };
+    let changed = dry();
+    assert_eq!(reasons(&changed)[1], r#""left_out" "DECISION_CHANGED" 1"#, "{changed}");
+    let run = apply(&place, &[]);
+    assert_eq!((count(&run, "linked"), count(&run, "left_out")), (2, 1), "the run does the same");
+    let after = dry();
+    assert_eq!(reasons(&after), [r#""left_out" "ALREADY_LINKED" 2"#, r#""left_out" "DECISION_CHANGED" 1"#]);
+}
+
+#[test]
+fn a_dry_run_is_refused_as_its_run_would_be() {
+    let place = place_with_people(1);
+    preview(&place);
+    let nothing = place.run(&apply_with(&["--dry-run", "--only", "reason=OTHER"]));
+    assert_eq!(nothing.code, Some(2), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("no group is selected"), "{}", nothing.stderr);
+    let rate = place.run(&apply_with(&["--dry-run", "--rate", "5"]));
+    assert_eq!(rate.code, Some(2), "{}", rate.stderr);
+    fs::write(place.file("policy.json"), r#"{"mode": "auto", "unlink_cooldown_days": 1}"#).expect("a file");
+    let other = place.run(&apply_with(&["--dry-run"]));
+    assert_eq!(other.code, Some(2), "{}", other.stderr);
+    assert!(other.stderr.contains("the policy document of"), "{}", other.stderr);
 }
 
 #[test]

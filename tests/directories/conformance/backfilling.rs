@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use ligature_host::directory::{
-    BackfillRun, BackfillStore, GroupClaim, GroupResult, RunGroup, RunGroupState,
+    Administration, BackfillRun, BackfillStore, CheckedLink, ClaimedGroups, GroupClaim, GroupLinker,
+    GroupLinks, GroupResult, JournalQuery, MetadataUpdate, RunGroup, RunGroupState, Undo,
 };
-use ligature_host::model::{ApiError, Timestamp};
+use ligature_host::model::{ApiError, MetadataPatch, Timestamp, User};
 
+use super::super::users::{ada, at, by, google, link, metadata, user};
 use super::super::{Implementation, Test};
-use super::tests;
+use super::{tests, with};
 
 pub(crate) const TESTS: &[Test] = tests! {
     a_run_is_stored_once
@@ -18,7 +20,13 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_claim_holds_until_its_end_and_not_after_it
     a_result_counts_only_while_the_claim_holds_the_group
     a_claim_can_be_extended_and_released
-    one_group_can_be_claimed
+    named_groups_can_be_claimed
+    groups_behind_an_id_can_be_claimed
+    groups_are_linked_with_their_results
+    a_link_of_several_groups_is_made_whole_or_not_at_all
+    a_group_with_another_account_is_not_linked
+    a_group_that_another_claim_holds_is_not_linked
+    accounts_are_found_by_the_addresses_of_others
     groups_are_counted_by_state_and_reason
 };
 
@@ -56,16 +64,19 @@ fn store_run(store: &dyn BackfillStore, number: usize) {
     store.open_run(RUN).expect("a run");
 }
 
+fn following(after: &str, limit: usize) -> ClaimedGroups {
+    ClaimedGroups::Following { after: after.to_owned(), limit }
+}
+
 /// A claim of two groups from a time for 100 ms.
 fn claim(name: &str, millis: u64) -> GroupClaim {
     GroupClaim {
         run_id: RUN.to_owned(),
         claim: name.to_owned(),
         state: RunGroupState::Waiting,
-        group_id: None,
+        which: following("", 2),
         now: time(millis),
         until: time(millis + 100),
-        limit: 2,
     }
 }
 
@@ -126,7 +137,10 @@ fn a_group_belongs_to_one_claim_at_a_time(on: &Implementation) {
                     scope.spawn(move || {
                         let mut mine = Vec::new();
                         for round in 0.. {
-                            let claim = GroupClaim { limit: 3, ..claim(&format!("{number} {round}"), 0) };
+                            let claim = GroupClaim {
+                                which: following("", 3),
+                                ..claim(&format!("{number} {round}"), 0)
+                            };
                             let groups = match store.claim_groups(&claim) {
                                 Ok(groups) => groups,
                                 // Many connections of one small server.
@@ -187,14 +201,180 @@ fn a_claim_can_be_extended_and_released(on: &Implementation) {
     });
 }
 
-fn one_group_can_be_claimed(on: &Implementation) {
+fn named_groups_can_be_claimed(on: &Implementation) {
     with_store(on, |store| {
-        store_run(store, 3);
-        let second = GroupClaim { group_id: Some("001".to_owned()), ..claim("one", 0) };
-        assert_eq!(ids(&store.claim_groups(&second).expect("groups")), ["001"]);
-        let again = GroupClaim { claim: "two".to_owned(), ..second };
-        assert_eq!(store.claim_groups(&again), Ok(Vec::new()));
-        assert_eq!(ids(&store.claim_groups(&claim("three", 0)).expect("groups")), ["000", "002"]);
+        store_run(store, 4);
+        let named = |name: &str, ids: [&str; 2]| {
+            let which = ClaimedGroups::Named(ids.map(str::to_owned).into());
+            store.claim_groups(&GroupClaim { which, ..claim(name, 0) }).expect("groups")
+        };
+        assert_eq!(ids(&named("one", ["003", "001"])), ["001", "003"]);
+        assert_eq!(ids(&named("two", ["001", "002"])), ["002"], "the other one is held");
+        assert_eq!(named("three", ["003", "nobody"]), Vec::new());
+        assert_eq!(ids(&store.claim_groups(&claim("four", 0)).expect("groups")), ["000"]);
+    });
+}
+
+fn groups_behind_an_id_can_be_claimed(on: &Implementation) {
+    with_store(on, |store| {
+        store_run(store, 4);
+        let behind = |name: &str, after: &str| {
+            let claim = GroupClaim { which: following(after, 10), ..claim(name, 0) };
+            store.claim_groups(&claim).expect("groups")
+        };
+        assert_eq!(ids(&behind("one", "001")), ["002", "003"]);
+        assert_eq!(behind("two", "001"), Vec::new());
+        assert_eq!(ids(&behind("three", "")), ["000", "001"]);
+    });
+}
+
+/// Calls the test with a directory that has these users and a claimed group `000`, if the directory is
+/// a database with both.
+fn with_linker(
+    on: &Implementation,
+    users: Vec<User>,
+    test: impl FnOnce(&dyn Administration, &dyn GroupLinker, &dyn BackfillStore),
+) {
+    let opened = with(on, users);
+    let directory = &*opened.directory;
+    let is_both =
+        matches!(on, Implementation::Sqlite | Implementation::Postgres(_) | Implementation::Pooled(_));
+    assert_eq!(directory.group_linker().is_some(), is_both);
+    if let (Some(linker), Some(store)) = (directory.group_linker(), directory.backfill_store()) {
+        store_run(store, 2);
+        store.claim_groups(&claim("one", 0)).expect("groups");
+        test(directory, linker, store);
+    }
+}
+
+/// The links of accounts with one address into the first one.
+fn group_links(directory: &dyn Administration, group_id: &str, ids: &[&str]) -> GroupLinks {
+    let stored = |id: &&str| directory.get(id).expect("a user");
+    let accounts: Vec<_> = ids.iter().map(stored).collect();
+    let primary = accounts[0].version;
+    let links = accounts.iter().zip(ids).skip(1).zip(0..).map(|((secondary, id), done)| CheckedLink {
+        primary_version: Some(primary + done),
+        secondary_version: Some(secondary.version),
+        ..link(ids[0], id)
+    });
+    let links = links.collect();
+    GroupLinks { accounts, links, result: linked(group_id) }
+}
+
+fn other(id: &str, email: &str) -> User {
+    user(&format!(r#"{{"user_id": "{id}", "email": "{email}", "email_verified": true}}"#))
+}
+
+fn is_state_changed(result: Result<(), ApiError>) -> bool {
+    matches!(result, Err(ApiError::StateChanged(_)))
+}
+
+fn groups_are_linked_with_their_results(on: &Implementation) {
+    let users = vec![
+        ada(),
+        google(),
+        other("github|1", "Ada@example.com"),
+        other("auth0|8", "grace@example.com"),
+        other("github|8", "grace@example.com"),
+    ];
+    with_linker(on, users, |directory, linker, store| {
+        let ada = group_links(directory, "000", &["auth0|1", "google-oauth2|115", "github|1"]);
+        let grace = group_links(directory, "001", &["github|8", "auth0|8"]);
+        linker.link_groups(&claim("one", 0), &[ada, grace]).expect("links");
+        let has = |id: &str| {
+            let user = directory.get(id).expect("a user").user.clone();
+            user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>()
+        };
+        assert_eq!(has("auth0|1"), ["auth0|1", "google-oauth2|115", "github|1"]);
+        assert_eq!(has("github|8"), ["github|8", "auth0|8"]);
+        assert_eq!(directory.count(), Ok(2));
+        let entries = directory.journal(&JournalQuery { limit: 10, ..JournalQuery::default() });
+        let entries = entries.expect("entries");
+        let secondaries: Vec<&str> = entries.iter().map(|it| it.secondary.as_str()).collect();
+        assert_eq!(secondaries, ["auth0|8", "github|1", "google-oauth2|115"]);
+        let counts = store.count_groups(RUN).expect("counts");
+        assert_eq!((counts.len(), counts[0].state, counts[0].number), (1, RunGroupState::Linked, 2));
+        // Each of them can be undone like any other link.
+        for entry in entries {
+            let undo = Undo { id: entry.id, provenance: by("ada"), now: at(200), dry_run: false };
+            directory.undo(&undo).expect("undone");
+        }
+        assert_eq!(directory.count(), Ok(5));
+    });
+}
+
+fn a_link_of_several_groups_is_made_whole_or_not_at_all(on: &Implementation) {
+    let users =
+        vec![ada(), google(), other("auth0|8", "grace@example.com"), other("github|8", "grace@example.com")];
+    with_linker(on, users, |directory, linker, store| {
+        let ada = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
+        let grace = group_links(directory, "001", &["github|8", "auth0|8"]);
+        let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"lang": "fr"}"#)), app_metadata: None };
+        let update = MetadataUpdate { user_id: "auth0|8", version: None, patch: &patch, now: at(5) };
+        directory.patch_metadata(&update).expect("a user");
+        let before = directory.page("", 10).expect("users");
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[ada.clone(), grace])));
+        assert_eq!(directory.page("", 10).expect("users"), before);
+        let entries = directory.journal(&JournalQuery { limit: 10, ..JournalQuery::default() });
+        assert_eq!(entries.expect("entries"), Vec::new());
+        let counts = store.count_groups(RUN).expect("counts");
+        assert_eq!((counts.len(), counts[0].state), (1, RunGroupState::Waiting));
+        linker.link_groups(&claim("one", 0), &[ada]).expect("the other group alone");
+        assert_eq!(directory.count(), Ok(3));
+    });
+}
+
+fn a_group_with_another_account_is_not_linked(on: &Implementation) {
+    with_linker(on, vec![ada(), google()], |directory, linker, _| {
+        let decided = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
+        directory.create(other("github|1", "ADA@example.com")).expect("a user");
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[decided])));
+        directory.delete("github|1").expect("a user");
+        let mut wrong = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
+        wrong.links[0].request.secondary = "github|1".to_owned();
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[wrong])), "of another group");
+        let mut same = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
+        same.links[0].request.secondary = "auth0|1".to_owned();
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[same])), "with itself");
+        let mut older = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
+        older.links[0].primary_version = None;
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[older])), "at no version");
+        assert_eq!(directory.count(), Ok(2));
+    });
+}
+
+fn a_group_that_another_claim_holds_is_not_linked(on: &Implementation) {
+    with_linker(on, vec![ada(), google()], |directory, linker, store| {
+        let decided = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
+        store.claim_groups(&claim("two", 101)).expect("groups");
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[decided.clone()])));
+        assert_eq!(directory.count(), Ok(2));
+        linker.link_groups(&claim("two", 101), &[decided]).expect("links");
+        assert_eq!(directory.count(), Ok(1));
+    });
+}
+
+fn accounts_are_found_by_the_addresses_of_others(on: &Implementation) {
+    let users = vec![
+        ada(),
+        other("github|1", "ADA@example.com"),
+        other("github|8", "grace'%_@example.com"),
+        user(r#"{"user_id": "sms|7"}"#),
+        user(r#"{"user_id": "sms|8"}"#),
+    ];
+    with_linker(on, users, |_, linker, _| {
+        let find = |ids: &[&str], limit| {
+            let found = linker.users_with_addresses_of(ids, limit).expect("users");
+            found.iter().map(|it| it.user.user_id.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(find(&["github|1"], 10), ["auth0|1", "github|1"]);
+        assert_eq!(
+            find(&["github|1", "auth0|1", "github|8", "sms|7"], 10),
+            ["auth0|1", "github|1", "github|8"]
+        );
+        assert_eq!(find(&["auth0|1"], 1).len(), 1);
+        assert!(find(&["sms|7", "auth0|nobody"], 10).is_empty(), "without an address");
+        assert!(find(&[], 10).is_empty());
     });
 }
 

@@ -7,21 +7,22 @@ use std::thread;
 use anyhow::anyhow;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::dry_run::print_counts;
 use super::explain::explain;
-use super::policy_args::{PolicyArgs, count_threads, describe_policies};
-use super::run_summary::{RunSummary, stopped_notice};
+use super::policy_args::{PolicyArgs, count_linking_threads, describe_policies};
+use super::run_summary::{RunSummary, describe_waiting, stopped_notice};
 use super::selection_args::SelectionArgs;
 use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
 use crate::backfill::{
-    Application, CLAIMED_GROUPS, Pace, Phase, Plan, Progress, RunWorker, check_policies, prepare_run,
-    require_store,
+    Application, ApplyDryRun, CLAIMED_GROUPS, Pace, Phase, Plan, Progress, RunWorker, Selection,
+    check_policies, prepare_run, require_store,
 };
 use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::{CommandResult, Exit, print_error};
 use crate::directory::{OpenMode, RunGroupState};
-use crate::harness::group_thousands;
+use crate::policies::LoadedPolicy;
 
 /// Link the groups of a plan
 ///
@@ -49,13 +50,13 @@ pub(super) struct ApplyArgs {
     /// four
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
+    /// Decide the groups again as a run would, count the answers, and link nothing
+    #[arg(long, conflicts_with = "rate")]
+    dry_run: bool,
     /// Print JSON instead of lines
     #[arg(long)]
     json: bool,
 }
-
-/// The default number of threads: most of a link is waiting for the database.
-const THREADS: u32 = 4;
 
 /// The number of claims a second of a run with a rate.
 const CLAIMS_PER_SECOND: usize = 10;
@@ -76,12 +77,12 @@ impl ApplyArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let selection = self.selection.read()?;
         let plan = Plan::open(&self.plan)?;
-        let threads = match self.threads {
-            Some(given) => u32::from(given),
-            None => count_threads(None).max(THREADS),
-        };
+        let threads = count_linking_threads(self.threads);
         let policies = self.policies.load(threads, ambient)?;
         check_policies(&plan, &describe_policies(&policies)).map_err(explain)?;
+        if self.dry_run {
+            return self.count_groups((&plan, &selection), (&policies, threads), ambient);
+        }
         let directory = self.directory.open(OpenMode::Existing, ambient)?;
         let stop = stop_on_signals()?;
         let run_id = prepare_run(&directory, &plan, &selection, ambient.now()).map_err(explain)?;
@@ -116,12 +117,30 @@ impl ApplyArgs {
         summary.print(self.json)?;
         let waiting = summary.count(RunGroupState::Waiting);
         if waiting > 0 {
-            let why = anyhow!(
-                "the run was stopped: {} groups wait; the same command goes on",
-                group_thousands(waiting)
-            );
+            let why = anyhow!("the run was stopped: {}; the same command goes on", describe_waiting(waiting));
             return Err(Exit::failed(why));
         }
         Ok(())
+    }
+
+    fn count_groups(
+        &self,
+        (plan, selection): (&Plan, &Selection),
+        (policies, threads): (&[LoadedPolicy], u32),
+        ambient: &Ambient,
+    ) -> CommandResult {
+        let directory = self.directory.open(OpenMode::ReadUsers, ambient)?;
+        let watch = Watch::new(ambient, stop_on_signals()?);
+        let dry_run = ApplyDryRun {
+            directory: &directory,
+            policies,
+            selection,
+            threads: threads as usize,
+            progress: &watch,
+            ambient,
+        };
+        let counts = dry_run.count_groups(plan);
+        watch.finish();
+        print_counts(&plan.header, &counts.map_err(explain)?, self.json)
     }
 }

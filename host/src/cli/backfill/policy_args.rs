@@ -34,6 +34,15 @@ pub(super) fn count_threads(given: Option<u16>) -> u32 {
     given.map_or_else(count_processors, u32::from)
 }
 
+/// The default number of threads that link or undo: most of a link is waiting for the database.
+const LINKING_THREADS: u32 = 4;
+
+/// Returns the number of threads that link or undo: the given one, or one for each processor, but at
+/// least four.
+pub(super) fn count_linking_threads(given: Option<u16>) -> u32 {
+    given.map_or_else(|| count_processors().max(LINKING_THREADS), u32::from)
+}
+
 fn count_processors() -> u32 {
     std::thread::available_parallelism().ok().and_then(|it| u32::try_from(it.get()).ok()).unwrap_or(1)
 }

@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use super::explain::explain;
 use super::policy_args::{PolicyArgs, count_threads, describe_policies};
 use super::report_folder::ReportFolder;
+use super::run_summary::{count_of, right_count_of, verb};
 use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
@@ -200,18 +201,19 @@ fn plan_into<W: Write>(
 fn describe_preview(tally: &Tally, counts: &FileCounts, policies: &[LoadedPolicy]) -> Text {
     let mut text = Text::default();
     let number = group_thousands;
+    let have = if tally.accounts == 1 { "has" } else { "have" };
     text.line(format!(
-        "{} users, of which {} have the address of another one: {} groups",
-        number(counts.users),
+        "{}, of which {} {have} the address of another one: {}",
+        count_of(counts.users, "user"),
         number(tally.accounts),
-        number(tally.groups)
+        count_of(tally.groups, "group")
     ));
     if counts.without_address > 0 {
-        text.line(format!("{} users without an address", number(counts.without_address)));
+        text.line(format!("{} without an address", count_of(counts.without_address, "user")));
     }
     if counts.repeated > 0 {
-        let repeated = number(counts.repeated);
-        text.line(format!("{repeated} users are there again; the first one with an id counts"));
+        let (repeated, are) = (count_of(counts.repeated, "user"), verb(counts.repeated));
+        text.line(format!("{repeated} {are} there again; the first one with an id counts"));
     }
     if !counts.missing.is_empty() {
         let fields: Vec<String> = counts.missing.iter().map(|field| format!("`{field}`")).collect();
@@ -221,7 +223,8 @@ fn describe_preview(tally: &Tally, counts: &FileCounts, policies: &[LoadedPolicy
         ))]);
     }
     if counts.left_out > 0 {
-        text.line(line![care(format!("{} users are left out:", number(counts.left_out)))]);
+        let (left_out, are) = (count_of(counts.left_out, "user"), verb(counts.left_out));
+        text.line(line![care(format!("{left_out} {are} left out:"))]);
         for (place, why) in &counts.reported {
             text.line(format!("  {place}: {why}"));
         }
@@ -229,7 +232,7 @@ fn describe_preview(tally: &Tally, counts: &FileCounts, policies: &[LoadedPolicy
     for kind in GroupKind::ALL {
         let count =
             |counts: &std::collections::BTreeMap<&str, u64>| counts.get(kind.as_str()).copied().unwrap_or(0);
-        text.head(&format!("{:<9}{:>12} groups", kind.as_str(), number(count(&tally.groups_by_kind))));
+        text.head(&format!("{:<9}{}", kind.as_str(), right_count_of(count(&tally.groups_by_kind), "group")));
         if let Some(reasons) = tally.reasons.get(kind.as_str()) {
             for (reason, times) in reasons {
                 text.line(format!("  {:>12}  {reason}", number(*times)));
@@ -238,8 +241,8 @@ fn describe_preview(tally: &Tally, counts: &FileCounts, policies: &[LoadedPolicy
     }
     text.line("");
     text.line(format!(
-        "Links would leave {} accounts fewer. Nothing was changed.",
-        number(tally.removed_accounts)
+        "Links would leave {} fewer. Nothing was changed.",
+        count_of(tally.removed_accounts, "account")
     ));
     text.line(
         "Each account was decided as if it logged in now, the newest of a group first. Reasons are counted by login.",

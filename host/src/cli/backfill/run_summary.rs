@@ -84,15 +84,14 @@ impl RunSummary {
         let mut text = Text::default();
         let total: u64 = self.groups.iter().map(|it| it.number).sum();
         text.line(format!(
-            "Run {} of the plan of {}, begun at {}: {} groups",
+            "Run {} of the plan of {}, begun at {}: {}",
             self.run,
             self.plan.plan.source,
             self.began_at,
-            group_thousands(total)
+            count_of(total, "group")
         ));
         if self.plan.not_selected > 0 {
-            let number = group_thousands(self.plan.not_selected);
-            text.line(format!("{number} groups with links are not selected."));
+            text.line(not_selected_line(self.plan.not_selected));
         }
         if !self.ready {
             text.line(line![care(
@@ -104,7 +103,7 @@ impl RunSummary {
             if number == 0 {
                 continue;
             }
-            text.head(&format!("{:<13}{:>12} groups", name(state), group_thousands(number)));
+            text.head(&format!("{:<13}{}", name(state), right_count_of(number, "group")));
             for it in self.groups.iter().filter(|it| it.state == state && !it.reason.is_empty()) {
                 text.line(format!("  {:>12}  {}", group_thousands(it.number), it.reason));
             }
@@ -161,6 +160,33 @@ pub(super) fn find_run(store: &dyn BackfillStore, id: &str) -> Result<String, Ex
 
 /// Returns a notice about the work that is left.
 pub(super) fn stopped_notice(summary: &RunSummary, next: &str) -> Text {
-    let left = group_thousands(summary.count(RunGroupState::Waiting));
-    Text::from_line(format!("run {}: {left} groups wait; {next}", summary.run))
+    let left = describe_waiting(summary.count(RunGroupState::Waiting));
+    Text::from_line(format!("run {}: {left}; {next}", summary.run))
+}
+
+/// Returns a number of things: `1 group`, `2,000 groups`.
+pub(super) fn count_of(number: u64, thing: &str) -> String {
+    right_count_of(number, thing).trim_start().to_owned()
+}
+
+/// Returns a number of things whose digits end at the twelfth column.
+pub(super) fn right_count_of(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{:>12} {thing}{plural}", group_thousands(number))
+}
+
+/// Returns a sentence about groups that are not selected.
+pub(super) fn not_selected_line(number: u64) -> String {
+    format!("{} with links {} not selected.", count_of(number, "group"), verb(number))
+}
+
+/// Returns `is` or `are`.
+pub(super) fn verb(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
+/// Returns the number of groups that wait, with its verb.
+pub(super) fn describe_waiting(number: u64) -> String {
+    let wait = if number == 1 { "waits" } else { "wait" };
+    format!("{} {wait}", count_of(number, "group"))
 }

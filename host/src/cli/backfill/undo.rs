@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use anyhow::anyhow;
 
 use super::explain::explain;
+use super::policy_args::count_linking_threads;
 use super::run_summary::{RunSummary, find_run, stopped_notice};
 use super::selection_args::SelectionArgs;
 use super::stop::stop_on_signals;
@@ -34,6 +35,10 @@ pub(super) struct UndoArgs {
     directory: DirectoryArgs,
     #[command(flatten)]
     selection: SelectionArgs,
+    /// The number of groups that are undone at a time. The default: one for each processor, but at
+    /// least four
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
     /// Print JSON instead of lines
     #[arg(long)]
     json: bool,
@@ -53,7 +58,7 @@ impl UndoArgs {
         let worker = RunWorker {
             run_id: &run_id,
             store,
-            threads: 1,
+            threads: count_linking_threads(self.threads) as usize,
             claimed: CLAIMED_GROUPS,
             stop: &stop,
             progress: &watch,

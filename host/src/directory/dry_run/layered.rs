@@ -7,6 +7,7 @@ use crate::ambient::Ambient;
 use crate::directory::conflict::ConflictKey;
 use crate::directory::credential::Credential;
 use crate::directory::entry_state::EntryState;
+use crate::directory::group_records::GroupRecords;
 use crate::directory::journal::{Entry, EntryId, SnapshotSelection};
 use crate::directory::journal_query::EntryFilter;
 use crate::directory::records::{LoginTally, Matching, Owner, Records, TxError, TxResult};
@@ -77,6 +78,7 @@ pub(super) fn from_behind<T>(result: Result<T, ApiError>) -> TxResult<T> {
 
 /// A dry run applies no backfill.
 impl<S: Store> RunRecords for Layered<'_, S> {}
+impl<S: Store> GroupRecords for Layered<'_, S> {}
 
 impl<S: Store> Records for Layered<'_, S> {
     fn ambient(&self) -> &Ambient {

@@ -10,6 +10,7 @@ use crate::ambient::Ambient;
 use crate::directory::counted_login::IdentityUse;
 use crate::directory::credential::Credential;
 use crate::directory::entry_state::EntryState;
+use crate::directory::group_records::GroupRecords;
 use crate::directory::journal::{Entry, EntryId, SnapshotSelection, SnapshotState, UndoneLink};
 use crate::directory::journal_query::EntryFilter;
 use crate::directory::records::{LAST_IP, LoginTally, Matching, Owner, Records, TxResult, last_ip};
@@ -19,6 +20,7 @@ use crate::model::{Identity, Moment, Timestamp, User};
 
 /// The runs of a backfill are in databases only.
 impl RunRecords for State {}
+impl GroupRecords for State {}
 
 impl Records for State {
     fn ambient(&self) -> &Ambient {

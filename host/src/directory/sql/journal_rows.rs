@@ -106,7 +106,7 @@ pub(super) fn check(kind: &str, record: &str) -> serde_json::Result<()> {
 }
 
 /// Returns the part of an entry that is stored as JSON.
-fn record(entry: &Entry) -> TxResult<String> {
+pub(super) fn record(entry: &Entry) -> TxResult<String> {
     let masked =
         |reason: &Reason| Reason { detail: mask_addresses(&reason.detail).into_owned(), ..reason.clone() };
     let Provenance { actor, evidence, policy_sha256, plugin } = entry.provenance.as_ref();
@@ -127,16 +127,17 @@ fn read_place(row: &dyn Row, column: usize) -> TxResult<Option<Moment>> {
     Ok(micros.map(Moment::from_micros))
 }
 
+/// Returns the snapshot of an entry, sealed.
+pub(super) fn seal_snapshot(entry: &Entry, seal: &Seal) -> TxResult<Option<Vec<u8>>> {
+    let SnapshotState::Whole(snapshot) = &entry.kept else { return Ok(None) };
+    let text = serde_json::to_vec(snapshot).map_err(|error| unwritable(&error))?;
+    let sealed = seal.seal(text, entry.id.as_str());
+    sealed.map(Some).map_err(|error| ApiError::Other(error).into())
+}
+
 /// Adds an entry, with its snapshot sealed.
 pub(super) fn add(connection: &mut impl Connection, entry: &Entry, seal: &Seal) -> TxResult<()> {
-    let snapshot = match &entry.kept {
-        SnapshotState::Whole(snapshot) => {
-            let text = serde_json::to_vec(snapshot).map_err(|error| unwritable(&error))?;
-            let sealed = seal.seal(text, entry.id.as_str());
-            Some(sealed.map_err(|error| TxError::from(ApiError::Other(error)))?)
-        }
-        _ => None,
-    };
+    let snapshot = seal_snapshot(entry, seal)?;
     connection.execute(
         "INSERT INTO journal (entry_id, kind, at, place, primary_id, secondary_id, record, snapshot, state) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -339,7 +340,7 @@ pub(super) fn advance_past_entries(
 }
 
 /// Runs a statement that reads one position.
-fn list_newest(
+pub(super) fn list_newest(
     connection: &mut impl Connection,
     statement: &'static str,
     params: &[Param<'_>],

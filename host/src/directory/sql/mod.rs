@@ -13,6 +13,7 @@ mod decision_rows;
 mod dump_rows;
 #[cfg(feature = "sqlite")]
 mod group_commit;
+mod group_rows;
 mod identity_rows;
 mod journal_rows;
 mod login_counts;

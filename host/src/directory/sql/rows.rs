@@ -37,7 +37,7 @@ impl<'a, C> Rows<'a, C> {
     }
 
     /// Notes a written record as a proof of the commit.
-    fn note(&mut self, proof: CommitProof) {
+    pub(super) fn note(&mut self, proof: CommitProof) {
         self.proof = CommitProof::stronger_of(self.proof.take(), proof);
     }
 }
@@ -55,7 +55,11 @@ impl<C: Connection> Rows<'_, C> {
     }
 
     /// Runs a statement that reads users.
-    fn read_users(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<Vec<Stored>> {
+    pub(super) fn read_users(
+        &mut self,
+        statement: &'static str,
+        params: &[Param<'_>],
+    ) -> TxResult<Vec<Stored>> {
         let mut found = Vec::new();
         let pending = self.pending;
         self.connection.query(statement, params, &mut |row| {

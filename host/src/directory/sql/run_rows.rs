@@ -4,7 +4,7 @@ use super::columns::{damaged, missing, required_text, time_param, timestamp};
 use super::connection::{Connection, Param, Row};
 use super::rows::Rows;
 use crate::directory::backfill_store::{
-    BackfillRun, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState,
+    BackfillRun, ClaimedGroups, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState,
 };
 use crate::directory::records::TxResult;
 use crate::directory::run_records::RunRecords;
@@ -20,11 +20,25 @@ macro_rules! select_run {
 macro_rules! claim_groups {
     ($lock:literal) => {
         concat!(
-            "WITH free AS MATERIALIZED (SELECT group_id AS free_id FROM backfill_groups WHERE run_id = $1 \
-             AND state = $2 AND (claimed_until IS NULL OR claimed_until < $3) ORDER BY group_id LIMIT $4",
+            "WITH free AS MATERIALIZED (SELECT run_id AS free_run, group_id AS free_id FROM backfill_groups WHERE run_id = $1 \
+             AND state = $2 AND group_id > $3 AND (claimed_until IS NULL OR claimed_until < $4) \
+             ORDER BY group_id LIMIT $5",
+            $lock,
+            ") UPDATE backfill_groups SET claim = $6, claimed_until = $7, claims = claims + 1 \
+             FROM free WHERE run_id = free_run AND group_id = free_id"
+        )
+    };
+}
+
+/// Claims one group, if it is free. `lock` is what the selection locks.
+macro_rules! claim_group {
+    ($lock:literal) => {
+        concat!(
+            "WITH free AS MATERIALIZED (SELECT run_id AS free_run, group_id AS free_id FROM backfill_groups WHERE run_id = $1 \
+             AND group_id = $2 AND state = $3 AND (claimed_until IS NULL OR claimed_until < $4)",
             $lock,
             ") UPDATE backfill_groups SET claim = $5, claimed_until = $6, claims = claims + 1 \
-             FROM free WHERE run_id = $1 AND group_id = free_id"
+             FROM free WHERE run_id = free_run AND group_id = free_id"
         )
     };
 }
@@ -85,24 +99,26 @@ impl<C: Connection> Rows<'_, C> {
 
 /// Two statements, because one with a condition for both would read every group of the run.
 impl<C: Connection> Rows<'_, C> {
-    fn claim_one_group(&mut self, claim: &GroupClaim, group_id: &str) -> TxResult<()> {
+    fn claim_named_group(&mut self, claim: &GroupClaim, group_id: &str) -> TxResult<()> {
+        let statement = match C::LOCKS_ROWS {
+            true => claim_group!(" FOR UPDATE SKIP LOCKED"),
+            false => claim_group!(""),
+        };
         self.connection.execute(
-            "UPDATE backfill_groups SET claim = $1, claimed_until = $2, claims = claims + 1 \
-             WHERE run_id = $3 AND group_id = $4 AND state = $5 \
-             AND (claimed_until IS NULL OR claimed_until < $6)",
+            statement,
             &[
-                (&claim.claim).into(),
-                time_param(claim.until),
                 (&claim.run_id).into(),
                 group_id.into(),
                 claim.state.as_str().into(),
                 time_param(claim.now),
+                (&claim.claim).into(),
+                time_param(claim.until),
             ],
         )?;
         Ok(())
     }
 
-    fn claim_free_groups(&mut self, claim: &GroupClaim) -> TxResult<()> {
+    fn claim_following_groups(&mut self, claim: &GroupClaim, after: &str, limit: usize) -> TxResult<()> {
         // SQLite has one writer at a time, and no locks of rows. PostgreSQL must not repeat the
         // selection for each row, so that it is materialized.
         let statement = match C::LOCKS_ROWS {
@@ -114,8 +130,9 @@ impl<C: Connection> Rows<'_, C> {
             &[
                 (&claim.run_id).into(),
                 claim.state.as_str().into(),
+                after.into(),
                 time_param(claim.now),
-                (claim.limit as u64).into(),
+                (limit as u64).into(),
                 (&claim.claim).into(),
                 time_param(claim.until),
             ],
@@ -176,9 +193,9 @@ impl<C: Connection> RunRecords for Rows<'_, C> {
     }
 
     fn claim_groups(&mut self, claim: &GroupClaim) -> TxResult<Vec<RunGroup>> {
-        match &claim.group_id {
-            Some(group_id) => self.claim_one_group(claim, group_id)?,
-            None => self.claim_free_groups(claim)?,
+        match &claim.which {
+            ClaimedGroups::Following { after, limit } => self.claim_following_groups(claim, after, *limit)?,
+            ClaimedGroups::Named(ids) => ids.iter().try_for_each(|id| self.claim_named_group(claim, id))?,
         }
         self.read_groups(
             select_group!("WHERE run_id = $1 AND claim = $2"),

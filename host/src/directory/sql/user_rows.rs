@@ -10,8 +10,8 @@ use crate::model::User;
 
 /// Builds a statement that reads users, from its clauses.
 macro_rules! select_user {
-    ($rest:literal) => {
-        concat!("SELECT document, version, logins_count, last_login, last_ip FROM users ", $rest)
+    ($($rest:tt)+) => {
+        concat!("SELECT document, version, logins_count, last_login, last_ip FROM users ", $($rest)+)
     };
 }
 pub(super) use select_user;

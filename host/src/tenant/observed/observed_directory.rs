@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::ambient::Ambient;
 use crate::directory::{
     Administration, BackfillStore, Batch, CheckedLink, CountedLogin, Credential, Directory, DirectoryState,
-    Entry, EntryId, EntryKind, Imported, JournalQuery, MetadataUpdate, PairReading, Repair, SetBlocked,
-    SetupFault, SnapshotSelection, Stored, Undo, UndoError, Undoing, Unlink,
+    Entry, EntryId, EntryKind, GroupLinker, Imported, JournalQuery, MetadataUpdate, PairReading, Repair,
+    SetBlocked, SetupFault, SnapshotSelection, Stored, Undo, UndoError, Undoing, Unlink,
 };
 use crate::model::{ApiError, Identity, IdentityKey, Timestamp, User};
 use crate::tenant::observed::change::{Change, Linked, Observer, Separated};
@@ -251,6 +251,11 @@ impl Administration for ObservedDirectory {
 
     fn backfill_store(&self) -> Option<&dyn BackfillStore> {
         self.directory.backfill_store()
+    }
+
+    /// None, because links of several groups would not be reported.
+    fn group_linker(&self) -> Option<&dyn GroupLinker> {
+        None
     }
 
     fn user_ids(&self, prefix: &str, limit: usize) -> Result<Vec<String>, ApiError> {
