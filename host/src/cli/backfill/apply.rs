@@ -16,13 +16,12 @@ use super::stop::stop_on_signals;
 use super::watch::Watch;
 use crate::ambient::Ambient;
 use crate::backfill::{
-    Application, ApplyDryRun, CLAIMED_GROUPS, Pace, Phase, Plan, Progress, RunWorker, Selection,
-    check_policies, prepare_run, require_store,
+    Application, ApplyDryRun, CLAIMED_GROUPS, Pace, Phase, Plan, Progress, RunWorker, check_policies,
+    prepare_run, require_store,
 };
 use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::{CommandResult, Exit, print_error};
 use crate::directory::{OpenMode, RunGroupState};
-use crate::policies::LoadedPolicy;
 
 /// Link the groups of a plan
 ///
@@ -81,7 +80,19 @@ impl ApplyArgs {
         let policies = self.policies.load(threads, ambient)?;
         check_policies(&plan, &describe_policies(&policies)).map_err(explain)?;
         if self.dry_run {
-            return self.count_groups((&plan, &selection), (&policies, threads), ambient);
+            let directory = self.directory.open(OpenMode::ReadUsers, ambient)?;
+            let watch = Watch::new(ambient, stop_on_signals()?);
+            let dry_run = ApplyDryRun {
+                directory: &directory,
+                policies: &policies,
+                selection: &selection,
+                threads: threads as usize,
+                progress: &watch,
+                ambient,
+            };
+            let counts = dry_run.count_groups(&plan);
+            watch.finish();
+            return print_counts(&plan.header, &counts.map_err(explain)?, self.json);
         }
         let directory = self.directory.open(OpenMode::Existing, ambient)?;
         let stop = stop_on_signals()?;
@@ -121,26 +132,5 @@ impl ApplyArgs {
             return Err(Exit::failed(why));
         }
         Ok(())
-    }
-
-    fn count_groups(
-        &self,
-        (plan, selection): (&Plan, &Selection),
-        (policies, threads): (&[LoadedPolicy], u32),
-        ambient: &Ambient,
-    ) -> CommandResult {
-        let directory = self.directory.open(OpenMode::ReadUsers, ambient)?;
-        let watch = Watch::new(ambient, stop_on_signals()?);
-        let dry_run = ApplyDryRun {
-            directory: &directory,
-            policies,
-            selection,
-            threads: threads as usize,
-            progress: &watch,
-            ambient,
-        };
-        let counts = dry_run.count_groups(plan);
-        watch.finish();
-        print_counts(&plan.header, &counts.map_err(explain)?, self.json)
     }
 }
