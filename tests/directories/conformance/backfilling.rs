@@ -347,7 +347,7 @@ fn a_group_that_another_claim_holds_is_not_linked(on: &Implementation) {
     with_linker(on, vec![ada(), google()], |directory, linker, store| {
         let decided = group_links(directory, "000", &["auth0|1", "google-oauth2|115"]);
         store.claim_groups(&claim("two", 101)).expect("groups");
-        assert!(is_state_changed(linker.link_groups(&claim("one", 0), &[decided.clone()])));
+        assert!(is_state_changed(linker.link_groups(&claim("one", 0), std::slice::from_ref(&decided))));
         assert_eq!(directory.count(), Ok(2));
         linker.link_groups(&claim("two", 101), &[decided]).expect("links");
         assert_eq!(directory.count(), Ok(1));
