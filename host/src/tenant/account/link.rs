@@ -41,7 +41,7 @@ pub(super) async fn preview(visit: Visit) -> Response {
         let read = visit.accept_proof(&proof).and_then(|()| visit.read_second(&proof.second));
         match read {
             // The login is one of the account's own.
-            Ok(other) if other.stored.user.user_id == visit.user().user_id => show_known(),
+            Ok(other) if other.stored.user.user_id == visit.user().user_id => show_known(StatusCode::OK),
             Ok(other) => {
                 let accounts = Accounts { this: &visit.account, other: &other };
                 render_link(visit, &accounts, choice, StatusCode::OK)
@@ -52,10 +52,10 @@ pub(super) async fn preview(visit: Visit) -> Response {
     .await
 }
 
-fn show_known() -> Response {
+fn show_known(status: StatusCode) -> Response {
     let words = "You already log in to this account in that way. Nothing was changed.";
     html::message_page_with_links(
-        StatusCode::OK,
+        status,
         ("You have this login already", words),
         &[("/account", "Your account")],
     )
@@ -107,6 +107,10 @@ impl AccountVisit<'_> {
         let choice = LinkChoice::from_params(&self.visit.params);
         let second = &proof.second;
         let other = self.read_second(second)?;
+        // Another tab has added it meanwhile.
+        if other.stored.user.user_id == self.user().user_id {
+            return Err(Box::new(show_known(StatusCode::FORBIDDEN)));
+        }
         let changed = |other: &SecondAccount| {
             let accounts = Accounts { this: &self.account, other };
             Box::new(render_link(self, &accounts, choice, StatusCode::CONFLICT))

@@ -19,6 +19,7 @@ crate::tests![
     a_session_that_was_replaced_does_not_confirm,
     a_proof_is_used_once,
     two_tabs_with_two_proofs_link_each_once,
+    two_tabs_with_one_login_add_it_once,
     the_owner_logs_out_meanwhile,
     a_reset_meanwhile_ends_the_proof,
     a_proof_of_the_own_account,
@@ -180,6 +181,22 @@ fn two_tabs_with_two_proofs_link_each_once() {
     assert_eq!(tenant.user("github|7").status, 404);
     assert_eq!(ada.submit(&late.text(), "/account/link", &[]).status, 303);
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080", "github|7"]);
+}
+
+fn two_tabs_with_one_login_add_it_once() {
+    let tenant = Tenant::with(&users());
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com");
+    let (one, two) = (ada.prove_google(), ada.prove_google());
+    let (first, second) = (ada.page(&one), ada.page(&two));
+    assert_eq!(ada.submit(&first, "/account/link", &[]).status, 303);
+    let late = ada.submit(&second, "/account/link", &[]);
+    assert_eq!(late.status, 403);
+    for page in [late.text(), ada.page(&two)] {
+        assert!(page.contains("<h1>You have this login already</h1>"), "{page}");
+        assert!(page.contains("You already log in to this account in that way."), "{page}");
+        assert!(!page.contains("one account"), "{page}");
+    }
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080"]);
 }
 
 fn the_owner_logs_out_meanwhile() {
