@@ -66,8 +66,8 @@ pub(crate) fn check(faults: &[InjectedFault], routes: &[String]) -> Result<(), S
             let nearest = find_nearest(&path, routes.iter().map(String::as_str));
             let nearest = nearest.map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
             return Err(failed(format!(
-                "path: this tenant has no route `{path}`{nearest} (a route has the names of its parameters, such as \
-                 /api/v2/users/{{id}})"
+                "path: no faults are injected at `{path}`{nearest} (only at a route of the Authentication or Management \
+                 API, of the login pages or of /account, with the names of its parameters, such as /api/v2/users/{{id}})"
             )));
         }
     }
@@ -128,7 +128,7 @@ mod tests {
             (r#"{"method": "GET", "path": "/oauth/tokn", "status": 500}"#, "did you mean `/oauth/token`?"),
             (
                 r#"{"method": "GET", "path": "/api/v2/users/auth0|1", "status": 500}"#,
-                "this tenant has no route",
+                "no faults are injected at",
             ),
             (r#"{"method": "GET", "path": "/dev/faults", "status": 500}"#, "fault 2: path: `/dev/faults`"),
             (r#"{"method": "GET", "path": "/oauth/token", "status": 200}"#, "from 400 to 599"),

@@ -2,7 +2,7 @@
 
 mod attacks;
 mod decisions;
-mod desk;
+pub(crate) mod desk;
 mod logins;
 mod merge;
 mod pages;

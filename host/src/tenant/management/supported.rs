@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::openapi::path::{Operation, PathItem};
 
 use crate::tenant::management::{absent, router_with_schema};
+use crate::tenant::server::unknown_path::AUTHENTICATION;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/supported.md");
 /// Auth0's endpoints: method, path and name, a line each.
@@ -24,6 +25,11 @@ const FURTHER: &str = "\
 Pages for people and for tests, which Auth0 does not have: `/` (start page), `/account` (ways to log in), `/console`
 (operators, off by default), `/dev/outbox` (codes and links that would be sent), `/dev/reset` and `/dev/faults`.
 [tenant.md](tenant.md) describes them.
+";
+
+/// The paths of Auth0's Authentication API that have no route, each with the paths below it.
+const ABSENT: &str = "\
+Paths of Auth0's Authentication API that the tenant does not have. Each, and each path below it, answers 501:
 ";
 
 const OTHERS: &str = "\
@@ -136,11 +142,13 @@ fn render_page() -> String {
         .into_iter()
         .map(|(path, methods)| format!("| `{path}` | {} |\n", methods.join(", ")))
         .collect();
+    let absent: String =
+        AUTHENTICATION.iter().map(|(path, words)| format!("| `{path}…` | {words} |\n")).collect();
     format!(
         "{INTRODUCTION}\n## The Management API\n\nThe tenant has {count} of {} endpoints:\n\n\
          | method | path | Auth0's name | here |\n|---|---|---|---|\n{served}\n\
          Further endpoints, which Auth0's list does not have:\n\n{own}\n\
-         ## The Authentication API, and the login pages\n\n| path | methods |\n|---|---|\n{routes}\n{FURTHER}\n{OTHERS}\n\
+         ## The Authentication API, and the login pages\n\n| path | methods |\n|---|---|\n{routes}\n{FURTHER}\n{ABSENT}\n| path | purpose |\n|---|---|\n{absent}\n{OTHERS}\n\
          | method | path | Auth0's name | here |\n|---|---|---|---|\n{others}",
         auth0.len()
     )

@@ -35,7 +35,7 @@ const RESOURCES: &[(&str, &str)] = &[
     ("forms", "forms"),
     ("grants", "user grants"),
     ("groups", "groups"),
-    ("guardian", "second factors"),
+    ("guardian", "settings of second factors"),
     ("hooks", "hooks"),
     ("jobs", "jobs"),
     ("keys", "keys"),
@@ -66,13 +66,13 @@ const RESOURCES: &[(&str, &str)] = &[
 ];
 
 /// Paths of Auth0's Authentication API, with their purpose.
-const AUTHENTICATION: &[(&str, &str)] = &[
+pub(crate) const AUTHENTICATION: &[(&str, &str)] = &[
     ("/activate", "device flow"),
     ("/bc-authorize", "back-channel login (CIBA)"),
     ("/delegation", "delegation"),
     ("/login_ticket", "login by ticket"),
     ("/me", "My Account API"),
-    ("/mfa", "second factors"),
+    ("/mfa", "MFA API; the login page asks for the second factor"),
     ("/oauth/access_token", "login by a provider's access token"),
     ("/oauth/device", "device flow"),
     ("/oauth/par", "pushed authorization requests (PAR)"),

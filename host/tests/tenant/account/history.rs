@@ -25,7 +25,7 @@ crate::tests![
 ];
 
 /// The address of the page that undoes the newest addition.
-pub(super) fn undo_of(person: &mut Person) -> String {
+pub(crate) fn undo_of(person: &mut Person) -> String {
     let page = person.page("/account");
     let rest = page.split_once("href=\"/account/undo?").unwrap_or_else(|| panic!("no undo: {page}")).1;
     format!("/account/undo?{}", rest.split_once('"').expect("an end").0)

@@ -37,16 +37,16 @@ fn notices(outbox: &Response, most: usize) -> Vec<Value> {
     all.take(most).cloned().collect()
 }
 
-pub(super) fn newest(tenant: &Tenant, most: usize) -> Vec<Value> {
+pub(crate) fn newest(tenant: &Tenant, most: usize) -> Vec<Value> {
     notices(&tenant.send(&Request::get("/dev/outbox")), most)
 }
 
 /// The token of the link in a notice.
-pub(super) fn token(notice: &Value) -> String {
+pub(crate) fn token(notice: &Value) -> String {
     text(&notice["link"]).split_once("token=").unwrap_or_else(|| panic!("{notice}")).1.to_owned()
 }
 
-pub(super) fn object(browser: &mut Browser, token: &str) -> Response {
+pub(crate) fn object(browser: &mut Browser, token: &str) -> Response {
     browser.submit("/account/objection", &[("token", token)])
 }
 

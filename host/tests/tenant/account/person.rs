@@ -21,11 +21,11 @@ pub(super) fn users() -> String {
 
 /// A person, with a browser.
 pub(crate) struct Person {
-    pub(super) browser: Browser,
+    pub(crate) browser: Browser,
 }
 
 impl Person {
-    pub(super) fn at(tenant: &Tenant) -> Self {
+    pub(crate) fn at(tenant: &Tenant) -> Self {
         Self { browser: tenant.browser() }
     }
 
@@ -93,7 +93,7 @@ impl Person {
     }
 
     /// Adds Google.
-    pub(super) fn with_google(mut self) -> Self {
+    pub(crate) fn with_google(mut self) -> Self {
         let preview = self.prove_google();
         let end = self.confirm(&preview);
         assert!(end.location().ends_with("/account?done=linked"), "{} {}", end.status, end.text());
@@ -101,7 +101,7 @@ impl Person {
     }
 
     /// The page that removes the login with this label.
-    pub(super) fn removal_of(&mut self, label: &str) -> String {
+    pub(crate) fn removal_of(&mut self, label: &str) -> String {
         let page = self.page("/account");
         let row = page.split("<li>").find(|row| row.contains(&format!("<strong>{label}</strong>")));
         let row = row.unwrap_or_else(|| panic!("no {label}: {page}"));

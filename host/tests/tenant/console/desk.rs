@@ -6,9 +6,9 @@ use crate::account::person::hidden_fields;
 use crate::http::{Browser, Response, encoded};
 use crate::tenants::{Tenant, database_user, shared, user};
 
-pub(super) const ENABLED: &str = "\n[console]\nenabled = true\n";
-pub(super) const ADA: &str = "auth0|ada";
-pub(super) const ADAS_GOOGLE: &str = "google-oauth2|1080";
+pub(crate) const ENABLED: &str = "\n[console]\nenabled = true\n";
+pub(crate) const ADA: &str = "auth0|ada";
+pub(crate) const ADAS_GOOGLE: &str = "google-oauth2|1080";
 
 /// The users of these suites: Ada has a password, and Google as an account of its own; Bob has a
 /// password.
@@ -31,12 +31,12 @@ pub(super) fn unchanged() -> Arc<Tenant> {
 
 /// An operator at a browser.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     pub(super) browser: Browser,
 }
 
 impl Desk {
-    pub(super) fn at(tenant: &Tenant) -> Self {
+    pub(crate) fn at(tenant: &Tenant) -> Self {
         Self { browser: tenant.browser() }
     }
 
@@ -45,14 +45,14 @@ impl Desk {
     }
 
     /// The page at this address, which is there.
-    pub(super) fn page(&mut self, target: &str) -> String {
+    pub(crate) fn page(&mut self, target: &str) -> String {
         let page = self.get(target);
         assert_eq!(page.status, 200, "{target}: {}", page.text());
         page.text()
     }
 
     /// Sends the form of a page that has this action, with these fields beside its own.
-    pub(super) fn submit(&mut self, page: &str, action: &str, more: &[(&str, &str)]) -> Response {
+    pub(crate) fn submit(&mut self, page: &str, action: &str, more: &[(&str, &str)]) -> Response {
         let hidden: Vec<(String, String)> =
             (hidden_fields(page, action).into_iter()).map(|(name, value)| (name, unescape(&value))).collect();
         let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -67,7 +67,7 @@ impl Desk {
     }
 
     /// Merges two accounts; the address of the entry's page.
-    pub(super) fn merge(&mut self, keep: &str, moved: &str) -> String {
+    pub(crate) fn merge(&mut self, keep: &str, moved: &str) -> String {
         let preview = self.preview(keep, moved);
         let merged = self.submit(&preview, "/console/merge", &[("reason", "ticket 7")]);
         assert_eq!(merged.status, 303, "{}", merged.text());

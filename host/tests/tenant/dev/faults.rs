@@ -101,7 +101,7 @@ fn a_fault_without_a_route_stops_the_start() {
     let ended = command.env("LIGATURE_STATE", folder.path().join("state")).output().expect("it runs");
     let error = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(2), "{error}");
-    assert!(error.contains("[[faults]], fault 1: path: this tenant has no route `/api/v2/usrs`"), "{error}");
+    assert!(error.contains("[[faults]], fault 1: path: no faults are injected at `/api/v2/usrs`"), "{error}");
     assert!(error.contains("did you mean `/api/v2/users`?"), "{error}");
 }
 
@@ -188,14 +188,14 @@ fn refused_faults_change_nothing() {
     for (faults, words) in [
         (
             json!([good, { "method": "GET", "path": "/nowhere", "status": 503 }]),
-            "fault 2: path: this tenant has no",
+            "fault 2: path: no faults are injected at",
         ),
         (json!([{ "method": "GET", "path": "/dev/faults", "status": 503 }]), "fault 1: path: `/dev/faults`"),
         (json!([{ "method": "GET", "path": "/api/v2/users", "status": 99999 }]), "line 1, column "),
         (json!([{ "method": "GET", "path": "/api/v2/users", "sttus": 503 }]), "unknown field `sttus`"),
         (json!({}), "The faults were not changed"),
         (json!(many), "101 faults are too many"),
-        (long, "this tenant has no route"),
+        (long, "no faults are injected at"),
     ] {
         let response = put(&tenant, &faults);
         assert_eq!(response.status, 400, "{}", response.text());

@@ -11,11 +11,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::account::history::undo_of;
+use crate::account::notices::{newest, object, token};
+use crate::account::person::Person;
+use crate::console::desk::{ADA, ADAS_GOOGLE, Desk, ENABLED};
 use crate::http::Request;
+use crate::logins::{AUTO, File};
 use crate::tenants::{CONFIG, DATABASE, PASSWORD, Tenant, by_google, by_id, database_user, text, user};
 
 crate::tests![
     each_way_to_change_a_user_is_seen,
+    each_way_to_link_and_unlink_is_seen,
     its_signature_is_standard_webhooks,
     a_webhook_survives_a_kill,
     a_failed_event_comes_again_before_later_ones,
@@ -98,6 +104,21 @@ impl Application {
             (text(&event["type"]), about.unwrap_or_default().to_owned())
         };
         (0..count).map(next).collect()
+    }
+
+    /// Checks that one of the next events has this type, and is about Ada and her account of Google.
+    fn expect_sides(&self, event_type: &str, way: &str) {
+        let mut seen = Vec::new();
+        let object = loop {
+            let posted = self.posted.recv_timeout(Duration::from_secs(20));
+            let event = posted.unwrap_or_else(|_| panic!("{way}: no {event_type} after {seen:?}")).json();
+            if event["type"] == event_type {
+                break event["data"]["object"].clone();
+            }
+            seen.push(text(&event["type"]));
+        };
+        let sides = (object["primary"].as_str(), object["secondary"].as_str());
+        assert_eq!(sides, (Some(ADA), Some(ADAS_GOOGLE)), "{way}");
     }
 
     fn assert_quiet(&self) {
@@ -207,6 +228,51 @@ fn each_way_to_change_a_user_is_seen() {
     );
     assert_eq!(seen(1), [event("user.created", "google-oauth2|1080")]);
     application.assert_quiet();
+}
+
+/// A link and its end: by a person, an objection, an operator, a proof and the policy.
+fn each_way_to_link_and_unlink_is_seen() {
+    let application = Application::start(&[]);
+    let more = format!("{ENABLED}{}", application.config(""));
+    let tenant = Tenant::configured(&config(&more), &[]);
+    let expect = |event_type: &str, way: &str| application.expect_sides(event_type, way);
+    let (linked, unlinked) = ("ligature.user.linked", "ligature.user.unlinked");
+
+    let mut ada = Person::at(&tenant).logged_in("ada@example.com").with_google();
+    expect(linked, "added at /account");
+    let removal = ada.removal_of("Google");
+    let page = ada.page(&removal);
+    assert_eq!(ada.submit(&page, "/account/remove", &[]).status, 303);
+    expect(unlinked, "removed at /account");
+
+    ada = ada.with_google();
+    expect(linked, "added again");
+    let undo = undo_of(&mut ada);
+    let page = ada.page(&undo);
+    assert_eq!(ada.submit(&page, "/account/undo", &[]).status, 303);
+    expect(unlinked, "undone at /account");
+
+    ada.with_google();
+    expect(linked, "added a third time");
+    let mut anyone = tenant.browser();
+    assert_eq!(object(&mut anyone, &token(&newest(&tenant, 1)[0])).status, 200);
+    expect(unlinked, "objected to");
+
+    let mut desk = Desk::at(&tenant);
+    let entry = desk.merge(ADA, ADAS_GOOGLE);
+    expect(linked, "merged at the console");
+    let action = format!("{entry}/undo");
+    let preview = desk.page(&action);
+    assert_eq!(desk.submit(&preview, &action, &[]).status, 303);
+    expect(unlinked, "undone at the console");
+
+    // Undone links are not repeated by the policy for a while, so that its link has a tenant of its own.
+    let application = Application::start(&[]);
+    let policy = File::with(AUTO);
+    let tenant = Tenant::configured(&config(&application.config("")), &["--policy", policy.name()]);
+    let login = by_google(&mut tenant.browser(), "1080", &[]);
+    assert!(login.answer().contains_key("code"), "{}", login.text());
+    application.expect_sides(linked, "linked by the policy");
 }
 
 fn its_signature_is_standard_webhooks() {
