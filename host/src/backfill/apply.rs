@@ -9,7 +9,6 @@ use super::group_check::{GroupCheck, Obstacle};
 use super::group_decision::{GroupKind, PlannedLogin};
 use super::plan::PlannedGroup;
 use super::planned_links::PlannedLinks;
-use super::run_links::find_links_of_run;
 use super::run_worker::{GroupWork, RunWorker};
 use crate::directory::{Administration, Directory, Entry, GroupClaim, GroupResult, RunGroup, RunGroupState};
 use crate::model::{ApiError, Decision, mask_addresses};
@@ -77,10 +76,14 @@ impl Application<'_> {
                 end => return Ok(end),
             }
         }
-        let made = find_links_of_run(&**self.directory, self.worker.run_id, planned)?;
+        let Some(made) = self.find_links(planned)? else { return Ok(GroupEnd::Stopped) };
         // A login, or another run, may have made a link between the two decisions.
         let is_ours = |login: &PlannedLogin| login.kind != GroupKind::Link || is_made(login, &made);
         Ok(if planned.logins.iter().all(is_ours) { GroupEnd::Linked } else { new_already_linked() })
+    }
+
+    fn find_links(&self, planned: &PlannedGroup) -> Result<Option<Vec<Entry>>, BackfillError> {
+        self.worker.find_links(&**self.directory, planned)
     }
 
     /// Returns the check of the groups.
@@ -134,7 +137,10 @@ impl GroupWork for Application<'_> {
         // may a transaction of several groups, if the connection ended at its commit.
         let done = match (group.claims, self.directory.group_linker()) {
             (0 | 1, None) => Vec::new(),
-            _ => find_links_of_run(&**self.directory, self.worker.run_id, &planned)?,
+            _ => match self.find_links(&planned)? {
+                Some(done) => done,
+                None => return Ok(None),
+            },
         };
         let result = |state, reason: &str, detail: &str| {
             let (reason, detail) = (bound(reason), bound(&mask_addresses(detail)));
@@ -144,7 +150,7 @@ impl GroupWork for Application<'_> {
             GroupEnd::Stopped => Ok(None),
             GroupEnd::Linked => result(RunGroupState::Linked, first_link_reason(&planned), ""),
             GroupEnd::NotLinked { reason, detail } => {
-                let links = find_links_of_run(&**self.directory, self.worker.run_id, &planned)?;
+                let Some(links) = self.find_links(&planned)? else { return Ok(None) };
                 // An undo of the run must find the links that were made.
                 let state = if links.is_empty() { RunGroupState::LeftOut } else { RunGroupState::Linked };
                 result(state, &reason, &detail)

@@ -88,7 +88,8 @@ pub enum BackfillError {
     Observes,
     /// The plan is of other users.
     #[error(
-        "none of the accounts of the plan's first {looked_for} groups is in this directory: the plan is of other users"
+        "none of the accounts of the plan's first {looked_for} groups is in this directory with the same address: the plan \
+         is of other users"
     )]
     OtherUsers {
         /// The number of groups whose accounts were looked for.
@@ -112,6 +113,12 @@ pub enum BackfillError {
     /// A stored group cannot be read.
     #[error("the stored group {0} is damaged: {1}")]
     DamagedGroup(String, String),
+    /// A link whose process has died is not settled.
+    #[error(
+        "it is not known whether the link {0} was made: its process has died; `ligature journal repair` says why, and \
+         then the same command goes on"
+    )]
+    Unsettled(String),
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] ApiError),

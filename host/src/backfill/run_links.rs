@@ -1,17 +1,52 @@
 //! The links of a run, as the journal has them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::backfill_error::BackfillError;
 use super::group_decision::GroupKind;
 use super::plan::PlannedGroup;
+use super::run_worker::RunWorker;
 use crate::directory::{Administration, Entry, EntryKind, EntryState, JournalQuery};
 
 /// The number of entries of an account that are searched for the links of a run.
 const ENTRIES: usize = 1_000;
 
-/// Returns the links that a run has made of a group and that are not undone, the newest first.
-pub(super) fn find_links_of_run(
+/// The pause between two repairs of a link whose process has died.
+const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The time after which a link that no repair settles ends the work. A repair leaves a link alone for a
+/// minute, because its requests may be under way.
+const SETTLED_WITHIN: Duration = Duration::from_secs(150);
+
+impl RunWorker<'_> {
+    /// Returns the links that the run has made of a group and that are not undone, the newest first.
+    /// Repairs links whose process has died between two requests, and waits for them. Returns none if
+    /// the work was stopped meanwhile.
+    pub(super) fn find_links(
+        &self,
+        directory: &dyn Administration,
+        planned: &PlannedGroup,
+    ) -> Result<Option<Vec<Entry>>, BackfillError> {
+        let began = self.ambient.monotonic();
+        loop {
+            let links = read_links_of_run(directory, self.run_id, planned)?;
+            let Some(open) = links.iter().find(|link| link.state == EntryState::Intended) else {
+                return Ok(Some(links));
+            };
+            if self.ambient.elapsed(began) > SETTLED_WITHIN {
+                return Err(BackfillError::Unsettled(open.id.to_string()));
+            }
+            directory.repair()?;
+            if self.pause(REPAIR_INTERVAL) {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Reads the links of a run in a group that are made, or may be.
+fn read_links_of_run(
     directory: &dyn Administration,
     run_id: &str,
     planned: &PlannedGroup,
@@ -39,5 +74,5 @@ pub(super) fn find_links_of_run(
 
 fn is_of_run(entry: &Entry, run_id: &str) -> bool {
     let run = entry.provenance.evidence.as_ref().and_then(|it| it.backfill_run.as_deref());
-    run == Some(run_id) && matches!(entry.state, EntryState::Done | EntryState::Linked)
+    run == Some(run_id) && entry.state != EntryState::Abandoned
 }

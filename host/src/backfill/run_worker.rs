@@ -10,7 +10,7 @@ use super::backfill_error::BackfillError;
 use super::progress::Progress;
 use crate::ambient::Ambient;
 use crate::directory::{BackfillStore, ClaimedGroups, GroupClaim, GroupResult, RunGroup, RunGroupState};
-use crate::model::Timestamp;
+use crate::model::{ApiError, Timestamp};
 
 /// The time for which groups are claimed. After it, another process takes the groups of one that has
 /// died.
@@ -28,6 +28,12 @@ const RECORD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The interval at which a process checks for groups that another one has claimed.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The number of times that work on a group waits for a directory that asks for fewer calls.
+const PACED_TRIES: usize = 10;
+
+/// The longest of these waits.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// The work on groups.
 pub(super) trait GroupWork: Sync {
@@ -212,7 +218,7 @@ impl RunWorker<'_> {
             if self.is_stopped() || !self.keep_claim(&mut claim)? {
                 return Ok(());
             }
-            results.extend(work.work_on(group)?);
+            results.extend(self.work_at_pace(group, work)?);
             self.progress.advance(1);
             if self.ambient.elapsed(recorded) >= RECORD_INTERVAL {
                 self.store.finish_groups(&claim, &results)?;
@@ -224,6 +230,38 @@ impl RunWorker<'_> {
         self.store.finish_groups(&claim, &results)?;
         self.store.release_claim(&claim)?;
         worked
+    }
+
+    /// Works on a group. Waits as long as the directory asks for, and then tries again.
+    fn work_at_pace(
+        &self,
+        group: &RunGroup,
+        work: &dyn GroupWork,
+    ) -> Result<Option<GroupResult>, BackfillError> {
+        let mut again = group.clone();
+        for _ in 0..PACED_TRIES {
+            match work.work_on(&again) {
+                Err(BackfillError::Directory(ApiError::RateLimited { retry_after_s, .. })) => {
+                    let wait = Duration::from_secs(retry_after_s.unwrap_or(1).into()).min(LONGEST_WAIT);
+                    if self.pause(wait) {
+                        return Ok(None);
+                    }
+                    // A part of the group may be done.
+                    again.claims += 1;
+                }
+                end => return end,
+            }
+        }
+        work.work_on(&again)
+    }
+
+    /// Waits, unless the work is stopped. Returns whether it is.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let began = self.ambient.monotonic();
+        while !self.is_stopped() && self.ambient.elapsed(began) < time {
+            self.wait_for_others();
+        }
+        self.is_stopped()
     }
 
     /// Extends a claim in time. Returns false if it has ended, so that another process may have the groups.

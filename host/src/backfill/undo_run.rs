@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::apply::read_planned;
 use super::backfill_error::BackfillError;
-use super::run_links::find_links_of_run;
 use super::run_worker::{GroupWork, RunWorker};
 use super::selection::Selection;
 use crate::directory::{
@@ -125,7 +124,9 @@ impl GroupWork for UndoWork<'_> {
             }))
         };
         // A process that has died may have linked a part of a group that waits.
-        let links = find_links_of_run(&**self.run.directory, self.run.worker.run_id, &planned)?;
+        let Some(links) = self.run.worker.find_links(&**self.run.directory, &planned)? else {
+            return Ok(None);
+        };
         if links.is_empty() && group.state == RunGroupState::Waiting {
             self.ends().cancelled += 1;
             return result(RunGroupState::LeftOut, "RUN_UNDONE", String::new());

@@ -1,6 +1,8 @@
 //! The counts of a user base whose answer is known, by every source of users.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use ligature_test_servers::Postgres;
 use serde_json::Value;
@@ -39,8 +41,13 @@ fn command(place: &Place, arguments: &[&str]) -> Command {
 
 /// Starts a tenant with the users of the directory. Returns it with its URL.
 fn serve(place: &Place) -> (Tenant, String) {
+    serve_with(place, "")
+}
+
+fn serve_with(place: &Place, more: &str) -> (Tenant, String) {
     let directory = format!("sqlite:{}", place.file("users.db").display());
-    let tenant = Tenant::start(&place.file("tenant"), TENANT, &["--directory", &directory]);
+    let tenant =
+        Tenant::start(&place.file("tenant"), &format!("{TENANT}{more}"), &["--directory", &directory]);
     let domain = tenant.http.trim_start_matches("http://").trim_end_matches('/');
     let url = format!("auth0://{domain}");
     (tenant, url)
@@ -73,6 +80,9 @@ fn assert_known(tally: &Value, expected: &Expected) {
         let of_group = if *reason == "MULTIPLE_CANDIDATES" { 2 } else { 1 };
         assert_eq!(tally["reasons"][kind][reason], groups * of_group, "{reason}: {tally}");
     }
+    let kinds = tally["reasons"].as_object().expect("kinds").values();
+    let reasons: usize = kinds.map(|reasons| reasons.as_object().expect("reasons").len()).sum();
+    assert_eq!(reasons, expected.reasons.len(), "no other reason: {tally}");
 }
 
 #[test]
@@ -83,6 +93,13 @@ fn the_counts_of_a_known_user_base_are_the_same_by_every_source() {
     place.write("users.ndjson", &users);
     let by_file = preview(&place, ["--users", "users.ndjson"]);
     assert_known(&by_file, &expected);
+    let lines = String::from_utf8(users).expect("text");
+    place.write("users.json", format!("[{}]", lines.trim_end().replace('\n', ",")).as_bytes());
+    assert_eq!(preview(&place, ["--users", "users.json"]), by_file);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(lines.as_bytes()).expect("it is written to memory");
+    place.write("users.ndjson.gz", &packed.finish().expect("it is written to memory"));
+    assert_eq!(preview(&place, ["--users", "users.ndjson.gz"]), by_file);
 
     import(&place, "sqlite:users.db");
     assert_eq!(preview(&place, ["--directory", "sqlite:users.db"]), by_file);
@@ -130,4 +147,73 @@ fn a_plan_is_applied_to_a_tenant_and_undone() {
     let undone = json(&["backfill", "undo", &run_id(&applied), "--json"]);
     assert_eq!((count(&undone, "undone"), identities()), (1, 1), "{undone}");
     tenant.stop();
+}
+
+/// A place with a plan of the user base, and a tenant that has it, and answers one link so.
+struct AtTenant {
+    place: Place,
+    tenant: Tenant,
+    options: [String; 4],
+}
+
+impl AtTenant {
+    fn with(fault: &str) -> Self {
+        let place = user_base::place();
+        user_base::import(&place);
+        let route = "method = \"POST\"\npath = \"/api/v2/users/{id}/identities\"";
+        let fault = format!("\n[[faults]]\n{route}\n{fault}");
+        let (tenant, url) = serve_with(&place, &fault);
+        let options = ["--directory", &url, "--journal", "sqlite:journal.db"].map(str::to_owned);
+        let told = Self { place, tenant, options };
+        told.json(&["backfill", "preview", "--policy", "policy.json", "--report", "report", "--json"]);
+        told
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(&self.place, arguments);
+        command.args(&self.options);
+        command
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ran = Ran::read(self.command(arguments).output().expect("the program runs"));
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
+        serde_json::from_str(&ran.stdout).expect("JSON")
+    }
+}
+
+const APPLY: [&str; 6] = ["backfill", "apply", "report/plan.ndjson", "--policy", "policy.json", "--json"];
+
+/// The wait is longer than a login may take.
+#[test]
+fn a_tenant_that_asks_for_fewer_calls_is_waited_for() {
+    let at = AtTenant::with("status = 429\nretry_after_s = 3\n");
+    let applied = at.json(&APPLY);
+    assert_eq!(count(&applied, "linked"), 1, "{applied}");
+    at.tenant.stop();
+}
+
+/// The process dies while the tenant makes the link, which the journal has as an intention. A repair
+/// leaves it alone for a minute.
+#[test]
+fn a_link_whose_process_has_died_belongs_to_its_run() {
+    let at = AtTenant::with("status = 503\nafter_effect = true\ndelay_ms = 1500\n");
+    let mut first = at.command(&APPLY).stdout(Stdio::null()).spawn().expect("the program runs");
+    let intended = || {
+        let listed = at.command(&["journal", "list", "--json"]).output().expect("the program runs");
+        String::from_utf8_lossy(&listed.stdout).contains("backfill_run")
+    };
+    while !intended() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    first.kill().expect("it is killed");
+    first.wait().expect("it ends");
+    // The tenant makes the link.
+    std::thread::sleep(Duration::from_secs(2));
+
+    let applied = at.json(&APPLY);
+    assert_eq!((count(&applied, "linked"), count(&applied, "left_out")), (1, 0), "{applied}");
+    let undone = at.json(&["backfill", "undo", &run_id(&applied), "--json"]);
+    assert_eq!(count(&undone, "undone"), 1, "{undone}");
+    at.tenant.stop();
 }
