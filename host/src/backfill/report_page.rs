@@ -6,7 +6,7 @@ use super::conflict_advice::advise;
 use super::group_decision::GroupKind;
 use super::plan::{PlanHeader, PlannedGroup};
 use super::report::Report;
-use crate::model::join_lines;
+use crate::model::{join_lines, mask_addresses};
 
 /// The maximum number of bars of a chart. The rest is one bar.
 const BARS: usize = 12;
@@ -62,12 +62,19 @@ struct Bar {
 mod filters {
     use std::fmt::Display;
 
-    use super::{TEXT, join_lines};
+    use super::{TEXT, join_lines, mask_addresses};
 
     /// Escapes the control characters of a foreign text, and bounds its length.
     #[askama::filter_fn]
     pub fn one_line(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(join_lines(&text.to_string(), TEXT))
+    }
+
+    /// The same, without the addresses that an id may contain.
+    #[askama::filter_fn]
+    pub fn masked(text: impl Display, _: &dyn askama::Values, is_masked: &bool) -> askama::Result<String> {
+        let text = text.to_string();
+        Ok(join_lines(&if *is_masked { mask_addresses(&text) } else { (&*text).into() }, TEXT))
     }
 }
 

@@ -17,7 +17,14 @@ pub enum TableError {
     Plan(#[from] PlanError),
     /// The table cannot be written.
     #[error("the table cannot be written: {}", crate::reading::describe_io_error(.0))]
-    Unwritable(#[from] io::Error),
+    // No source, which would repeat the text.
+    Unwritable(io::Error),
+}
+
+impl From<io::Error> for TableError {
+    fn from(error: io::Error) -> Self {
+        Self::Unwritable(error)
+    }
 }
 
 impl From<csv::Error> for TableError {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::backfill_error::BackfillError;
+use super::group::GroupId;
 use super::group_decision::GroupKind;
 use super::plan::{Plan, PlanHeader, PlannedGroup, PlannedPolicy};
 use super::selection::Selection;
@@ -164,7 +165,7 @@ pub(super) fn count_selected(
         selected += 1;
         if !is_known && looked_for < LOOKED_FOR {
             looked_for += 1;
-            is_known = has_account(directory, &group)?;
+            is_known = has_group(directory, &group)?;
         }
         Ok::<_, BackfillError>(())
     })?;
@@ -178,10 +179,17 @@ pub(super) fn count_selected(
     }
 }
 
-fn has_account(directory: &dyn Directory, group: &PlannedGroup) -> Result<bool, BackfillError> {
+/// Returns whether an account of a group is in the directory and has the group's address: another
+/// directory may have the same ids.
+fn has_group(directory: &dyn Directory, group: &PlannedGroup) -> Result<bool, BackfillError> {
     for account in &group.accounts {
         match directory.get(&account.user_id) {
-            Ok(_) => return Ok(true),
+            Ok(stored) => {
+                let address = stored.user.email.as_deref().unwrap_or_default();
+                if GroupId::from_address(address) == group.group {
+                    return Ok(true);
+                }
+            }
             Err(ApiError::NotFound(_) | ApiError::Invalid(_)) => {}
             Err(error) => return Err(error.into()),
         }

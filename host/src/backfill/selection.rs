@@ -65,19 +65,21 @@ impl FromStr for Sample {
     }
 }
 
-/// The groups that a person approved or rejected. If some are approved, only those are selected;
-/// otherwise all but the rejected ones.
+/// The groups that a person approved or rejected. Only approved ones are selected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// The approved groups.
     pub approved: BTreeSet<GroupId>,
     /// The rejected groups.
     pub rejected: BTreeSet<GroupId>,
+    /// Whether every other group is approved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approves_others: bool,
 }
 
 impl Review {
     fn approves(&self, group: GroupId) -> bool {
-        !self.rejected.contains(&group) && (self.approved.is_empty() || self.approved.contains(&group))
+        !self.rejected.contains(&group) && (self.approves_others || self.approved.contains(&group))
     }
 
     /// Returns the groups that the review names.
@@ -86,13 +88,18 @@ impl Review {
     }
 }
 
+/// The word that stands for every group that a review does not name.
+const OTHERS: &str = "*";
+
 /// A line of a review is one of these: the id of a group, which approves it; the id, a comma or a
-/// blank, and `approved` or `rejected`; a comment that begins with `#`.
+/// blank, and `approved` or `rejected`; `*`, which approves every group that is not named; a comment
+/// that begins with `#`.
 impl FromStr for Review {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut lines: BTreeMap<GroupId, (usize, bool)> = BTreeMap::new();
+        let mut approves_others = false;
         for (line, number) in text.lines().zip(1..) {
             let line = line.trim().trim_start_matches('\u{feff}');
             // The first line may be the header of a table.
@@ -100,7 +107,6 @@ impl FromStr for Review {
                 continue;
             }
             let (id, verdict) = line.split_once([',', ' ', '\t', ';']).unwrap_or((line, "approved"));
-            let id: GroupId = id.trim_matches('"').parse().map_err(|why| format!("line {number}: {why}"))?;
             let is_approved =
                 match verdict.trim_matches([',', ' ', '\t', ';', '"']).to_ascii_lowercase().as_str() {
                     "approved" => true,
@@ -109,6 +115,14 @@ impl FromStr for Review {
                         return Err(format!("line {number}: `{other}` is neither `approved` nor `rejected`"));
                     }
                 };
+            if id.trim_matches('"') == OTHERS {
+                if !is_approved {
+                    return Err(format!("line {number}: groups that are not named are rejected already"));
+                }
+                approves_others = true;
+                continue;
+            }
+            let id: GroupId = id.trim_matches('"').parse().map_err(|why| format!("line {number}: {why}"))?;
             match lines.insert(id, (number, is_approved)) {
                 Some((earlier, was_approved)) if was_approved != is_approved => {
                     return Err(format!(
@@ -118,13 +132,17 @@ impl FromStr for Review {
                 _ => {}
             }
         }
-        if lines.is_empty() {
-            return Err("no group is named; list the ids of groups, one a line".to_owned());
+        if !approves_others && lines.values().all(|(_, is_approved)| !is_approved) {
+            return Err(
+                "no group is approved; list the ids of approved groups, one a line, or add the line \
+                        `*,approved` for every group that is not rejected"
+                    .to_owned(),
+            );
         }
         let with = |approved| {
             lines.iter().filter(move |(_, (_, is_approved))| *is_approved == approved).map(|(id, _)| *id)
         };
-        Ok(Self { approved: with(true).collect(), rejected: with(false).collect() })
+        Ok(Self { approved: with(true).collect(), rejected: with(false).collect(), approves_others })
     }
 }
 
@@ -151,12 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn only_approved_groups_are_selected_if_there_are_some() {
+    fn only_approved_groups_are_selected() {
         let ids = ids(3);
         let review: Review = format!("# by Ada\n{}\n\"{}\",rejected\n", ids[0], ids[1]).parse().unwrap();
         let approved: Vec<bool> = ids.iter().map(|id| review.approves(*id)).collect();
         assert_eq!(approved, [true, false, false]);
-        let review: Review = format!("group\n{} , rejected\r\n", ids[1]).parse().unwrap();
+        let review: Review = format!("group\n{} , rejected\r\n*,approved\n", ids[1]).parse().unwrap();
         let approved: Vec<bool> = ids.iter().map(|id| review.approves(*id)).collect();
         assert_eq!(approved, [true, false, true]);
     }
@@ -172,6 +190,9 @@ mod tests {
         assert_eq!(error(format!("{id},maybe")), "line 1: `maybe` is neither `approved` nor `rejected`");
         let twice = format!("{id}\n\n{id},rejected");
         assert_eq!(error(twice), format!("line 3: the group {id} has another answer on line 1"));
-        assert_eq!(error("# nothing\n".to_owned()), "no group is named; list the ids of groups, one a line");
+        for nothing in ["# nothing\n".to_owned(), format!("{id},rejected\n")] {
+            assert!(error(nothing).starts_with("no group is approved; list the ids"));
+        }
+        assert_eq!(error("*,rejected".to_owned()), "line 1: groups that are not named are rejected already");
     }
 }

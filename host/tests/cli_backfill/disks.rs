@@ -62,6 +62,28 @@ fn a_disk_that_is_full_for_the_plan_is_one_sentence() {
 }
 
 #[test]
+fn a_refused_preview_creates_no_folder() {
+    let place = place();
+    place.write("cut.json", b"[{\"user_id\":\"auth0|1\"},");
+    let before = list(&place);
+    let ran = place.run(&[
+        "backfill",
+        "preview",
+        "--users",
+        "cut.json",
+        "--policy",
+        "policy.json",
+        "--report",
+        "new/deep/report",
+    ]);
+    assert_ne!(ran.code, Some(0));
+    assert_eq!(list(&place), before);
+    let ran = place.run(&[&PREVIEW[..7], &["new/deep/report"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(place.file("new/deep/report/plan.ndjson").exists());
+}
+
+#[test]
 fn a_folder_without_permission_is_one_sentence() {
     let place = place();
     fs::create_dir(place.file("locked")).expect("a folder");

@@ -64,6 +64,17 @@ fn a_plan_of_other_users_is_refused() {
 }
 
 #[test]
+fn a_plan_of_other_addresses_of_the_same_ids_is_refused() {
+    let place = previewed();
+    fs::remove_file(place.file("users.db")).expect("a file");
+    place.write("users.ndjson", USERS.replace("@corp.com", "@other.test").as_bytes());
+    import(&place);
+    let told = refuse(&place, &[]);
+    assert!(told.contains("with the same address: the plan is of other users"), "{told}");
+    assert!(place.good(&["backfill", "status"]).contains("There is no run yet"), "nothing is stored");
+}
+
+#[test]
 fn an_edited_plan_is_refused() {
     let place = previewed();
     let plan = fs::read_to_string(place.file("report/plan.ndjson")).expect("a plan");

@@ -188,7 +188,7 @@ fn a_part_of_a_run_is_undone() {
     preview(&place);
     let run = run_id(&apply(&place, &[]));
     let groups = plan_groups(&place);
-    place.write("review", format!("{} rejected\n", groups[0]).as_bytes());
+    place.write("review", format!("{} rejected\n*\n", groups[0]).as_bytes());
     let told = place.json(&["backfill", "undo", &run, "--groups", "review", "--json"]);
     assert_eq!((count(&told, "undone"), count(&told, "linked")), (3, 1));
     let told = place.json(&["backfill", "undo", &run, "--json"]);

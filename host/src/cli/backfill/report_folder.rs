@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use tempfile::TempDir;
 
-use crate::backfill::{Plan, Report, render_page, write_table};
+use crate::backfill::{Plan, Report, TableError, render_page, write_table};
 use crate::cli::Exit;
 use crate::harness::group_thousands;
 use crate::reading::describe_io_error;
@@ -40,11 +40,9 @@ impl ReportFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(cannot(error)),
         }
-        let parent = match folder.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(cannot)?;
+        // A preview that is refused creates no folder.
+        let parents = folder.ancestors().skip(1).filter(|parent| *parent != Path::new(""));
+        let parent = parents.into_iter().find(|parent| parent.exists()).unwrap_or(Path::new("."));
         // Without the name of the temporary folder.
         let plain = |error: io::Error| cannot(error.kind().into());
         let partial = new_private_folder().tempdir_in(parent).map_err(plain)?;
@@ -64,13 +62,19 @@ impl ReportFolder {
     /// Writes table and page of the plan, and gives the folder its name.
     pub(super) fn finish(self, users: u64) -> Result<(), Exit> {
         let plan = Plan::open(&self.path().join(PLAN)).map_err(Exit::failed)?;
-        write_table(&plan, self.create_file(TABLE)?).map_err(Exit::failed)?;
+        write_table(&plan, self.create_file(TABLE)?).map_err(|error| match error {
+            TableError::Unwritable(error) => self.explain(TABLE, &error),
+            TableError::Plan(error) => Exit::failed(error),
+        })?;
         let report = Report::of_plan(&plan, users).map_err(Exit::failed)?;
         let page = render_page(&plan.header, &report, group_thousands).map_err(Exit::failed)?;
         fs::write(self.path().join(PAGE), page).map_err(|error| self.explain(PAGE, &error))?;
         for name in [PLAN, TABLE, PAGE] {
             let file = File::open(self.path().join(name));
             file.and_then(|file| file.sync_all()).map_err(|error| self.explain(name, &error))?;
+        }
+        if let Some(parent) = self.folder.parent() {
+            fs::create_dir_all(parent).map_err(|error| self.explain("the folder", &error))?;
         }
         fs::rename(self.path(), &self.folder).map_err(|error| self.explain("the folder", &error))?;
         // The folder has its final name, so that nothing of the partial one is left to remove.

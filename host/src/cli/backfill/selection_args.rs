@@ -19,7 +19,7 @@ pub(super) struct SelectionArgs {
     #[arg(long, value_name = "SHARE")]
     sample: Option<Sample>,
     /// A file with one id of a group a line, each followed by `,approved` or `,rejected` or nothing,
-    /// which approves it. If none is approved, all but the rejected ones are selected
+    /// which approves it. `*,approved` stands for every group that the file does not name
     #[arg(long, value_name = "FILE")]
     groups: Option<PathBuf>,
 }
