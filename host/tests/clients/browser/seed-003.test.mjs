@@ -8,17 +8,28 @@ import { alerts, close, enter, fill, giveUp, person, social } from './seeds.mjs'
 
 const visit = browsing();
 
-test('003: a second Lock, told apart by its state, links an account of a provider and unlinks it', visit(async ({ page }) => {
-  const shown = alerts(page);
-  const ada = await person();
+/** Logs a new person in by the first Lock. */
+async function loggedIn(page) {
+  const someone = await person();
   await page.goto(`${secureApp}/seed-003`);
   await page.locator('#btn-login').click();
-  await fill(page, ada);
+  await fill(page, someone);
   await page.locator('#logged').waitFor();
-  assert.equal(await page.evaluate(() => localStorage.getItem('user_id')), ada.id);
+  return someone;
+}
 
+/** Opens the second Lock. */
+async function openSecond(page) {
   await page.locator('#btn-link-account').click();
   await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
+}
+
+test('003: a second Lock, told apart by its state, links an account of a provider and unlinks it', visit(async ({ page }) => {
+  const shown = alerts(page);
+  const ada = await loggedIn(page);
+  assert.equal(await page.evaluate(() => localStorage.getItem('user_id')), ada.id);
+
+  await openSecond(page);
   await social(page);
   const google = await enter(page);
   const linked = page.locator('#linked-accounts-list li');
@@ -32,28 +43,15 @@ test('003: a second Lock, told apart by its state, links an account of a provide
 }));
 
 test('003: the second Lock links an account with a password', visit(async ({ page }) => {
-  const [ada, other] = [await person(), await person()];
-  await page.goto(`${secureApp}/seed-003`);
-  await page.locator('#btn-login').click();
-  await fill(page, ada);
-  await page.locator('#logged').waitFor();
-  await page.locator('#btn-link-account').click();
-  await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
-  await fill(page, other);
+  await loggedIn(page);
+  await openSecond(page);
+  await fill(page, await person());
   await page.locator('#linked-accounts-list li').getByText(database).waitFor();
 }));
 
 test('003: whoever closes the second Lock, or goes back, links nothing', visit(async ({ page }) => {
   const shown = alerts(page);
-  const ada = await person();
-  await page.goto(`${secureApp}/seed-003`);
-  await page.locator('#btn-login').click();
-  await fill(page, ada);
-  await page.locator('#logged').waitFor();
-  const open = async () => {
-    await page.locator('#btn-link-account').click();
-    await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
-  };
-  await giveUp(page, ada, { open, close, social });
+  const ada = await loggedIn(page);
+  await giveUp(page, ada, { open: () => openSecond(page), close, social });
   assert.deepEqual(shown, []);
 }));
