@@ -1,7 +1,7 @@
 //! Logins of before a separation that another process has made, such as `ligature undo`. No process ends
 //! the logins of another one; the directory says when the accounts were separated.
 
-use crate::directory::{Administration, JournalQuery};
+use crate::directory::{Administration, Entry, JournalQuery};
 use crate::model::{ApiError, Moment, Timestamp, User, last_separation};
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
@@ -23,9 +23,12 @@ pub(crate) fn has_left_since(
         limit: NEWEST,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| {
+    let separates = |entry: &Entry| {
         entry.kind.separates_accounts() && entry.secondary == account.user_id && proved.began < entry.place
-    }))
+    };
+    // Where entries since the login are beyond the search, the separation may be among them.
+    let is_searched = entries.len() < NEWEST || entries.last().is_some_and(|last| last.place < proved.began);
+    Ok(!is_searched || entries.iter().any(separates))
 }
 
 /// Returns whether an action at this time may have a place after a moment, which may be of the same
