@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use ligature_test_servers::reserve_port;
+
 use crate::SUITES;
 use crate::suites::{npm_ci, run_with_log, serving::end};
 
@@ -72,8 +74,8 @@ fn a_demo_says_what_is_missing() {
 #[test]
 fn a_demo_whose_port_is_in_use_ends_its_tenant() {
     let Some(folder) = installed() else { return };
-    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let ports = Ports { app: port_of(&held), ..Ports::free() };
+    let ports = Ports::free();
+    let _held = TcpListener::bind(("127.0.0.1", ports.app)).expect("the port");
     let refused = demo(folder, "spa", &ports).output().expect("bash runs");
     let said = refusal(&refused);
     assert!(said.contains(&format!("Port {} is in use.", ports.app)), "{said}");
@@ -97,14 +99,8 @@ struct Ports {
 
 impl Ports {
     fn free() -> Self {
-        let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let [app, http, https] = held.each_ref().map(port_of);
-        Self { app, http, https }
+        Self { app: reserve_port(), http: reserve_port(), https: reserve_port() }
     }
-}
-
-fn port_of(listener: &TcpListener) -> u16 {
-    listener.local_addr().expect("its address").port()
 }
 
 /// Builds the command that starts an example and its tenant.

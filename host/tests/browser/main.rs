@@ -9,11 +9,11 @@ mod readme;
 mod suites;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use ligature_test_servers::reserve_port;
 use suites::{Suites, Tenant, npm_ci, output, run_to_its_end};
 
 const SUITES: Suites = Suites { requirement: "browser", sources: "clients/browser" };
@@ -183,12 +183,8 @@ const CONSOLE: Setting = Setting { policy: Some("console-policy.json"), switch: 
 fn run(file: &str, setting: Setting) {
     let Some(folder) = installed() else { return };
     let place = tempfile::tempdir().expect("a temporary folder");
-    // The tenant must know where the application will listen. Its ports are held
-    // until then, or the tenant might get one.
-    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    let ports = held.each_ref().map(|held| held.local_addr().expect("its port").port());
-    let [http, https] = [("http", ports[0]), ("https", ports[1])]
-        .map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
+    // The tenant must know where the application will listen.
+    let [http, https] = ["http", "https"].map(|scheme| format!("{scheme}://localhost:{}", reserve_port()));
     let config = include_str!("../clients/browser/tenant.toml");
     let config = config.replace("HTTPS_APP", &https).replace("HTTP_APP", &http);
     let config = setting.switch.to_owned() + &config;
@@ -207,7 +203,6 @@ fn run(file: &str, setting: Setting) {
         .env("LIGATURE_SOURCES", env!("CARGO_MANIFEST_DIR"))
         .env("LIGATURE_PLACE", &hook_place);
     suite.env("HOME", &home).env("LIGATURE_HTTP_APP", http).env("LIGATURE_HTTPS_APP", https);
-    drop(held);
     run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
     tenant.stop();
 }

@@ -5,11 +5,11 @@
 mod suites;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use ligature_test_servers::reserve_port;
 use suites::{Suites, Tenant, npm_ci, output, run_to_its_end, unless_stamped};
 
 const SUITES: Suites = Suites { requirement: "clients", sources: "clients" };
@@ -122,10 +122,8 @@ fn node(file: &str) {
 /// Runs one suite against tenants of its own.
 fn run(suite: &mut Command) {
     let place = tempfile::tempdir().expect("a temporary folder");
-    // The tenants must know where the application will listen. Its port is held
-    // until then, or one of them might get it.
-    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let app = format!("http://localhost:{}", held.local_addr().expect("its port").port());
+    // The tenants must know where the application will listen.
+    let app = format!("http://localhost:{}", reserve_port());
     let config = include_str!("tenant.toml").replace("APP", &app);
     let wide = Tenant::start(&place.path().join("wide"), &config, &[]);
     let narrow = Tenant::start(&place.path().join("narrow"), &(config + NARROW), &[]);
@@ -142,7 +140,6 @@ fn run(suite: &mut Command) {
         .env("SSL_CERT_FILE", &authorities)
         .env("REQUESTS_CA_BUNDLE", &authorities)
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    drop(held);
     run_to_its_end(suite, &place.path().join("output"), &wide);
     wide.stop();
     narrow.stop();

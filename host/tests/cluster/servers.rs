@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ligature_test_servers::reserve_port;
 use postgres::{Client, NoTls};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -72,7 +73,7 @@ impl Cluster {
             .stdout(Stdio::null())
             .spawn()
             .expect("sh runs");
-        let ports = free_ports(2 + 2 * SERVERS);
+        let ports: Vec<u16> = (0..2 + 2 * SERVERS).map(|_| reserve_port()).collect();
         let members = (0..SERVERS)
             .map(|number| Member {
                 name: format!("server{}", number + 1),
@@ -322,13 +323,6 @@ impl Drop for Cluster {
             let _ = child.wait();
         }
     }
-}
-
-fn free_ports(count: usize) -> Vec<u16> {
-    // Each is held until all are known.
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    held.iter().map(|it| it.local_addr().expect("its port").port()).collect()
 }
 
 /// Asks a Patroni, which may not be there.

@@ -1,6 +1,6 @@
 //! `ligature hook --check` on the application and the tenant of a confirmation.
 
-use std::net::TcpListener;
+use ligature_test_servers::reserve_port;
 
 use crate::check::{LISTEN, hook, read};
 use crate::service::{Place, program};
@@ -34,7 +34,7 @@ fn every_fault_of_the_confirmation_is_told_in_one_sentence() {
     let config = include_str!("tenant.toml").replace("{hook}", "https://hook.example.com");
     let tenant = Tenant::start(&place.file("tenant"), &config, &[]);
     let domain = tenant.http.trim_start_matches("http://").trim_end_matches('/');
-    let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+    let unused = format!("127.0.0.1:{}", reserve_port());
     let id = ("LIGATURE_CONFIRM_CLIENT_ID", "confirm");
     let both = [id, ("LIGATURE_CONFIRM_CLIENT_SECRET", "s3cret-value")];
     let url = ["--confirm-url", "https://hook.example.com"];
@@ -66,7 +66,7 @@ fn a_confirmation_at_another_tenant_than_the_directorys_is_refused() {
     let config = include_str!("tenant.toml").replace("{hook}", "https://hook.example.com");
     let other = Tenant::start(&place.file("tenant"), &config, &[]);
     let domain = other.http.trim_start_matches("http://").trim_end_matches('/');
-    let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+    let unused = format!("127.0.0.1:{}", reserve_port());
     let directory = format!("auth0://{unused}");
     for more in [&["--check"][..], &[]] {
         let mut command = program();

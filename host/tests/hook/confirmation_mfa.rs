@@ -1,13 +1,13 @@
 //! A confirmation with a second factor. A stand-in of the tenant issues ID tokens that name any
 //! factors, or none.
 
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ligature_test_servers::reserve_port;
 use serde_json::{Value, json};
 
 use crate::http::{Browser, Request, encoded};
@@ -73,7 +73,7 @@ fn sign(key: &KeyPair, claims: &Value) -> String {
 /// A hook whose users confirm at this tenant.
 fn start(place: &Place, issuer: &Issuer) -> (Service, String) {
     place.write("policy.json", json!({ "mode": "suggest" }).to_string());
-    let listen = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+    let listen = format!("127.0.0.1:{}", reserve_port());
     let public_url = format!("http://{listen}");
     let mut command = program();
     command

@@ -1,9 +1,8 @@
 //! A hook with a confirmation, a local tenant of its users, and the browsers between them.
 
-use std::net::TcpListener;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ligature_test_servers::reserve_port;
 use serde_json::{Value, json};
 
 use crate::http::{Browser, Request, Response, encoded, send, state_of};
@@ -46,7 +45,7 @@ impl Scene {
         place.write("old", OLD_SECRET);
         place.write("off.json", json!({ "mode": "off" }).to_string());
         // The tenant allows the callback before the hook listens there.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+        let port = reserve_port();
         let public_url = format!("http://127.0.0.1:{port}");
         let config = include_str!("tenant.toml").replace("{hook}", &public_url);
         let off = place.file("off.json");

@@ -2,11 +2,12 @@
 //! not know, and recordings.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ligature_test_servers::reserve_port;
 use serde_json::{Value, json};
 
 use crate::http::Request;
@@ -150,7 +151,7 @@ fn a_start_with_a_wrong_secret_says_so_once_and_recovers() {
 }
 
 fn a_tenant_that_is_away_is_named_with_its_cause() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+    let port = reserve_port();
     let it = AtTenant::start(&format!("auth0://127.0.0.1:{port}"), &["--on-failure", "deny"]);
     let log = it.hook.log_with("the directory cannot be used yet");
     assert!(log.contains("cannot be reached") && log.contains("on_failure=Deny"), "{log}");

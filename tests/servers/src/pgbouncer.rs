@@ -1,12 +1,12 @@
 //! pgbouncer in front of a private PostgreSQL server, started from the machine's
 //! program and ended with the suite.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::ports::reserve_port;
 use crate::postgres::{NoServer, Postgres, ordinary_user, run_as};
 
 /// A pooler, and a database of its own for every test.
@@ -41,7 +41,7 @@ impl Pgbouncer {
         };
         let folder = tempfile::Builder::new().prefix("ligature-pgbouncer-").tempdir().expect("a folder");
         let user = ordinary_user(folder.path());
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+        let port = reserve_port();
         let configuration = format!(
             "[databases]\n* = host={} user=ligature\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 16\n\

@@ -1,7 +1,6 @@
 //! A hook with a console, the issuer at which its operators log in, and an operator at a browser.
 
-use std::net::TcpListener;
-
+use ligature_test_servers::reserve_port;
 use serde_json::json;
 
 use crate::http::{Browser, Request, Response, state_of};
@@ -59,7 +58,7 @@ impl Office {
         place.write("secret", SECRET);
         place.write("operators.txt", "# Who helps users.\n\nada.lovelace@example.com\nboss@example.com\n");
         // The issuer allows the callback before the hook listens there.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+        let port = reserve_port();
         let public_url = format!("http://127.0.0.1:{port}");
         let config = [include_str!("../tenant.toml"), MORE].concat().replace("{hook}", &public_url);
         let issuer = Tenant::start(&place.file("issuer"), &config, &[]);

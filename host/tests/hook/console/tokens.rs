@@ -6,6 +6,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ligature_test_servers::reserve_port;
 use serde_json::{Value, json};
 
 use super::desk::{SESSION, start_hook};
@@ -189,8 +190,7 @@ fn an_issuer_with_another_name_is_not_asked_for_a_login() {
 }
 
 fn an_issuer_that_is_away_lets_nobody_enter() {
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+    let port = reserve_port();
     let place = Place::new();
     place.write("operators.txt", "ada@example.com\n");
     let service = start_hook(&place, &format!("http://127.0.0.1:{port}"), 0);

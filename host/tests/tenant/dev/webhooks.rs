@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ligature_test_servers::reserve_port;
 use serde_json::{Value, json};
 
 use crate::account::history::undo_of;
@@ -296,16 +297,9 @@ fn its_signature_is_standard_webhooks() {
     application.assert_quiet();
 }
 
-/// The port on which nobody listens yet.
-fn reserve() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").expect("a port")
-}
-
 fn a_webhook_survives_a_kill() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let reserved = reserve();
-    let port = reserved.local_addr().expect("an address").port();
-    drop(reserved);
+    let port = reserve_port();
     let config = config(&webhook(port, ""));
     let directory = format!("sqlite:{}", folder.path().join("users.db").display());
     let start = || Tenant::within(folder.path(), &config, &["--directory", &directory]);
