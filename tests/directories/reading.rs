@@ -127,7 +127,7 @@ fn an_older_schema_is_not_changed_by_reading(implementation: &Implementation) {
     let before = place.tables();
     for how in [OpenMode::ReadOnly, OpenMode::DryRun] {
         let why = place.refusal(how);
-        assert!(why.contains("its schema is of version 1, this program's of 8"), "{why}");
+        assert!(why.contains("its schema is of version 1, this program's of 9"), "{why}");
         assert!(why.contains("`ligature migrate`"), "{why}");
     }
     assert_eq!(place.tables(), before);
@@ -139,7 +139,7 @@ fn a_migration_is_told_before_it_happens(implementation: &Implementation) {
     let (opened, told) = place.open_told(OpenMode::Existing);
     opened.expect("it is migrated").get("auth0|1").unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("is about to be brought from version 1 to 8"), "{told:?}");
+    assert!(told[0].contains("is about to be brought from version 1 to 9"), "{told:?}");
     let way_back = if place.url.is_some() { "pg_dump" } else { "users.db.v1-backup" };
     assert!(told[0].contains(way_back), "{told:?}");
     let (_, told) = place.open_told(OpenMode::Existing);

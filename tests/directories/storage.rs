@@ -118,7 +118,7 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         _ => SqlDirectory::sqlite(&file, None, how, &Ambient::system()),
     };
     let why = open(OpenMode::ReadOnly).err().expect("a dry run migrates nothing").to_string();
-    assert!(why.contains("its schema is of version 1, this program's of 8"), "{why}");
+    assert!(why.contains("its schema is of version 1, this program's of 9"), "{why}");
     let directory: Arc<dyn Administration> = Arc::new(open(OpenMode::Create).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
@@ -129,10 +129,12 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
     directory.count_login(&counted("auth0|1", at(9), Some([192, 0, 2, 9].into()))).unwrap();
     assert_eq!(last_ip(&directory.get("auth0|1").unwrap()), Some("192.0.2.9".into()));
     assert_eq!(directory.count(), Ok(1));
+    let id = directory.directory_id().unwrap();
     let credential = credential("1", "ada@example.com", None);
     directory.set_credential(&credential).unwrap();
     drop(directory);
     let again = open(OpenMode::ReadOnly).expect("it is of this version");
+    assert_eq!(again.directory_id(), Ok(id));
     assert_eq!(again.credential("auth0", "ada@example.com").unwrap(), Some(credential));
 }
 

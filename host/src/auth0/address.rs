@@ -28,6 +28,12 @@ impl TenantAddress {
         &self.domain
     }
 
+    /// Returns the id of the tenant as a directory, whatever custom domains the address names.
+    #[must_use]
+    pub fn directory_id(&self) -> String {
+        format!("{SCHEME}{}", self.domain)
+    }
+
     /// Returns the first custom domain, at which users log in. Requests use the canonical domain,
     /// because the audience of the Management API is in the canonical one.
     ///

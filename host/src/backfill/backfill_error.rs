@@ -5,7 +5,7 @@ use std::io;
 use super::group::GroupId;
 use super::plan::PlanError;
 use crate::auth0::CallError;
-use crate::model::ApiError;
+use crate::model::{ApiError, Timestamp};
 use crate::reading::describe_io_error;
 use crate::transfer::ReadError;
 
@@ -86,6 +86,17 @@ pub enum BackfillError {
         "the policy only observes, so that nothing would be linked; set its `mode` to `auto` and preview again"
     )]
     Observes,
+    /// The plan was made from another directory.
+    #[error(
+        "the plan was made from another directory, which was {from} at {decided_at}; apply it to that one, or preview \
+         this one"
+    )]
+    OtherDirectory {
+        /// The source of the plan.
+        from: String,
+        /// The time of the plan.
+        decided_at: Timestamp,
+    },
     /// The plan is of other users.
     #[error(
         "none of the accounts of the plan's first {looked_for} groups is in this directory with the same address: the plan \

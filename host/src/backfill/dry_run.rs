@@ -9,7 +9,7 @@ use super::backfill_error::BackfillError;
 use super::group_check::GroupCheck;
 use super::plan::{Plan, PlannedGroup};
 use super::progress::{Phase, Progress, refuse_if_stopped};
-use super::run::{count_selected, is_applied};
+use super::run::{check_directory, count_selected, is_applied};
 use super::selection::Selection;
 use crate::ambient::Ambient;
 use crate::directory::{Administration, GroupCount, RunGroupState};
@@ -52,8 +52,9 @@ impl ApplyDryRun<'_> {
     ///
     /// # Errors
     ///
-    /// If no group is selected, the accounts are not those of the directory, or the directory fails.
+    /// If the plan is of another directory, no group is selected, the accounts are not those of the directory, or the directory fails.
     pub fn count_groups(&self, plan: &Plan) -> Result<DryRunCounts, BackfillError> {
+        check_directory(&**self.directory, plan)?;
         let counted = count_selected(&**self.directory, plan, self.selection)?;
         self.progress.begin(Phase::Decide, Some(counted.selected));
         let (mut counts, mut batch) = (Counts::new(), Vec::with_capacity(BATCH));

@@ -15,7 +15,7 @@ use crate::model::{ApiError, Timestamp, User, mask_addresses};
 use crate::reading::describe_read_error;
 
 /// The format of the file. Another version of it has another number.
-const FORMAT: &str = "ligature backfill plan 1";
+const FORMAT: &str = "ligature backfill plan 2";
 
 /// The maximum length of a line, in bytes.
 const LINE: u64 = 16 << 20;
@@ -38,6 +38,9 @@ pub struct PlanHeader {
     pub decided_at: Timestamp,
     /// The source of the users, without a password.
     pub source: String,
+    /// The id of the directory that the users come from; none if they come from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_id: Option<String>,
     /// The policies that decided, in order.
     pub policies: Vec<PlannedPolicy>,
     /// Whether addresses are whole, and not masked.
@@ -120,7 +123,14 @@ impl PlanHeader {
     /// Creates the header of a new plan.
     #[must_use]
     pub fn new(decided_at: Timestamp, source: String, policies: Vec<PlannedPolicy>) -> Self {
-        Self { format: FORMAT.to_owned(), decided_at, source, policies, has_addresses: false }
+        let format = FORMAT.to_owned();
+        Self { format, decided_at, source, directory_id: None, policies, has_addresses: false }
+    }
+
+    /// Returns the header of a plan whose users come from this directory.
+    #[must_use]
+    pub fn with_directory_id(self, directory_id: Option<String>) -> Self {
+        Self { directory_id, ..self }
     }
 
     /// Returns the header of a plan whose addresses are whole, or masked.

@@ -87,12 +87,29 @@ pub fn check_policies(plan: &Plan, policies: &[PlannedPolicy]) -> Result<(), Bac
     Ok(())
 }
 
+/// Checks that a plan was made from this directory. A plan that was made from a file fits every directory
+/// that has its users.
+///
+/// # Errors
+///
+/// If it was made from another one, or the directory fails.
+pub(super) fn check_directory(directory: &dyn Administration, plan: &Plan) -> Result<(), BackfillError> {
+    match &plan.header.directory_id {
+        Some(planned) if *planned != directory.directory_id()? => {
+            let PlanHeader { source, decided_at, .. } = plan.header.clone();
+            Err(BackfillError::OtherDirectory { from: source, decided_at })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Begins the run of a plan, or returns the one that has begun: stores every selected group with a
 /// link. Returns its id.
 ///
 /// # Errors
 ///
-/// If no group is selected, the accounts are not those of the directory, or the directory fails.
+/// If the plan is of another directory, no group is selected, the accounts are not those of the directory,
+/// or the directory fails.
 pub fn prepare_run(
     directory: &Arc<dyn Administration>,
     plan: &Plan,
@@ -100,6 +117,7 @@ pub fn prepare_run(
     now: Timestamp,
 ) -> Result<String, BackfillError> {
     let store = require_store(&**directory)?;
+    check_directory(&**directory, plan)?;
     let run_id = derive_run_id(plan, selection);
     if store.run(&run_id)?.is_some_and(|run| run.is_ready) {
         return Ok(run_id);

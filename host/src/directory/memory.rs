@@ -86,6 +86,8 @@ impl Memory {
 impl Clone for Memory {
     fn clone(&self) -> Self {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // It is another directory from now on.
+        let state = State { directory_id: None, ..state };
         Self { ambient: self.ambient.clone(), state: Mutex::new(state) }
     }
 }

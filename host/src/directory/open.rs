@@ -82,7 +82,7 @@ fn open_tenant(address: &str, options: OpenOptions<'_>) -> Result<Arc<dyn Admini
     let refuse = |error: SetupError| OpenError::Tenant(error.to_string());
     let address: TenantAddress = address.parse().map_err(refuse)?;
     let credentials = ClientCredentials::from_environment().map_err(refuse)?;
-    let (place, hosts) = (format!("auth0://{}", address.domain()), address.login_hosts());
+    let (id, hosts) = (address.directory_id(), address.login_hosts());
     let (mode, ambient) = (options.mode, options.ambient);
     let journal: Arc<dyn LinkJournal> = match options.journal {
         Some(journal) => open_journal(journal, &options)?,
@@ -91,8 +91,10 @@ fn open_tenant(address: &str, options: OpenOptions<'_>) -> Result<Arc<dyn Admini
     let host = address.public_host().map(str::to_owned);
     let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
     let opened = Auth0Directory::open(Arc::new(client), journal, mode);
-    let opened = opened.map_err(|error| OpenError::Unusable { place, why: error.to_sentence() })?;
-    Ok(Arc::new(opened.with_login_hosts(hosts).with_tenant_host(host.as_deref())))
+    let opened =
+        opened.map_err(|error| OpenError::Unusable { place: id.clone(), why: error.to_sentence() })?;
+    let opened = opened.with_directory_id(&id).with_login_hosts(hosts);
+    Ok(Arc::new(opened.with_tenant_host(host.as_deref())))
 }
 
 /// Opens the journal of a tenant. The tenant exists; its journal begins with its first change.

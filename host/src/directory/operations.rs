@@ -98,6 +98,10 @@ const SETUP: Duration = Duration::from_secs(20);
 ///
 /// The same as for [`Directory`].
 pub trait Administration: Directory + KeptDecisions {
+    /// Returns the id of the directory, which no other one has: that of its database, or the domain of a
+    /// tenant. A copy of a database has the id of its original.
+    fn directory_id(&self) -> Result<String, ApiError>;
+
     /// Returns whether logins create and update users here. A directory that shows the
     /// users of a tenant does not need it: the tenant does so before the login's event.
     fn learns_from_logins(&self) -> bool {

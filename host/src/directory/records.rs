@@ -136,6 +136,9 @@ pub(super) trait Records: DecisionRecords + RunRecords + GroupRecords {
     /// Returns the clock and the source of randomness.
     fn ambient(&self) -> &Ambient;
 
+    /// Returns the id of the directory, which no other one has.
+    fn directory_id(&mut self) -> TxResult<String>;
+
     /// Returns a user by its id.
     fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>>;
     /// Returns whether there is a user with this id.

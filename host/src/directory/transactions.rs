@@ -51,6 +51,10 @@ impl<S: Store> Directory for S {
 }
 
 impl<S: Store> Administration for S {
+    fn directory_id(&self) -> Result<String, ApiError> {
+        self.read(|records| records.directory_id())
+    }
+
     fn find_by_exact_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
         self.read(|records| users::find_by_email(records, email, Matching::Exact, limit))
     }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use ligature_test_servers::Postgres;
+
 use crate::place::Place;
 use crate::user_base::{POLICY, USERS, import, place, preview};
 
@@ -10,6 +12,14 @@ fn previewed() -> Place {
     let place = place();
     import(&place);
     preview(&place);
+    place
+}
+
+/// A folder with a plan of the file of users, and other users in the directory.
+fn previewed_beside(users: &str) -> Place {
+    let place = place_with_plan_of_file();
+    place.write("users.ndjson", users.as_bytes());
+    import(&place);
     place
 }
 
@@ -52,26 +62,78 @@ fn a_plan_of_a_policy_that_only_observes_is_refused() {
 
 #[test]
 fn a_plan_of_other_users_is_refused() {
-    let place = previewed();
-    fs::remove_file(place.file("users.db")).expect("a file");
-    place.write(
-        "users.ndjson",
-        USERS.replace("auth0|", "auth0|x").replace("google-oauth2|", "google-oauth2|x").as_bytes(),
-    );
-    import(&place);
+    let users = USERS.replace("auth0|", "auth0|x").replace("google-oauth2|", "google-oauth2|x");
+    let place = previewed_beside(&users);
     let told = refuse(&place, &[]);
     assert!(told.contains("the plan is of other users"), "{told}");
 }
 
 #[test]
 fn a_plan_of_other_addresses_of_the_same_ids_is_refused() {
-    let place = previewed();
-    fs::remove_file(place.file("users.db")).expect("a file");
-    place.write("users.ndjson", USERS.replace("@corp.com", "@other.test").as_bytes());
-    import(&place);
+    let place = previewed_beside(&USERS.replace("@corp.com", "@other.test"));
     let told = refuse(&place, &[]);
     assert!(told.contains("with the same address: the plan is of other users"), "{told}");
     assert!(place.good(&["backfill", "status"]).contains("There is no run yet"), "nothing is stored");
+}
+
+/// Imports the same users into two directories, and applies the plan of the first one to the second one.
+fn refuse_plan_of_another_directory(one: &str, other: &str) {
+    let place = place();
+    for directory in [one, other] {
+        place.good(&["users", "import", "users.ndjson", "--directory", directory]);
+    }
+    let preview = ["backfill", "preview", "--policy", "policy.json", "--report", "report"];
+    place.good(&[&preview[..], &["--directory", one]].concat());
+    let apply = ["backfill", "apply", "report/plan.ndjson", "--policy", "policy.json", "--directory"];
+    let before = place.good(&["users", "export", "--directory", other]);
+    for more in [&[][..], &["--dry-run"]] {
+        let told = place.bad(&[&apply[..], &[other], more].concat(), 2);
+        // Without the user and the schema.
+        let shown = one.split_once('@').map_or(one, |_| "postgres://");
+        let from = format!("the plan was made from another directory, which was {shown}");
+        assert!(told.contains(&from), "{told}");
+        assert!(told.ends_with("; apply it to that one, or preview this one\n"), "{told}");
+    }
+    assert_eq!(place.good(&["users", "export", "--directory", other]), before);
+    let runs = place.good(&["backfill", "status", "--directory", other]);
+    assert!(runs.starts_with("There is no run yet"), "{runs}");
+    assert!(place.good(&[&apply[..], &[one]].concat()).contains("LINKED                  1 group\n"));
+
+    // The user has chosen the directory of a plan that was made from a file.
+    let place = place_with_plan_of_file();
+    let told = place.good(&[&apply[..], &[other]].concat());
+    assert!(told.contains("LINKED                  1 group\n"), "{told}");
+}
+
+fn place_with_plan_of_file() -> Place {
+    let place = place();
+    let of_file = ["backfill", "preview", "--users", "users.ndjson", "--policy", "policy.json"];
+    place.good(&[&of_file[..], &["--report", "report"]].concat());
+    place
+}
+
+#[test]
+fn a_plan_of_another_directory_with_the_same_users_is_refused_in_sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [one, other] =
+        ["one.db", "other.db"].map(|name| format!("sqlite:{}", folder.path().join(name).display()));
+    refuse_plan_of_another_directory(&one, &other);
+}
+
+#[test]
+fn a_plan_of_another_directory_with_the_same_users_is_refused_in_postgres() {
+    let Ok(server) = Postgres::start() else { return };
+    refuse_plan_of_another_directory(&server.schema(), &server.schema());
+}
+
+/// A backfill is tried out with a copy.
+#[test]
+fn a_plan_is_applied_to_a_copy_of_its_directory() {
+    let place = previewed();
+    fs::copy(place.file("users.db"), place.file("copy.db")).expect("a copy");
+    let apply = ["backfill", "apply", "report/plan.ndjson", "--policy", "policy.json"];
+    let told = place.good(&[&apply[..], &["--directory", "sqlite:copy.db"]].concat());
+    assert!(told.contains("LINKED                  1 group\n"), "{told}");
 }
 
 #[test]

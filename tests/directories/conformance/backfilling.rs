@@ -14,6 +14,7 @@ use super::super::{Implementation, Test};
 use super::{tests, with};
 
 pub(crate) const TESTS: &[Test] = tests! {
+    a_directory_has_an_id_that_no_other_one_has
     a_run_is_stored_once
     a_run_is_found_by_the_beginning_of_its_id
     a_group_belongs_to_one_claim_at_a_time
@@ -54,6 +55,18 @@ fn time(millis: u64) -> Timestamp {
 
 fn run() -> BackfillRun {
     BackfillRun { run_id: RUN.to_owned(), began_at: time(0), is_ready: false, record: "{}".to_owned() }
+}
+
+fn a_directory_has_an_id_that_no_other_one_has(on: &Implementation) {
+    let [one, other] = [on.open(), on.open()];
+    if matches!(on, Implementation::Auth0) {
+        // It has the domain of its tenant, which these do not know.
+        return;
+    }
+    let id = one.directory.directory_id().unwrap();
+    assert!(id.len() > 20, "{id}");
+    assert_eq!(one.directory.directory_id(), Ok(id.clone()), "the same each time");
+    assert_ne!(other.directory.directory_id(), Ok(id));
 }
 
 /// Stores a run with so many groups, whose ids are `000`, `001` …

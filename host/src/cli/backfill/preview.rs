@@ -68,10 +68,12 @@ impl PreviewArgs {
         let policies = self.policies.load(threads, ambient)?;
         let watch = Watch::new(ambient, stop_on_signals()?);
         let folder = self.report.as_deref().map(ReportFolder::create).transpose()?;
-        let Found { mut source, tenant } = self.find_groups(folder.as_ref(), &watch, ambient)?;
+        let Found { mut source, tenant, directory_id } =
+            self.find_groups(folder.as_ref(), &watch, ambient)?;
         let now = self.now.unwrap_or_else(|| ambient.now());
         let addresses = if self.addresses { Addresses::Whole } else { Addresses::Masked };
         let header = PlanHeader::new(now, self.describe_source()?, describe_policies(&policies))
+            .with_directory_id(directory_id)
             .with_addresses(addresses);
         let read_roles = tenant.map(|users| move |user_id: &str| users.read_roles(user_id));
         let read_roles = read_roles.as_ref().map(|read| read as &ReadRoles<'_>);
@@ -113,20 +115,22 @@ impl PreviewArgs {
         ambient: &Ambient,
     ) -> Result<Found, Exit> {
         let spool = || folder.map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
-        let source = match (&self.users, &self.directory) {
+        match (&self.users, &self.directory) {
             (None, Some(directory)) => match parse_directory(directory)? {
                 Location::Auth0(address) => return find_tenant_groups(&address, &spool(), watch, ambient),
                 Location::Sqlite(_) | Location::Postgres(_) => {
                     let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
-                    Source::Directory(DirectoryGroups::find(directory, watch).map_err(explain)?)
+                    let directory_id = Some(directory.directory_id()?);
+                    let groups = DirectoryGroups::find(directory, watch).map_err(explain)?;
+                    return Ok(Found { source: Source::Directory(groups), tenant: None, directory_id });
                 }
             },
             (users, _) => {
                 let users = users.clone().unwrap_or_default();
-                Source::File(FileGroups::find(&users, &spool(), watch).map_err(explain)?)
+                let groups = FileGroups::find(&users, &spool(), watch).map_err(explain)?;
+                Ok(Found { source: Source::File(groups), tenant: None, directory_id: None })
             }
-        };
-        Ok(Found { source, tenant: None })
+        }
     }
 
     /// Describes the source of the users, without a password.
@@ -138,10 +142,11 @@ impl PreviewArgs {
     }
 }
 
-/// The groups that were found, and the tenant that they are of.
+/// The groups that were found, the tenant that they are of, and the id of their directory.
 struct Found {
     source: Source,
     tenant: Option<TenantUsers>,
+    directory_id: Option<String>,
 }
 
 /// Finds the groups of a tenant in its export.
@@ -150,13 +155,14 @@ fn find_tenant_groups(address: &str, spool: &Path, watch: &Watch, ambient: &Ambi
     let address: TenantAddress = address.parse().map_err(refuse)?;
     let credentials = ClientCredentials::from_environment().map_err(refuse)?;
     let name = format!("the export of {address}");
+    let directory_id = Some(address.directory_id());
     let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
     let export = TenantExport { client: &client, progress: watch, ambient };
     let file = export.fetch(spool).map_err(explain)?;
     let exported = FileGroups::find_in(&file, &name, spool, watch).map_err(explain)?;
     let users = TenantUsers::new(Arc::new(client), ambient);
     let source = Source::Tenant(TenantGroups::new(exported, users.clone()));
-    Ok(Found { source, tenant: Some(users) })
+    Ok(Found { source, tenant: Some(users), directory_id })
 }
 
 /// The source of the groups.

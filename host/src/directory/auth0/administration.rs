@@ -35,6 +35,13 @@ const NO_USERS: &str = "users of a tenant are created, replaced and deleted at t
 const NO_IMPORT: &str = "users are imported into a tenant by the tenant's own import";
 
 impl Administration for Auth0Directory {
+    fn directory_id(&self) -> Result<String, ApiError> {
+        match &self.directory_id {
+            Some(id) => Ok(id.to_string()),
+            None => refuse("the domain of the tenant is not known"),
+        }
+    }
+
     /// The tenant creates and updates a user before the login's event.
     fn learns_from_logins(&self) -> bool {
         false

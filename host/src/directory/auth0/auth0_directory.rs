@@ -29,6 +29,8 @@ pub struct Auth0Directory {
     pub(super) login_hosts: Arc<[String]>,
     /// The canonical host; none for a tenant of this machine.
     pub(super) tenant_host: Option<Arc<str>>,
+    /// The id: the domain of the tenant.
+    pub(super) directory_id: Option<Arc<str>>,
     /// The limit of all operations of one login together; none for twenty seconds each.
     login_limit: Option<TimeLimit>,
     /// The changes that the opening has completed or ended, until a repair reports them.
@@ -55,6 +57,7 @@ impl Auth0Directory {
             mode,
             login_hosts: Arc::default(),
             tenant_host: None,
+            directory_id: None,
             login_limit: None,
             settled_at_opening: Arc::default(),
         };
@@ -87,6 +90,12 @@ impl Auth0Directory {
     #[must_use]
     pub fn with_tenant_host(self, host: Option<&str>) -> Self {
         Self { tenant_host: host.map(Arc::from), ..self }
+    }
+
+    /// Returns the directory with the id of a tenant's directory.
+    #[must_use]
+    pub fn with_directory_id(self, id: &str) -> Self {
+        Self { directory_id: Some(id.into()), ..self }
     }
 
     /// Returns the directory for one login, whose operations end within this time together.

@@ -85,6 +85,10 @@ impl<S: Store> Records for Layered<'_, S> {
         self.front.ambient()
     }
 
+    fn directory_id(&mut self) -> TxResult<String> {
+        from_behind(self.behind.read(|records| records.directory_id()))
+    }
+
     fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>> {
         if self.changed.users.contains(user_id) {
             return self.front.user(user_id);

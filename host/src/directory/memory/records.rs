@@ -27,6 +27,11 @@ impl Records for State {
         &self.ambient
     }
 
+    fn directory_id(&mut self) -> TxResult<String> {
+        let Self { directory_id, ambient, .. } = self;
+        Ok(directory_id.get_or_insert_with(|| ambient.random().uuid().to_string()).clone())
+    }
+
     fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>> {
         Ok(self.users.get(user_id).cloned())
     }

@@ -17,6 +17,8 @@ use crate::directory::stored::Stored;
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) ambient: Ambient,
+    /// The id of the directory, once it was asked for.
+    pub(super) directory_id: Option<String>,
     pub(super) users: BTreeMap<String, Stored>,
     /// User ids, by address in lower case.
     pub(super) by_email: HashMap<String, Vec<String>>,
@@ -52,6 +54,7 @@ impl State {
     pub(super) fn new(ambient: &Ambient) -> Self {
         Self {
             ambient: ambient.clone(),
+            directory_id: None,
             users: BTreeMap::new(),
             by_email: HashMap::new(),
             identities: HashMap::new(),

@@ -10,7 +10,7 @@ use crate::directory::open_error::OpenError;
 
 /// All versions of the schema, the oldest first. A released file must not change, because refinery
 /// stores its checksum.
-const VERSIONS: [(&str, &str); 8] = [
+const VERSIONS: [(&str, &str); 9] = [
     ("V1__users", include_str!("migrations/V1__users.sql")),
     ("V2__credentials", include_str!("migrations/V2__credentials.sql")),
     ("V3__last_ip", include_str!("migrations/V3__last_ip.sql")),
@@ -19,6 +19,7 @@ const VERSIONS: [(&str, &str); 8] = [
     ("V6__decisions", include_str!("migrations/V6__decisions.sql")),
     ("V7__identity_last_login", include_str!("migrations/V7__identity_last_login.sql")),
     ("V8__backfill_runs", include_str!("migrations/V8__backfill_runs.sql")),
+    ("V9__directory_id", include_str!("migrations/V9__directory_id.sql")),
 ];
 
 /// Whether to migrate a database of an older version.

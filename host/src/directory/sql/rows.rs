@@ -113,6 +113,15 @@ impl<C: Connection> Records for Rows<'_, C> {
         )
     }
 
+    fn directory_id(&mut self) -> TxResult<String> {
+        let mut found = None;
+        self.connection.query("SELECT directory_id FROM directory", &[], &mut |row| {
+            found = row.text(0)?.map(str::to_owned);
+            Ok(())
+        })?;
+        found.ok_or_else(|| missing("directory_id"))
+    }
+
     fn count_users(&mut self) -> TxResult<u64> {
         let mut count = 0;
         self.connection.query("SELECT COUNT(*) FROM users", &[], &mut |row| {

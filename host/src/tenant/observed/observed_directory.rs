@@ -112,6 +112,10 @@ impl Directory for ObservedDirectory {
 }
 
 impl Administration for ObservedDirectory {
+    fn directory_id(&self) -> Result<String, ApiError> {
+        self.directory.directory_id()
+    }
+
     fn learns_from_logins(&self) -> bool {
         self.directory.learns_from_logins()
     }
