@@ -175,7 +175,7 @@ fn new_already_linked() -> GroupEnd {
 }
 
 /// Cuts a text, and replaces the character that databases refuse.
-fn bound(text: &str) -> String {
+pub(super) fn bound(text: &str) -> String {
     text.chars().take(TEXT).map(|it| if it == '\0' { char::REPLACEMENT_CHARACTER } else { it }).collect()
 }
 

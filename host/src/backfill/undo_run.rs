@@ -1,12 +1,13 @@
 //! Undoing a run: each link of it, the newest of a group first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::apply::read_planned;
+use super::apply::{bound, first_link_reason, read_planned};
 use super::backfill_error::BackfillError;
+use super::plan::PlannedGroup;
 use super::run_worker::{GroupWork, RunWorker};
 use super::selection::Selection;
 use crate::directory::{
@@ -28,7 +29,7 @@ pub struct RunUndo<'a> {
 }
 
 /// The numbers of groups that one call has worked on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct UndoCounts {
     /// Groups whose links are undone.
     pub undone: u64,
@@ -36,6 +37,20 @@ pub struct UndoCounts {
     pub cancelled: u64,
     /// Groups with a link that cannot be undone.
     pub refused: u64,
+    /// The differences from the state before the links, without the ids of accounts, each with its
+    /// number of links.
+    pub not_restored: BTreeMap<String, u64>,
+}
+
+/// The maximum number of different sentences that are counted. The groups have all of them.
+const SENTENCES: usize = 100;
+
+/// The end of a link.
+enum LinkEnd {
+    /// It is undone. Holds the differences from the state before it.
+    Undone(Vec<String>),
+    /// It is not undone, for this reason.
+    Refused(String),
 }
 
 /// The work of one call.
@@ -51,6 +66,32 @@ struct Ends {
     cancelled: u64,
     /// A group that was refused may be undone at its second try.
     refused: BTreeSet<String>,
+    not_restored: BTreeMap<String, u64>,
+}
+
+impl Ends {
+    /// Counts the differences that a link leaves.
+    fn add_not_restored(&mut self, link: &Entry, differences: &[String]) {
+        for difference in differences {
+            let sentence = leave_out_ids(difference, link);
+            if self.not_restored.len() < SENTENCES || self.not_restored.contains_key(&sentence) {
+                *self.not_restored.entry(sentence).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// Replaces the ids of the accounts of a link, so that the sentences of different links are equal.
+fn leave_out_ids(sentence: &str, link: &Entry) -> String {
+    let both = format!("{} and {}", link.primary, link.secondary);
+    let mut ids = [(both.as_str(), "both accounts"), (&link.primary, "the account that stayed")]
+        .into_iter()
+        .chain([(link.secondary.as_str(), "the separated account")])
+        .collect::<Vec<_>>();
+    // The id of one account may be a part of the other one's.
+    ids.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
+    let named = ids.into_iter().fold(sentence.to_owned(), |text, (id, name)| text.replace(id, name));
+    mask_addresses(&named).into_owned()
 }
 
 impl RunUndo<'_> {
@@ -76,18 +117,18 @@ impl RunUndo<'_> {
                 break;
             }
         }
-        let Ends { undone, cancelled, refused } =
+        let Ends { undone, cancelled, refused, not_restored } =
             work.ends.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(UndoCounts { undone, cancelled, refused: refused.len() as u64 })
+        Ok(UndoCounts { undone, cancelled, refused: refused.len() as u64, not_restored })
     }
 
-    /// Undoes a link. Returns the reason if it is refused.
-    fn undo_link(&self, link: &Entry) -> Result<Option<String>, BackfillError> {
+    /// Undoes a link.
+    fn undo_link(&self, link: &Entry) -> Result<LinkEnd, BackfillError> {
         match self.directory.get(&link.primary) {
             // The account of its own would let a person in who is blocked.
             Ok(stored) if stored.user.blocked => {
                 let (id, primary) = (&link.id, &link.primary);
-                return Ok(Some(format!(
+                return Ok(LinkEnd::Refused(format!(
                     "{primary} is blocked, and the separated account would not be; `ligature undo {id}` \
                      undoes the link nevertheless"
                 )));
@@ -98,8 +139,8 @@ impl RunUndo<'_> {
         let now = self.worker.ambient.now();
         let undo = Undo { id: link.id.clone(), provenance: self.provenance.clone(), now, dry_run: false };
         match self.directory.undo(&undo) {
-            Ok(_) => Ok(None),
-            Err(UndoError::Refused(refusal)) => Ok(Some(format!("{}: {refusal}", undo.id))),
+            Ok(undoing) => Ok(LinkEnd::Undone(undoing.not_restored)),
+            Err(UndoError::Refused(refusal)) => Ok(LinkEnd::Refused(format!("{}: {refusal}", undo.id))),
             Err(UndoError::Directory(error)) => Err(error.into()),
         }
     }
@@ -115,7 +156,7 @@ impl GroupWork for UndoWork<'_> {
     fn work_on(&self, group: &RunGroup) -> Result<Option<GroupResult>, BackfillError> {
         let planned = read_planned(group)?;
         let result = |state, reason: &str, detail: String| {
-            let detail = mask_addresses(&detail).into_owned();
+            let detail = bound(&mask_addresses(&detail));
             Ok(Some(GroupResult {
                 group_id: group.group_id.clone(),
                 state,
@@ -131,19 +172,41 @@ impl GroupWork for UndoWork<'_> {
             self.ends().cancelled += 1;
             return result(RunGroupState::LeftOut, "RUN_UNDONE", String::new());
         }
+        let mut told = describe_undone_before(group, &planned, links.len());
         for link in links {
             if self.run.worker.is_stopped() {
                 return Ok(None);
             }
-            if let Some(why) = self.run.undo_link(&link)? {
-                self.ends().refused.insert(group.group_id.clone());
-                return result(RunGroupState::UndoRefused, "UNDO_REFUSED", why);
+            match self.run.undo_link(&link)? {
+                LinkEnd::Undone(differences) => {
+                    self.ends().add_not_restored(&link, &differences);
+                    told.extend(differences);
+                }
+                LinkEnd::Refused(why) => {
+                    self.ends().refused.insert(group.group_id.clone());
+                    told.insert(0, why);
+                    return result(RunGroupState::UndoRefused, "UNDO_REFUSED", told.join(" "));
+                }
             }
         }
         let mut ends = self.ends();
         ends.undone += 1;
         ends.refused.remove(&group.group_id);
         drop(ends);
-        result(RunGroupState::Undone, "UNDONE", String::new())
+        result(RunGroupState::Undone, "UNDONE", told.join(" "))
     }
+}
+
+/// Returns a sentence if the links of a group are fewer than the run has made.
+fn describe_undone_before(group: &RunGroup, planned: &PlannedGroup, links: usize) -> Vec<String> {
+    let is_whole = group.state == RunGroupState::UndoRefused
+        || (group.state == RunGroupState::Linked && group.reason == first_link_reason(planned));
+    let before = planned.count_removed_accounts().saturating_sub(links);
+    if !is_whole || before == 0 {
+        return Vec::new();
+    }
+    vec![format!(
+        "Links that were undone before: {before}; `ligature journal list` has them, and their differences are not known \
+         any more."
+    )]
 }

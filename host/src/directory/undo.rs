@@ -231,6 +231,7 @@ fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanE
     let ids = |user: &User| user.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>();
     let (staying, separated) = (ids(&primary), ids(&secondary));
     let by = undo.provenance.actor.separation_mark();
+    let mut marked = Vec::new();
     for (user, others) in [(&mut primary, separated), (&mut secondary, staying)] {
         if note_separation(user, others.iter().map(String::as_str), by, undo.now).is_err() {
             not_restored.push(format!(
@@ -238,7 +239,16 @@ fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanE
                  again at the next login.",
                 user.user_id
             ));
+        } else {
+            marked.push(user.user_id.as_str());
         }
+    }
+    if !marked.is_empty() {
+        not_restored.push(format!(
+            "`app_metadata.linking` of {} says that the accounts were separated: no login links them for the policy's \
+             `unlink_cooldown_days`.",
+            marked.join(" and ")
+        ));
     }
     let undoing = Undoing { link, primary: Arc::new(primary), secondary: Arc::new(secondary), not_restored };
     Ok(UndoPlan { undoing, primary_version: stored.version })

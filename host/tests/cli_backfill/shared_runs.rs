@@ -154,23 +154,40 @@ fn every_group_is_linked_once_after_kills_at_random_points_in_postgres() {
     shared.assert_all_linked_once();
 }
 
-/// Removes what every change sets: the time of it, and the marks of a cool-down, which an undo announces.
-fn without_announced(export: &str) -> Vec<Value> {
+/// Returns the users of an export without the fields that the undo has announced as different. A sentence
+/// names the fields in backticks, and the users by their ids.
+fn without_announced(export: &str, groups: &[Value]) -> Vec<Value> {
+    let announced: Vec<&str> = groups.iter().filter_map(|group| group["detail"].as_str()).collect();
+    let sentences: Vec<&str> = announced.iter().flat_map(|detail| detail.split_inclusive(". ")).collect();
     let mut users: Vec<Value> =
         export.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     for user in &mut users {
-        let fields = user.as_object_mut().expect("an object");
-        fields.remove("updated_at");
-        if let Some(metadata) = fields.get_mut("app_metadata").and_then(Value::as_object_mut) {
-            metadata.remove("linking");
-        }
-        if fields.get("app_metadata").is_some_and(|it| it.as_object().is_some_and(serde_json::Map::is_empty))
-        {
-            fields.remove("app_metadata");
+        let id = user["user_id"].as_str().expect("an id").to_owned();
+        for sentence in sentences.iter().filter(|sentence| sentence.split(' ').any(|word| word == id)) {
+            // What is between two backticks.
+            for field in sentence.split('`').skip(1).step_by(2) {
+                remove_field(user, &field.split('.').collect::<Vec<_>>());
+            }
         }
     }
     users.sort_by_key(|user| user["user_id"].as_str().map(str::to_owned));
     users
+}
+
+/// Removes a field, and each object that has only that field.
+fn remove_field(value: &mut Value, path: &[&str]) {
+    let ([name, rest @ ..], Some(fields)) = (path, value.as_object_mut()) else { return };
+    let is_removed = match (rest, fields.get_mut(*name)) {
+        ([], _) => true,
+        (rest, Some(inner)) => {
+            remove_field(inner, rest);
+            inner.as_object().is_some_and(serde_json::Map::is_empty)
+        }
+        (_, None) => false,
+    };
+    if is_removed {
+        fields.remove(*name);
+    }
 }
 
 fn apply_and_undo(directory: &str) {
@@ -180,15 +197,25 @@ fn apply_and_undo(directory: &str) {
     shared.assert_all_linked_once();
     let undo = ["backfill", "undo", &run, "--json"];
     let pair = [shared.start(&undo), shared.start(&undo)];
-    pair.into_iter().for_each(|child| drop(Shared::expect_success(child)));
+    let ended =
+        pair.map(|child| serde_json::from_str::<Value>(&Shared::expect_success(child)).expect("JSON"));
+    let told = |run: &Value| {
+        let sentences = run["this_command"]["not_restored"].as_object().expect("sentences");
+        sentences.values().map(|it| it.as_u64().expect("a number")).sum::<u64>()
+    };
+    assert_eq!(ended.iter().map(told).sum::<u64>(), 2 * 60, "sessions, and the separation");
     let status: Value =
         serde_json::from_str(&shared.run(&["backfill", "status", &run, "--json"])).expect("JSON");
     assert_eq!(
         (&status["groups"][0]["state"], &status["groups"][0]["number"]),
         (&"undone".into(), &60.into())
     );
+    let groups = shared.run(&["backfill", "status", &run, "--groups", "--json"]);
+    let groups: Vec<Value> = groups.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    assert_eq!(groups.len(), 60);
     let after = shared.run(&["users", "export"]);
-    assert_eq!(without_announced(&after), without_announced(&before));
+    assert_ne!(without_announced(&after, &[]), without_announced(&before, &[]), "without the announcements");
+    assert_eq!(without_announced(&after, &groups), without_announced(&before, &groups));
 }
 
 #[test]

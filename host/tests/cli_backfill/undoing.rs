@@ -45,15 +45,46 @@ fn a_group_whose_undo_was_refused_is_tried_again() {
         format!("groups that are not undone: 1; `ligature backfill status {run} --groups` tells why");
     assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
     let groups = read_groups(&place, &run);
-    assert_eq!((groups.len(), &groups[0]["state"]), (1, &Value::from("undo_refused")));
-    assert!(groups[0]["detail"].as_str().expect("a text").len() > 20, "{groups:?}");
+    let refused: Vec<_> = groups.iter().filter(|it| it["state"] == "undo_refused").collect();
+    assert_eq!((groups.len(), refused.len()), (2, 1));
+    assert!(refused[0]["detail"].as_str().expect("a text").len() > 20, "{groups:?}");
 
     let link = merged["link_id"].as_str().expect("an id");
     place.good(&["undo", link]);
     let ended = undo(&place, &run);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("Groups of this command:\n             1  undone\n"), "{}", ended.stdout);
-    assert_eq!((list_users(&place).len(), read_groups(&place, &run).len()), (4, 0));
+    let sessions =
+        "Sessions and refresh tokens that the separated account had before the link are not in the";
+    assert!(
+        ended.stdout.contains(&format!("Not as before, by links:\n             1  {sessions}")),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(list_users(&place).len(), 4);
+    let groups = read_groups(&place, &run);
+    assert_eq!(groups.len(), 2);
+    for group in &groups {
+        let detail = group["detail"].as_str().expect("a text");
+        assert_eq!(group["state"], "undone");
+        assert!(detail.contains("Sessions and refresh tokens that google-oauth2|2x"), "{detail}");
+        assert!(detail.contains("`app_metadata.linking` of auth0|1x"), "{detail}");
+    }
+    let told = place.good(&["backfill", "status", &run, "--groups"]);
+    assert_eq!(told.lines().filter(|line| line.ends_with("  UNDONE")).count(), 2, "{told}");
+}
+
+#[test]
+fn an_undo_tells_of_links_that_a_person_has_undone_before() {
+    let place = place_with_people(1);
+    preview(&place);
+    let run = run_id(&apply(&place, &[]));
+    let entries = place.lines(&["journal", "list", "--json"]);
+    place.good(&["undo", entries[0]["entry_id"].as_str().or(entries[0]["id"].as_str()).expect("an id")]);
+    assert_eq!(undo(&place, &run).code, Some(0));
+    let groups = read_groups(&place, &run);
+    let detail = groups[0]["detail"].as_str().expect("a text");
+    assert!(detail.starts_with("Links that were undone before: 1; "), "{detail}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn an_undone_link_leaves_both_as_they_were(implementation: &Implementation) {
     let stored = opened.users().get("google-oauth2|115").unwrap().user;
     assert_eq!((&stored.roles, &stored.organizations), (&google().roles, &google().organizations));
     assert_eq!(directory.user("auth0|1"), *undoing.primary);
-    assert_eq!(common_notes(implementation, undoing.not_restored), [sessions("google-oauth2|115")]);
+    assert_eq!(common_notes(implementation, undoing.not_restored), usual("auth0|1", "google-oauth2|115"));
     assert_eq!(
         directory.owner_of("google-oauth2", "google-oauth2", "115").as_deref(),
         Some("google-oauth2|115")
@@ -119,9 +119,20 @@ fn an_undo_reverts_marks_that_a_link_carried_to_a_null(implementation: &Implemen
     }
 }
 
-/// The note of every undo.
+/// The notes of every undo.
+fn usual(primary: &str, secondary: &str) -> [String; 2] {
+    [sessions(secondary), separation(&format!("{primary} and {secondary}"))]
+}
+
 fn sessions(secondary: &str) -> String {
     format!("Sessions and refresh tokens that {secondary} had before the link are not in the directory.")
+}
+
+fn separation(users: &str) -> String {
+    format!(
+        "`app_metadata.linking` of {users} says that the accounts were separated: no login links them for the policy's \
+         `unlink_cooldown_days`."
+    )
 }
 
 /// The link that added the primary's own `profileData` may be undone before a later one,
@@ -139,15 +150,15 @@ fn an_own_profile_stays_while_others_are_linked(implementation: &Implementation)
             let kept =
                 "The first identity of auth0|1 keeps its `profileData`, even after all others are unlinked.";
             let notes = directory.undo_at(&first, 300).unwrap().not_restored;
-            assert_eq!(notes, [kept.to_owned(), sessions("google-oauth2|115")]);
+            assert_eq!(notes, [&[kept.to_owned()], &usual("auth0|1", "google-oauth2|115")[..]].concat());
             assert!(has_profile());
-            assert_eq!(directory.undo_at(&second, 301).unwrap().not_restored, [sessions("sms|7")]);
+            assert_eq!(directory.undo_at(&second, 301).unwrap().not_restored, usual("auth0|1", "sms|7"));
             assert!(has_profile(), "and after");
         } else {
-            assert_eq!(directory.undo_at(&second, 300).unwrap().not_restored, [sessions("sms|7")]);
+            assert_eq!(directory.undo_at(&second, 300).unwrap().not_restored, usual("auth0|1", "sms|7"));
             assert!(has_profile());
             let notes = directory.undo_at(&first, 301).unwrap().not_restored;
-            assert_eq!(notes, [sessions("google-oauth2|115")]);
+            assert_eq!(notes, usual("auth0|1", "google-oauth2|115"));
             assert!(!has_profile(), "as before the first link");
         }
     }
@@ -184,7 +195,7 @@ fn an_undo_names_the_profiles_that_later_logins_changed(implementation: &Impleme
         let lost = changed.map(|changed| {
             format!("Later changes to the profile of {changed} are lost: the profile is that of {}.", at(150))
         });
-        let expected: Vec<String> = lost.into_iter().chain([sessions("google-oauth2|115")]).collect();
+        let expected: Vec<String> = lost.into_iter().chain(usual("auth0|1", "google-oauth2|115")).collect();
         assert_eq!(notes, expected, "{login}");
         assert_eq!(without_mark(directory.user("google-oauth2|115")), before, "{login}");
     }
@@ -198,7 +209,10 @@ fn an_undo_reports_linking_of_another_form(implementation: &Implementation) {
     let notes = directory.undo_at(&directory.last_link().id, 300).unwrap().not_restored;
     let left_alone = "`app_metadata.linking` of google-oauth2|115 is not of the documented form and was left alone: \
                       the pair may be linked again at the next login.";
-    assert_eq!(common_notes(implementation, notes), [sessions("google-oauth2|115"), left_alone.to_owned()]);
+    assert_eq!(
+        common_notes(implementation, notes),
+        [sessions("google-oauth2|115"), left_alone.to_owned(), separation("auth0|1")]
+    );
     assert_eq!(directory.user("google-oauth2|115").app_metadata, hobby);
 }
 

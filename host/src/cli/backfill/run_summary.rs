@@ -112,6 +112,13 @@ impl RunSummary {
             text.line("");
             describe_undo(&mut text, counts);
         }
+        if self.count(RunGroupState::Undone) > 0 {
+            text.line("");
+            text.line(format!(
+                "`ligature backfill status {} --groups` tells of each group what the undo did not restore.",
+                self.run
+            ));
+        }
         if self.count(RunGroupState::Linked) > 0 {
             text.line("");
             text.line(format!("`ligature backfill undo {}` undoes the links.", self.run));
@@ -121,15 +128,22 @@ impl RunSummary {
 }
 
 fn describe_undo(text: &mut Text, counts: &UndoCounts) {
-    let UndoCounts { undone, cancelled, refused } = *counts;
-    let number = group_thousands;
+    let UndoCounts { undone, cancelled, refused, not_restored } = counts;
+    let number = |number: &u64| group_thousands(*number);
     text.line("Groups of this command:");
     text.line(format!("  {:>12}  undone", number(undone)));
-    if cancelled > 0 {
+    if *cancelled > 0 {
         text.line(format!("  {:>12}  waiting until now, and not applied any more", number(cancelled)));
     }
-    if refused > 0 {
+    if *refused > 0 {
         text.line(format!("  {:>12}  with a link that cannot be undone now", number(refused)));
+    }
+    if not_restored.is_empty() {
+        return;
+    }
+    text.line("Not as before, by links:");
+    for (sentence, links) in not_restored {
+        text.line(format!("  {:>12}  {sentence}", number(links)));
     }
 }
 

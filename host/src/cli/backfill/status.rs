@@ -23,7 +23,8 @@ pub(super) struct StatusArgs {
     run: Option<String>,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// List the groups that were left out or could not be undone, each with its reason
+    /// List the groups that were left out, undone, or could not be undone, each with its reason or with
+    /// what the undo did not restore
     #[arg(long, requires = "run")]
     groups: bool,
     /// Print JSON instead of lines
@@ -61,10 +62,10 @@ fn list_runs(store: &dyn BackfillStore) -> CommandResult {
     print(&text)
 }
 
-/// Lists the groups that did not end as planned.
+/// Lists the groups that did not end as planned, and those that are undone.
 fn list_groups(store: &dyn BackfillStore, run_id: &str, as_json: bool) -> CommandResult {
     let is_listed =
-        |group: &&RunGroup| matches!(group.state, RunGroupState::LeftOut | RunGroupState::UndoRefused);
+        |group: &&RunGroup| !matches!(group.state, RunGroupState::Waiting | RunGroupState::Linked);
     let (mut after, mut number) = (String::new(), 0_usize);
     loop {
         let page = store.run_groups(run_id, &after, PAGE)?;
@@ -79,7 +80,8 @@ fn list_groups(store: &dyn BackfillStore, run_id: &str, as_json: bool) -> Comman
                 let line = json!({ "group": group_id, "state": state, "reason": reason, "detail": detail });
                 text.line(Json::compact(&line).map_err(Exit::failed)?.as_str());
             } else {
-                text.line(format!("{group_id}  {}  {reason}", name(*state)));
+                let reason = if *state == RunGroupState::Undone { "" } else { reason };
+                text.line(format!("{group_id}  {}  {reason}", name(*state)).trim_end());
                 if !detail.is_empty() {
                     text.line(format!("  {detail}"));
                 }

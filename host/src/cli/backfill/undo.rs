@@ -73,7 +73,7 @@ impl UndoArgs {
             print_error(&stopped_notice(&summary, "the same command goes on"));
             explain(error)
         })?;
-        summary.with_undo(counts).print(self.json)?;
+        summary.with_undo(counts.clone()).print(self.json)?;
         if stop.load(Ordering::SeqCst) {
             return Err(Exit::failed(anyhow!("the undo was stopped; the same command goes on")));
         }
