@@ -175,3 +175,47 @@ pub(crate) fn write_pairs(pairs: u64, out: &mut dyn Write) -> io::Result<Expecte
         removed: pairs,
     })
 }
+
+/// Writes so many groups of three accounts that the policy `LINK_ALL` links, one account per line.
+pub(crate) fn write_threes(groups: u64, out: &mut dyn Write) -> io::Result<()> {
+    // Other numbers than those of pairs.
+    for number in 1_000_001..=1_000_000 + groups {
+        for user in tell(Story::Three, number) {
+            writeln!(out, "{user}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The policy that links all accounts of a group.
+pub(crate) const LINK_ALL: &str = r#"{
+    "mode": "auto",
+    "trusted_connections": ["google-oauth2", "github", "Username-Password-Authentication"],
+    "on_multiple": "link_all"
+}"#;
+
+/// Writes so many pairs of accounts of which some are privileged, as a seed chooses. Returns the expected
+/// numbers of links and of privileged groups.
+pub(crate) fn write_privileged(pairs: u64, seed: u64, out: &mut dyn Write) -> io::Result<(u64, u64)> {
+    let powers = [
+        json!({ "roles": ["reader", "Admin"] }),
+        json!({ "app_metadata": { "roles": ["owner"] } }),
+        json!({ "app_metadata": { "authorization": { "roles": ["superuser"] } } }),
+        json!({ "app_metadata": { "privileged": true } }),
+    ];
+    let none =
+        [json!({}), json!({ "roles": ["reader"] }), json!({ "app_metadata": { "privileged": false } })];
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut privileged = 0;
+    for number in 1..=pairs {
+        let mut more = [random.choice(&none).cloned(), random.choice(&none).cloned()];
+        if random.u8(0..3) == 0 {
+            privileged += 1;
+            more[random.usize(0..2)] = random.choice(&powers).cloned();
+        }
+        for ((place, connection), more) in [(0, DATABASE), (1, GOOGLE)].into_iter().zip(more) {
+            writeln!(out, "{}", account(number, place, connection, more.unwrap_or_default()))?;
+        }
+    }
+    Ok((pairs - privileged, privileged))
+}

@@ -63,7 +63,7 @@ pub use report::Report;
 pub use report_page::render_page;
 pub use report_table::{TableError, write_table};
 pub use run::{RunRecord, check_policies, derive_run_id, prepare_run, require_store};
-pub use run_worker::{CLAIMED_GROUPS, RunWorker};
+pub use run_worker::{CLAIMED_GROUPS, LEASE, RunWorker};
 pub use selection::{Review, Sample, Selection};
 pub use suggestions::{SuggestedPair, read_suggestions, write_suggestions};
 pub use tally::Tally;

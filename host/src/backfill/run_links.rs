@@ -30,7 +30,8 @@ impl RunWorker<'_> {
     ) -> Result<Option<Vec<Entry>>, BackfillError> {
         let began = self.ambient.monotonic();
         loop {
-            let links = read_links_of_run(directory, self.run_id, planned)?;
+            let mut links = read_links_of_run(directory, self.run_id, planned)?;
+            links.retain(|link| link.undone.is_none());
             let Some(open) = links.iter().find(|link| link.state == EntryState::Intended) else {
                 return Ok(Some(links));
             };
@@ -43,9 +44,20 @@ impl RunWorker<'_> {
             }
         }
     }
+
+    /// Returns the links that the run has made of a group and that are undone already.
+    pub(super) fn find_undone_links(
+        &self,
+        directory: &dyn Administration,
+        planned: &PlannedGroup,
+    ) -> Result<Vec<Entry>, BackfillError> {
+        let mut links = read_links_of_run(directory, self.run_id, planned)?;
+        links.retain(|link| link.undone.is_some());
+        Ok(links)
+    }
 }
 
-/// Reads the links of a run in a group that are made, or may be.
+/// Reads the links of a run in a group that are made, or may be, or are undone, the newest first.
 fn read_links_of_run(
     directory: &dyn Administration,
     run_id: &str,
@@ -63,9 +75,7 @@ fn read_links_of_run(
         };
         let entries = directory.journal(&query)?;
         found.extend(
-            entries.into_iter().filter(|entry| {
-                entry.secondary == *other && entry.undone.is_none() && is_of_run(entry, run_id)
-            }),
+            entries.into_iter().filter(|entry| entry.secondary == *other && is_of_run(entry, run_id)),
         );
     }
     found.sort_by(|a, b| (b.place, &b.id).cmp(&(a.place, &a.id)));

@@ -12,9 +12,9 @@ use crate::ambient::Ambient;
 use crate::directory::{BackfillStore, ClaimedGroups, GroupClaim, GroupResult, RunGroup, RunGroupState};
 use crate::model::{ApiError, Timestamp};
 
-/// The time for which groups are claimed. After it, another process takes the groups of one that has
-/// died.
-const LEASE: Duration = Duration::from_secs(30);
+/// The usual time for which groups are claimed. After it, another process takes the groups of one that
+/// has died.
+pub const LEASE: Duration = Duration::from_secs(30);
 
 /// The number of groups of one claim. The groups of a process that has died wait for the end of its
 /// claim, so that a slow run claims fewer.
@@ -58,6 +58,8 @@ pub struct RunWorker<'a> {
     pub threads: usize,
     /// The number of groups of one claim, at most [`CLAIMED_GROUPS`].
     pub claimed: usize,
+    /// The time for which groups are claimed, [`LEASE`] except in tests.
+    pub lease: Duration,
     /// Whether to stop before the next link.
     pub stop: &'a AtomicBool,
     /// Watches the progress.
@@ -267,14 +269,14 @@ impl RunWorker<'_> {
     /// Extends a claim in time. Returns false if it has ended, so that another process may have the groups.
     fn keep_claim(&self, claim: &mut GroupClaim) -> Result<bool, BackfillError> {
         let now = self.ambient.now();
-        let is_young = now < later(claim.now, LEASE / 3);
+        let is_young = now < later(claim.now, self.lease / 3);
         if is_young {
             return Ok(true);
         }
         if now >= claim.until {
             return Ok(false);
         }
-        (claim.now, claim.until) = (now, later(now, LEASE));
+        (claim.now, claim.until) = (now, later(now, self.lease));
         Ok(self.store.extend_claim(claim)? > 0)
     }
 
@@ -286,7 +288,7 @@ impl RunWorker<'_> {
             state,
             which,
             now,
-            until: later(now, LEASE),
+            until: later(now, self.lease),
         }
     }
 

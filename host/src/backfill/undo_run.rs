@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::apply::{bound, first_link_reason, read_planned};
+use super::apply::{bound, read_planned};
 use super::backfill_error::BackfillError;
 use super::plan::PlannedGroup;
 use super::run_worker::{GroupWork, RunWorker};
@@ -150,6 +150,26 @@ impl UndoWork<'_> {
     fn ends(&self) -> MutexGuard<'_, Ends> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Returns a sentence for each link of a group that was undone before.
+    fn describe_undone_before(
+        &self,
+        planned: &PlannedGroup,
+        links: usize,
+    ) -> Result<Vec<String>, BackfillError> {
+        if planned.count_removed_accounts() <= links {
+            return Ok(Vec::new());
+        }
+        let undone = self.run.worker.find_undone_links(&**self.run.directory, planned)?;
+        let describe = |link: &Entry| {
+            format!(
+                "`app_metadata.linking` of {} and {} says that they were separated before, by a person or by a process \
+                 that has died: other differences are not known any more.",
+                link.primary, link.secondary
+            )
+        };
+        Ok(undone.iter().map(describe).collect())
+    }
 }
 
 impl GroupWork for UndoWork<'_> {
@@ -172,7 +192,7 @@ impl GroupWork for UndoWork<'_> {
             self.ends().cancelled += 1;
             return result(RunGroupState::LeftOut, "RUN_UNDONE", String::new());
         }
-        let mut told = describe_undone_before(group, &planned, links.len());
+        let mut told = self.describe_undone_before(&planned, links.len())?;
         for link in links {
             if self.run.worker.is_stopped() {
                 return Ok(None);
@@ -195,18 +215,4 @@ impl GroupWork for UndoWork<'_> {
         drop(ends);
         result(RunGroupState::Undone, "UNDONE", told.join(" "))
     }
-}
-
-/// Returns a sentence if the links of a group are fewer than the run has made.
-fn describe_undone_before(group: &RunGroup, planned: &PlannedGroup, links: usize) -> Vec<String> {
-    let is_whole = group.state == RunGroupState::UndoRefused
-        || (group.state == RunGroupState::Linked && group.reason == first_link_reason(planned));
-    let before = planned.count_removed_accounts().saturating_sub(links);
-    if !is_whole || before == 0 {
-        return Vec::new();
-    }
-    vec![format!(
-        "Links that were undone before: {before}; `ligature journal list` has them, and their differences are not known \
-         any more."
-    )]
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod dry_run;
 mod explain;
+mod lease_args;
 mod policy_args;
 mod preview;
 mod report_folder;

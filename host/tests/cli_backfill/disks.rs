@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::exports::{interrupt, list};
 use crate::known_base;
 use crate::place::{Place, Ran};
-use crate::user_base::{POLICY, place};
+use crate::user_base::{POLICY, USERS, place};
 
 const PREVIEW: [&str; 8] =
     ["backfill", "preview", "--users", "users.ndjson", "--policy", "policy.json", "--report", "report"];
@@ -59,6 +59,29 @@ fn a_disk_that_is_full_for_the_plan_is_one_sentence() {
     let place = Place::with_files(&[("policy.json", POLICY), ("users.ndjson", &users)]);
     let told = refuse_with_limit(&place);
     assert!(told.starts_with("error: the plan cannot be written: "), "{told}");
+}
+
+#[test]
+fn a_disk_that_is_full_for_the_table_is_one_sentence() {
+    // A character that the table escapes takes three bytes in the plan, and eight in the table.
+    let long = "\u{202e}".repeat(100);
+    let pair = |n: u32| {
+        let lines = USERS.lines().take(2).map(|line| {
+            let line = line.replace("ada@", &format!("u{n}@"));
+            let line = line.replace("auth0|1\"", &format!("auth0|{n}{long}\""));
+            let line = line.replace("google-oauth2|2\"", &format!("google-oauth2|{n}{long}\""));
+            let own = |id| format!("\"user_id\":\"{id}\"");
+            line.replace(&own("1".to_owned()), &own(format!("{n}{long}")))
+                .replace(&own("2".to_owned()), &own(format!("{n}{long}")))
+                + "\n"
+        });
+        lines.collect::<String>()
+    };
+    let users: String = (0..700).map(pair).collect();
+    let place = Place::with_files(&[("policy.json", POLICY), ("users.ndjson", &users)]);
+    let told = refuse_with_limit(&place);
+    assert!(told.starts_with("error: --report report: plan.csv cannot be written: "), "{told}");
+    assert!(told.ends_with("; no report was written\n"), "{told}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `ligature backfill preview`: its counts, its report, and its answers to bad input.
 
 use std::fs;
+use std::io::Write;
 
 use crate::user_base::{POLICY, USERS, place};
 
@@ -252,4 +253,35 @@ fn hostile_accounts_are_shown_as_text() {
     let table = fs::read_to_string(place.file("report/plan.csv")).expect("a table");
     assert!(!table.contains(",=cmd") && table.contains("'=cmd"), "{table}");
     assert!(!table.contains('\u{202e}') && table.contains("\\u{202e}\\n"), "{table}");
+}
+
+#[test]
+fn a_gzipped_export_that_breaks_off_is_refused() {
+    let place = place();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(USERS.as_bytes()).expect("it is written to memory");
+    let whole = gzip.finish().expect("it is written to memory");
+    for cut in [whole.len() - 4, whole.len() / 2, 11] {
+        place.write("users.ndjson", &whole[..cut]);
+        let told = place.bad(&with(&["--report", "report"]), 2);
+        assert!(told.contains("breaks off") || told.contains("cut"), "{cut}: {told}");
+        assert!(!place.file("report").exists());
+    }
+    place.write("users.ndjson", &whole);
+    place.good(&PREVIEW);
+}
+
+#[test]
+fn addresses_in_ids_are_masked_on_the_page() {
+    let place = place();
+    let users = USERS.replace("google-oauth2|2", "google-oauth2|ada@corp.com");
+    place.write("users.ndjson", users.replace("\"2\"", "\"ada@corp.com\"").as_bytes());
+    place.good(&with(&["--report", "report"]));
+    let read = |name: &str| fs::read_to_string(place.file("report").join(name)).expect("a file");
+    let page = read("report.html");
+    assert!(!page.contains("ada@corp.com") && page.contains("google-oauth2|a…@corp.com"), "{page}");
+    assert!(read("plan.ndjson").contains("google-oauth2|ada@corp.com"), "the plan needs the id");
+    place.good(&with(&["--report", "whole", "--addresses"]));
+    let page = fs::read_to_string(place.file("whole/report.html")).expect("a file");
+    assert!(page.contains("google-oauth2|ada@corp.com"), "{page}");
 }

@@ -9,6 +9,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::dry_run::print_counts;
 use super::explain::explain;
+use super::lease_args::LeaseArgs;
 use super::policy_args::{PolicyArgs, count_linking_threads, describe_policies};
 use super::run_summary::{RunSummary, describe_waiting, stopped_notice};
 use super::selection_args::SelectionArgs;
@@ -52,6 +53,8 @@ pub(super) struct ApplyArgs {
     /// Decide the groups again as a run would, count the answers, and link nothing
     #[arg(long, conflicts_with = "rate")]
     dry_run: bool,
+    #[command(flatten)]
+    lease: LeaseArgs,
     /// Print JSON instead of lines
     #[arg(long)]
     json: bool,
@@ -112,6 +115,7 @@ impl ApplyArgs {
                 store,
                 threads: threads as usize,
                 claimed: self.rate.map_or(CLAIMED_GROUPS, |rate| rate as usize / CLAIMS_PER_SECOND),
+                lease: self.lease.duration(),
                 stop: &stop,
                 progress: &watch,
                 ambient,

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use anyhow::anyhow;
 
 use super::explain::explain;
+use super::lease_args::LeaseArgs;
 use super::policy_args::count_linking_threads;
 use super::run_summary::{RunSummary, find_run, stopped_notice};
 use super::selection_args::SelectionArgs;
@@ -39,6 +40,8 @@ pub(super) struct UndoArgs {
     /// least four
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
+    #[command(flatten)]
+    lease: LeaseArgs,
     /// Print JSON instead of lines
     #[arg(long)]
     json: bool,
@@ -60,6 +63,7 @@ impl UndoArgs {
             store,
             threads: count_linking_threads(self.threads) as usize,
             claimed: CLAIMED_GROUPS,
+            lease: self.lease.duration(),
             stop: &stop,
             progress: &watch,
             ambient,

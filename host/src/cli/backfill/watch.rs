@@ -53,11 +53,7 @@ struct State {
 impl Watch {
     /// Creates a progress that ends the work once `stop` is set.
     pub(super) fn new(ambient: &Ambient, stop: Arc<AtomicBool>) -> Self {
-        let lines = (!io::stderr().is_terminal()).then(|| {
-            let state =
-                State { phase: Phase::ReadAddresses, total: None, done: 0, last: ambient.monotonic() };
-            Arc::new(Lines { ambient: ambient.clone(), state: Mutex::new(state) })
-        });
+        let lines = (!io::stderr().is_terminal()).then(|| Arc::new(Lines::new(ambient)));
         Self { bar: ProgressBar::no_length(), lines, stop, ambient: ambient.clone(), waiting: Arc::default() }
     }
 
@@ -88,16 +84,15 @@ impl Progress for Watch {
             None => self.bar.unset_length(),
         }
         if let Some(lines) = &self.lines {
-            let mut state = lines.state.lock().unwrap_or_else(PoisonError::into_inner);
-            *state = State { phase, total, done: 0, last: lines.ambient.monotonic() };
+            lines.begin(phase, total);
         }
     }
 
     fn advance(&self, by: u64) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).since = None;
         self.bar.inc(by);
-        if let Some(lines) = &self.lines {
-            lines.advance(by);
+        if let Some(line) = self.lines.as_ref().and_then(|lines| lines.advance(by)) {
+            print_error(&Text::from_line(line));
         }
     }
 
@@ -133,11 +128,22 @@ impl Read for CountedReader {
 }
 
 impl Lines {
-    fn advance(&self, by: u64) {
+    fn new(ambient: &Ambient) -> Self {
+        let state = State { phase: Phase::ReadAddresses, total: None, done: 0, last: ambient.monotonic() };
+        Self { ambient: ambient.clone(), state: Mutex::new(state) }
+    }
+
+    fn begin(&self, phase: Phase, total: Option<u64>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { phase, total, done: 0, last: self.ambient.monotonic() };
+    }
+
+    /// Advances the part. Returns the line that is due.
+    fn advance(&self, by: u64) -> Option<String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done += by;
         if self.ambient.elapsed(state.last) < BETWEEN_LINES {
-            return;
+            return None;
         }
         state.last = self.ambient.monotonic();
         let (phase, done) = (describe(state.phase), state.done);
@@ -148,13 +154,12 @@ impl Lines {
                 group_thousands(number)
             }
         };
-        let line = match state.total {
+        Some(match state.total {
             Some(total) if total > 0 => {
                 format!("{phase}: {} of {} ({} %)", unit(done), unit(total), done * 100 / total)
             }
             _ => format!("{phase}: {}", unit(done)),
-        };
-        print_error(&Text::from_line(line));
+        })
     }
 }
 
@@ -172,5 +177,42 @@ fn describe(phase: Phase) -> &'static str {
         Phase::Decide => "deciding",
         Phase::Apply => "linking",
         Phase::Undo => "undoing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::Lines;
+    use crate::ambient::Ambient;
+    use crate::backfill::Phase;
+    use crate::clock::ManualClock;
+    use crate::random::SeededRandom;
+
+    #[test]
+    fn a_line_is_due_every_five_seconds_in_each_part() {
+        let clock = Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().unwrap()));
+        let lines = Lines::new(&Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1))));
+        let after = |millis, by| {
+            clock.advance(Duration::from_millis(millis));
+            lines.advance(by)
+        };
+        lines.begin(Phase::ReadAddresses, Some(8_000_000_000));
+        assert_eq!(after(4_999, 1_000_000_000), None);
+        assert_eq!(
+            after(1, 1_000_000_000).as_deref(),
+            Some("reading addresses: 2,000 MB of 8,000 MB (25 %)")
+        );
+        lines.begin(Phase::FindAddresses, None);
+        assert_eq!(after(5_000, 1_000).as_deref(), Some("finding addresses: 1,000"));
+        lines.begin(Phase::Decide, Some(4_000));
+        assert_eq!(after(4_999, 2_000), None);
+        assert_eq!(after(1, 1_000).as_deref(), Some("deciding: 3,000 of 4,000 (75 %)"));
+        lines.begin(Phase::Undo, Some(60_000));
+        assert_eq!(after(5_000, 600).as_deref(), Some("undoing: 600 of 60,000 (1 %)"));
+        assert_eq!(after(4_999, 600), None);
+        assert_eq!(after(1, 600).as_deref(), Some("undoing: 1,800 of 60,000 (3 %)"));
     }
 }
