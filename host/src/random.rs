@@ -1,9 +1,9 @@
 //! Randomness, and the secrets and ids that are made of it.
 //!
-//! Three kinds of values do not come from the injected source. The libraries that make signing keys
+//! Two kinds of values do not come from the injected source. The libraries that make signing keys
 //! and certificates draw from the system and accept no other source: a predictable key must not
-//! exist. The nonce of a page is drawn from the system too, because no store and no test keeps it. The id of a database is drawn by the migration that adds it, so
-//! that no database of that version lacks one.
+//! exist. The id of a database is drawn by the migration that adds it, so that no database of that
+//! version lacks one.
 
 use std::fmt::Debug;
 use std::sync::Mutex;

@@ -76,7 +76,6 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
     let last = found.last().filter(|_| has_more).map(|last| last.key.to_string());
     let conflicts = found.iter().map(|it| ConflictView::new(visit, it)).collect::<Result<Vec<_>, _>>()?;
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = ConflictsPage {
         frame,
         done: visit.params.get("done").and_then(describe_result),
@@ -88,7 +87,7 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
             with_query(CONFLICTS, &[("settled", settled.then_some("yes")), ("after", Some(&last))])
         }),
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }
 
 /// `POST /console/conflicts/{key}/settle`: settles a conflict, and marks its accounts as those of

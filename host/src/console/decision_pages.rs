@@ -103,7 +103,6 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
     });
     let text = |name: &str| params.get(name).unwrap_or_default();
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = DecisionsPage {
         frame,
         user_id: text("user"),
@@ -115,7 +114,7 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
         rows: decisions.iter().map(DecisionRow::new).collect(),
         older,
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }
 
 /// `GET /console/decisions/{id}`: the explanation of a decision.
@@ -132,7 +131,6 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     };
     visit.audit("show a decision", &kept.user_id);
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = DecisionPage {
         frame,
         words: describe_decision(&kept.decision),
@@ -145,7 +143,7 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         counterfactual: kept.counterfactual.as_deref(),
         left_out: kept.left_out.iter().map(|part| name_part(*part)).collect(),
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }
 
 impl<'a> ReasonRow<'a> {

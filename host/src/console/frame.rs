@@ -1,4 +1,4 @@
-//! The parts that every page has: nonce, operator and headers.
+//! The parts that every page has: operator and headers.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -18,7 +18,6 @@ pub(super) struct Operator {
 
 /// The parts that every page has.
 pub(super) struct Frame {
-    pub(super) nonce: String,
     /// The operator's name; none on a page before the login.
     pub(super) operator: Option<String>,
     /// The token of the form that logs out; none if there is no login.
@@ -38,7 +37,7 @@ struct MessagePage<'a> {
 impl Frame {
     /// The frame of a page for an operator, or of one before the login.
     pub(super) fn new(operator: Option<&Operator>) -> Self {
-        Self { nonce: page::nonce(), operator: operator.map(|it| it.name.clone()), log_out: None }
+        Self { operator: operator.map(|it| it.name.clone()), log_out: None }
     }
 }
 
@@ -52,8 +51,7 @@ pub(super) struct Message<'a> {
 
 /// A page with a title and a text.
 pub(super) fn show_message(frame: Frame, status: StatusCode, message: &Message<'_>) -> Response {
-    let nonce = frame.nonce.clone();
     let Message { title, words, link } = *message;
     let page = MessagePage { frame, title, words, link };
-    page::respond_with_own_forms(status, page.render(), &nonce)
+    page::respond(status, page.render())
 }

@@ -36,7 +36,6 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let decisions = directory.find_decisions(&query).map_err(fail)?;
     let counts = directory.count_decisions(&find_first_day(visit.now())).map_err(fail)?;
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = HomePage {
         frame,
         open_conflicts: directory.count_open_conflicts().map_err(fail)?,
@@ -45,5 +44,5 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         rows: decisions.iter().map(DecisionRow::new).collect(),
         entries: entries.iter().map(EntryRow::new).collect(),
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }

@@ -66,14 +66,13 @@ pub(super) fn list(visit: &ConsoleVisit) -> PageResult {
     entries.truncate(ON_PAGE);
     let last = entries.last().filter(|_| has_older).map(|last| last.id.as_str());
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = JournalPage {
         frame,
         user_id: user_id.unwrap_or_default(),
         entries: entries.iter().map(EntryRow::new).collect(),
         older: last.map(|last| with_query(JOURNAL, &[("user", user_id), ("before", Some(last))])),
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }
 
 /// `GET /console/journal/{id}`: one entry.
@@ -81,7 +80,6 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let entry = find_entry(visit)?;
     visit.audit("show an entry of the journal", entry.id.as_str());
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let mut users = vec![entry.primary.clone(), entry.secondary.clone()];
     users.dedup();
     let is_undoable =
@@ -99,7 +97,7 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         kept: list_kept(&entry.kept),
         undo: is_undoable.then(|| format!("{}/undo", path_of_entry(&entry.id))),
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }
 
 /// Finds the entry that the path names.

@@ -54,9 +54,8 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     drop_traces(&mut rows);
     visit.audit("view the live tail", "");
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = LivePage { frame, rows, last: decisions.first().map(|first| first.id.as_str()) };
-    Ok(page::respond_with_own_script(StatusCode::OK, page.render(), &nonce))
+    Ok(page::respond_with_own_script(StatusCode::OK, page.render()))
 }
 
 /// Leaves out the traces for which the page has no room. The page of the decision has them.

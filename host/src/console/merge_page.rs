@@ -214,7 +214,6 @@ impl Page<'_> {
 
     fn show(&self, status: StatusCode, preview: Option<Preview>, not_found: NotFound) -> PageResult {
         let frame = self.visit.frame();
-        let nonce = frame.nonce.clone();
         let NotFound { fault, choices } = not_found;
         let page = MergePage {
             frame,
@@ -229,6 +228,6 @@ impl Page<'_> {
             longest_reason: LONGEST_REASON,
             form: self.visit.form_token(MERGE),
         };
-        Ok(self.visit.show(status, page.render(), &nonce))
+        Ok(self.visit.show(status, page.render()))
     }
 }

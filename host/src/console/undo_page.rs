@@ -103,7 +103,6 @@ fn render(visit: &ConsoleVisit, entry: &Entry, status: StatusCode) -> PageResult
     let Undoing { primary, secondary, not_restored, .. } = run(visit, entry, true)?;
     let action = format!("{}/undo", path_of_entry(&entry.id));
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let page = UndoPage {
         frame,
         words: describe_change(entry),
@@ -116,7 +115,7 @@ fn render(visit: &ConsoleVisit, entry: &Entry, status: StatusCode) -> PageResult
         secondary: Side::new(&secondary),
         not_restored: not_restored.into_iter().take(MOST).collect(),
     };
-    let response: Response = visit.show(status, page.render(), &nonce);
+    let response: Response = visit.show(status, page.render());
     Ok(response)
 }
 

@@ -70,7 +70,6 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let uses = visit.directory().last_uses(shown).map_err(|error| visit.refuse_unavailable(&error))?;
     visit.audit("show a user", &user.user_id);
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let id = Some(&*user.user_id);
     let page = UserPage {
         frame,
@@ -100,7 +99,7 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
         merge_into: with_query(MERGE, &[("keep", id)]),
         merge_from: with_query(MERGE, &[("move", id)]),
     };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }
 
 /// Finds a user by the whole id. For an identity of another user, the page leads there.

@@ -33,8 +33,7 @@ pub(super) fn show(visit: &ConsoleVisit) -> PageResult {
     let has_more = users.len() > MOST;
     users.truncate(MOST);
     let frame = visit.frame();
-    let nonce = frame.nonce.clone();
     let rows = users.iter().map(|user| UserRow::new(user)).collect();
     let page = UsersPage { frame, query, rows, has_more };
-    Ok(visit.show(StatusCode::OK, page.render(), &nonce))
+    Ok(visit.show(StatusCode::OK, page.render()))
 }

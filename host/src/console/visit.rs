@@ -124,9 +124,9 @@ impl ConsoleVisit {
         Arc::new(Provenance::operator(self.operator.name.clone()))
     }
 
-    /// Responds with a page whose frame has this nonce.
-    pub(super) fn show(&self, status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
-        page::respond_with_own_forms(status, page, nonce)
+    /// Responds with a page.
+    pub(super) fn show(&self, status: StatusCode, page: askama::Result<String>) -> Response {
+        page::respond(status, page)
     }
 
     /// A page that says why something did not work.

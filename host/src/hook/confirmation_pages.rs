@@ -14,7 +14,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::confirmation_end::Ended;
-use super::confirmations::{ANSWER, Confirmations, DECLINE, LOG_IN, QUESTION, join_path};
+use super::confirmations::{ANSWER, Confirmations, DECLINE, LOG_IN, QUESTION, SUBMIT_SCRIPT, join_path};
 use super::open_question::{CookieScope, OpenQuestion, is_foreign_form, user_agent};
 use super::question::{Digest, Question, SealedAnswer};
 use super::return_form::{ReturnClaims, continue_url, return_page, sign};
@@ -24,6 +24,7 @@ use crate::oidc::{LoginHints, OidcError, ProvedLogin};
 use crate::service::blocking::run_blocking;
 use crate::service::page;
 use crate::service::page::filters;
+use crate::service::page_script::SUBMIT;
 use crate::service::provider_names::provider_display_name;
 use crate::service::sealing::{open, seal};
 
@@ -49,7 +50,6 @@ const UNVERIFIED: &str = "The address of that account is not verified. Verify it
 #[derive(Template)]
 #[template(path = "confirm.html")]
 struct QuestionPage<'a> {
-    nonce: &'a str,
     page: &'a str,
     way: &'a str,
     name: Option<&'a str>,
@@ -61,8 +61,7 @@ struct QuestionPage<'a> {
 
 #[derive(Template)]
 #[template(path = "confirm_ended.html")]
-struct EndedPage<'a> {
-    nonce: &'a str,
+struct EndedPage {
     title: &'static str,
     words: &'static str,
     /// The URL at which the login goes on, if it is known.
@@ -277,10 +276,8 @@ impl ConfirmationVisit {
 
     fn show(&self, opened: &OpenQuestion, secret: usize, error: Option<&'static str>) -> Response {
         let public_url = &self.confirmations.public_url;
-        let nonce = page::nonce();
         let question = &opened.question;
         let shown = QuestionPage {
-            nonce: &nonce,
             page: &opened.page,
             way: way(&question.connection),
             name: question.name.as_deref(),
@@ -289,7 +286,7 @@ impl ConfirmationVisit {
             log_in: join_path(public_url, LOG_IN).into(),
             decline: join_path(public_url, DECLINE).into(),
         };
-        (self.keep(opened, secret), page::respond(StatusCode::OK, shown.render(), &nonce)).into_response()
+        (self.keep(opened, secret), page::respond_in_login(StatusCode::OK, shown.render())).into_response()
     }
 
     /// Sends the browser back to the tenant with the answer, and forgets the question.
@@ -310,7 +307,8 @@ impl ConfirmationVisit {
                 state: transaction,
                 answer: &answer,
             };
-            return_page(&continue_url(issuer, transaction), &sign(secret, &claims)?)
+            let script = SUBMIT.address(join_path(&self.confirmations.public_url, SUBMIT_SCRIPT).as_str());
+            Some(return_page(&continue_url(issuer, transaction), &sign(secret, &claims)?, &script))
         });
         let Some(page) = returned else { return broken() };
         (AppendHeaders(self.cookies().forget()), page).into_response()
@@ -323,15 +321,14 @@ impl ConfirmationVisit {
             tracing::warn!(target: "audit", user, code = why.code(), "a confirmation was refused");
         }
         self.count("refused");
-        let nonce = page::nonce();
         let issuer = self.confirmations.oidc.issuer();
         let page = EndedPage {
-            nonce: &nonce,
             title: "This did not work",
             words: why.words(),
             action: transaction.map(|it| continue_url(issuer, it).into()),
         };
-        page::respond(why.status(), page.render(), &nonce)
+        let respond = if transaction.is_some() { page::respond_in_login } else { page::respond };
+        respond(why.status(), page.render())
     }
 
     fn audit(&self, code: &'static str, question: &Question, why: &str) {

@@ -42,6 +42,8 @@ pub(super) const ASK: &str = "/v1/confirm";
 pub(super) const LOG_IN: &str = "/v1/confirm/login";
 pub(super) const CALLBACK: &str = "/v1/confirm/callback";
 pub(super) const DECLINE: &str = "/v1/confirm/decline";
+/// The path of the script that sends a browser back to the tenant.
+pub(super) const SUBMIT_SCRIPT: &str = "/v1/confirm/submit.js";
 
 /// The settings of the confirmation.
 #[derive(Debug, Clone)]

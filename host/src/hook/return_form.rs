@@ -5,9 +5,7 @@
 
 use askama::Template;
 use aws_lc_rs::hmac;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use url::Url;
@@ -24,10 +22,10 @@ const KEY_LABEL: &[u8] = b"ligature return token v1";
 #[derive(Template)]
 #[template(path = "return.html")]
 struct ReturnPage<'a> {
-    nonce: &'a str,
     action: &'a str,
     field: &'static str,
     token: &'a str,
+    script: &'a str,
 }
 
 /// The claims of the token. The tenant checks `exp` and `state`, and the Action hands
@@ -60,19 +58,11 @@ pub(super) fn continue_url(issuer: &Url, transaction: &str) -> Url {
     url
 }
 
-/// A page that sends the browser back to the tenant by itself.
-pub(super) fn return_page(continue_url: &Url, token: &str) -> Option<Response> {
-    let nonce = page::nonce();
-    let page = ReturnPage { nonce: &nonce, action: continue_url.as_str(), field: FIELD, token };
-    // No `form-action`: browsers apply it to the redirect after the form, too, which leads to
-    // the application.
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'; \
-         frame-ancestors 'none'"
-    );
-    let policy = HeaderValue::from_str(&policy).ok()?;
-    let headers = [(CONTENT_SECURITY_POLICY, policy), (X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))];
-    Some((headers, Html(page.render().ok()?)).into_response())
+/// A page that sends the browser back to the tenant by itself. Its form has no `form-action` to
+/// keep to: the redirect after it leads to the application.
+pub(super) fn return_page(continue_url: &Url, token: &str, script: &str) -> Response {
+    let page = ReturnPage { action: continue_url.as_str(), field: FIELD, token, script };
+    page::respond_with_sent_form(page.render())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,17 +13,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::action_request::{continue_login, post_login};
 use super::confirmation_pages::{add_referrer_policy, ask, callback, decline, log_in};
-use super::confirmations::{ASK, CALLBACK, DECLINE, LOG_IN};
+use super::confirmations::{ASK, CALLBACK, DECLINE, LOG_IN, SUBMIT_SCRIPT};
 use super::readiness::readyz;
 use super::refusal::RequestRefusal;
 use super::state::Hook;
+use crate::service::page_script::SUBMIT;
 
 /// The paths that the Action asks.
 const POST_LOGIN: &str = "/v1/auth0/post-login";
 const CONTINUE: &str = "/v1/auth0/continue";
 /// The paths that are labels of metrics.
-const LABELS: [&str; 9] =
-    [POST_LOGIN, CONTINUE, ASK, LOG_IN, CALLBACK, DECLINE, "/healthz", "/readyz", "/metrics"];
+const LABELS: [&str; 10] =
+    [POST_LOGIN, CONTINUE, ASK, LOG_IN, CALLBACK, DECLINE, SUBMIT_SCRIPT, "/healthz", "/readyz", "/metrics"];
 /// The most bytes of a form of a page.
 const FORM_BYTES: usize = 4 << 10;
 
@@ -58,6 +59,7 @@ fn confirmation_routes(hook: &Arc<Hook>) -> Router<Arc<Hook>> {
         .route(LOG_IN, post(log_in))
         .route(CALLBACK, get(callback))
         .route(DECLINE, post(decline))
+        .route(SUBMIT_SCRIPT, get(async |uri: Uri| SUBMIT.respond(&uri)))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(middleware::map_response(add_referrer_policy))
         .with_state((hook.clone(), confirmations))

@@ -12,7 +12,8 @@
 //! | `decision_recorder` | keeping decisions in the directory, by a thread of its own |
 //! | `provider_names` | the names of identity providers for people |
 //! | `public_url` | the URL of a service as browsers see it |
-//! | `page` | the nonces, filters and headers of pages |
+//! | `page` | the styles, filters and headers of pages |
+//! | `page_script` | the scripts of pages, and their addresses |
 //! | `forms` | the tokens of forms, and the check of their origin |
 //! | `sealing` | texts that others carry and cannot read |
 //! | `metrics` | counts of decisions and of the directory's errors |
@@ -28,6 +29,8 @@ pub(crate) mod forms;
 pub(crate) mod listener;
 pub(crate) mod metrics;
 pub(crate) mod page;
+#[cfg(any(feature = "hook", feature = "tenant"))]
+pub(crate) mod page_script;
 pub(crate) mod provider_names;
 #[cfg(feature = "hook")]
 pub(crate) mod public_url;

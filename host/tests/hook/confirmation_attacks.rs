@@ -379,6 +379,17 @@ fn no_other_site_sends_the_forms_or_frames_the_pages() {
         assert_eq!(page.header("referrer-policy"), Some("strict-origin"));
         assert_eq!(page.header("cache-control"), Some("no-store"));
     }
+    // The way back needs no script, and has one that browsers keep.
+    let text = back.text();
+    assert!(text.contains("<button type=\"submit\">"), "{text}");
+    let address = text.split_once("<script src=\"").and_then(|(_, rest)| rest.split_once('"'));
+    let (address, _) = address.unwrap_or_else(|| panic!("{text}"));
+    let expected = format!("{}/v1/confirm/submit.js?v=", scene.public_url);
+    assert!(address.starts_with(&expected), "{address}");
+    let script = visitor.get_hook(address);
+    assert_eq!(script.status, 200);
+    assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert!(script.text().contains("document.forms[0].submit();"), "{}", script.text());
 }
 
 /// A browser may send its callback any number of times, and the tenant may be slow.

@@ -7,6 +7,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+#[path = "strict_page.rs"]
+mod strict_page;
+
+#[allow(unused_imports, reason = "each suite uses what it needs")]
+pub(crate) use strict_page::assert_strict;
+
 /// A request.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -133,7 +139,9 @@ pub(crate) fn connect(address: &str) -> TcpStream {
 
 /// Sends a request to an address.
 pub(crate) fn send(address: &str, request: &Request) -> Response {
-    exchange(address, &request.bytes(host(address))).expect("an answer")
+    let response = exchange(address, &request.bytes(host(address))).expect("an answer");
+    assert_strict(&request.target, &response);
+    response
 }
 
 /// Sends bytes. `None`: the tenant hung up without an answer.

@@ -26,7 +26,6 @@ const SHOWN: usize = 5;
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage<'a> {
-    nonce: &'a str,
     /// The result of the form that led here.
     done: Option<String>,
     /// The user's name, unless it is the address.
@@ -57,10 +56,8 @@ fn render(visit: &AccountVisit<'_>) -> Response {
         Ok((links, uses)) => Times { links, uses },
         Err(error) => return show_unavailable(&error),
     };
-    let nonce = page::nonce();
     let email = user.email.as_deref().map(mask_contact);
     let page = AccountPage {
-        nonce: &nonce,
         done: visit.visit.params.get("done").and_then(|name| describe_result(name, visit)),
         name: Some(name_user(user)).filter(|name| Some(name) != email.as_ref()),
         email,
@@ -70,7 +67,7 @@ fn render(visit: &AccountVisit<'_>) -> Response {
         methods: list_methods(&visit.tenant().config, user, &times),
         lines: list_history(visit, &times.links[..times.links.len().min(SHOWN)]),
     };
-    page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
+    page::respond(StatusCode::OK, page.render())
 }
 
 /// Describes the result of a form, by its name in the address. Other words are not shown: anybody

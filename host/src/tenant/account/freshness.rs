@@ -27,7 +27,6 @@ const FRESH_MS: u64 = 300_000;
 #[derive(Template)]
 #[template(path = "account_again.html")]
 struct AgainPage<'a> {
-    nonce: &'a str,
     form: String,
     kind: &'static str,
     subject: &'a str,
@@ -46,9 +45,8 @@ impl AccountVisit<'_> {
         if !is_linked && age_ms.is_some_and(|age_ms| age_ms < FRESH_MS) {
             return Ok(());
         }
-        let ((kind, subject), nonce) = (change.fields(), page::nonce());
+        let (kind, subject) = change.fields();
         let page = AgainPage {
-            nonce: &nonce,
             form: self.form_token(FRESH),
             kind,
             subject,
@@ -59,7 +57,7 @@ impl AccountVisit<'_> {
                 .next(),
             minutes: age_ms.unwrap_or_default() / 60_000,
         };
-        Err(Box::new(page::respond_with_own_forms(status, page.render(), &nonce)))
+        Err(Box::new(page::respond(status, page.render())))
     }
 
     fn is_by_main_identity(&self) -> bool {

@@ -36,8 +36,7 @@ pub(super) struct HistoryLine {
 
 #[derive(Template)]
 #[template(path = "account_history.html")]
-struct HistoryPage<'a> {
-    nonce: &'a str,
+struct HistoryPage {
     lines: Vec<HistoryLine>,
     /// The last entry of the page, if there are older ones.
     older: Option<String>,
@@ -66,9 +65,8 @@ pub(super) async fn show(visit: Visit) -> Response {
         let has_older = entries.len() > ON_PAGE;
         entries.truncate(ON_PAGE);
         let older = entries.last().filter(|_| has_older).map(|entry| entry.id.to_string());
-        let nonce = page::nonce();
-        let page = HistoryPage { nonce: &nonce, lines: list_history(visit, &entries), older };
-        page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
+        let page = HistoryPage { lines: list_history(visit, &entries), older };
+        page::respond(StatusCode::OK, page.render())
     })
     .await
 }

@@ -43,7 +43,6 @@ pub(super) struct Accounts<'a> {
 #[derive(Template)]
 #[template(path = "account_link.html")]
 struct LinkPage<'a> {
-    nonce: &'a str,
     state: &'a str,
     link_form: String,
     cancel_form: String,
@@ -160,7 +159,6 @@ pub(super) fn render_link(
     status: StatusCode,
 ) -> Response {
     let plan = accounts.plan(choice, visit);
-    let nonce = page::nonce();
     let side = |user| AccountSide::new(visit, user);
     let is_new = accounts.other.is_new;
     let shown = LinkChoice { keeps_other: choice.keeps_other && !is_new, ..choice };
@@ -171,7 +169,6 @@ pub(super) fn render_link(
         _ => None,
     };
     let page = LinkPage {
-        nonce: &nonce,
         state: visit.proof_name(),
         link_form: visit.form_token(LINK),
         cancel_form: visit.form_token(CANCEL),
@@ -187,7 +184,7 @@ pub(super) fn render_link(
             .map(describe_plan)
             .map_err(|refusal| describe_refusal(refusal, visit, accounts)),
     };
-    page::respond_with_own_forms(status, page.render(), &nonce)
+    page::respond(status, page.render())
 }
 
 impl<'a> AccountSide<'a> {

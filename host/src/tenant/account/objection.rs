@@ -22,7 +22,6 @@ use crate::tenant::people::objections::{ContestedChange, Objection};
 #[derive(Template)]
 #[template(path = "account_objection.html")]
 struct ObjectionPage<'a> {
-    nonce: &'a str,
     token: &'a str,
     is_link: bool,
     /// The result, once the form was sent.
@@ -73,10 +72,9 @@ fn spend(visit: &Visit) -> Response {
 }
 
 fn render(token: &str, objection: &Objection, done: Option<&'static str>) -> Response {
-    let nonce = page::nonce();
     let is_link = matches!(objection.change, ContestedChange::Link { .. });
-    let page = ObjectionPage { nonce: &nonce, token, is_link, done };
-    page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
+    let page = ObjectionPage { token, is_link, done };
+    page::respond(StatusCode::OK, page.render())
 }
 
 fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError> {

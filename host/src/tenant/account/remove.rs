@@ -23,7 +23,6 @@ use crate::tenant::notices::{ChangeKind, Contestable};
 #[derive(Template)]
 #[template(path = "account_remove.html")]
 struct RemovePage<'a> {
-    nonce: &'a str,
     form: String,
     version: u64,
     /// Whether the account has changed since the form was shown.
@@ -116,16 +115,14 @@ impl AccountVisit<'_> {
         let Some(removed) = removed.into_iter().next() else {
             return error_page(StatusCode::BAD_REQUEST, "Open your account again.");
         };
-        let nonce = page::nonce();
         let page = RemovePage {
-            nonce: &nonce,
             form: self.form_token(REMOVE),
             version: self.account.version,
             is_changed: status == StatusCode::CONFLICT,
             removed,
             left,
         };
-        page::respond_with_own_forms(status, page.render(), &nonce)
+        page::respond(status, page.render())
     }
 
     fn remove(&self, identity: &Identity) -> Response {

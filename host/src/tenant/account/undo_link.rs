@@ -24,7 +24,6 @@ use crate::tenant::notices::{ChangeKind, Contestable};
 #[derive(Template)]
 #[template(path = "account_undo.html")]
 struct UndoPage<'a> {
-    nonce: &'a str,
     form: String,
     link: &'a str,
     plan: String,
@@ -137,10 +136,8 @@ impl AccountVisit<'_> {
 
     fn render_undo(&self, link: &Entry, status: StatusCode) -> Result<Response, Refusal> {
         let undoing = self.run_undo(link, true)?;
-        let nonce = page::nonce();
         let config = &self.tenant().config;
         let page = UndoPage {
-            nonce: &nonce,
             form: self.form_token(UNDO),
             link: link.id.as_str(),
             plan: self.digest_undo(&link.id),
@@ -149,6 +146,6 @@ impl AccountVisit<'_> {
             left: list_methods(config, &undoing.primary, &Times::default()),
             separated: list_methods(config, &undoing.secondary, &Times::default()),
         };
-        Ok(page::respond_with_own_forms(status, page.render(), &nonce))
+        Ok(page::respond(status, page.render()))
     }
 }

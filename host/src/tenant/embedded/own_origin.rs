@@ -3,10 +3,11 @@
 
 use askama::Template;
 use axum::Json;
-use axum::http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::service::page;
 use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::LegacyError;
@@ -55,12 +56,9 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
         ticket,
         context: params.to_params().to_query(),
     };
-    let page = page.render().map_err(|_| OAuthError::temporarily_unavailable())?;
-    // The script that sent the request inserts the form into a page of the tenant. The
-    // form must not be shown by itself.
-    let headers =
-        [(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"), (X_FRAME_OPTIONS, "DENY")];
-    Ok((browser.into_cookies(), headers, Html(page)).into_response())
+    // The script that sent the request inserts the form into a page of its own.
+    let page = page::respond_in_login(StatusCode::OK, page.render());
+    Ok((browser.into_cookies(), page).into_response())
 }
 
 fn prove_identity(visit: &Visit, client: &Client) -> Result<ProvedIdentity, OAuthError> {

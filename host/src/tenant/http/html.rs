@@ -14,7 +14,6 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 #[derive(Template)]
 #[template(path = "message.html")]
 struct MessagePage<'a> {
-    nonce: &'a str,
     title: &'a str,
     words: &'a str,
     links: &'a [PageLink],
@@ -36,8 +35,7 @@ pub(crate) fn message_page_with_links(
     (title, words): (&str, &str),
     links: &[PageLink],
 ) -> Response {
-    let nonce = page::nonce();
-    page::respond(status, MessagePage { nonce: &nonce, title, words, links }.render(), &nonce)
+    page::respond(status, MessagePage { title, words, links }.render())
 }
 
 /// A page that says why something did not work.

@@ -4,18 +4,22 @@
 //! Response Mode.
 
 use askama::Template;
-use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Origin, Url};
 
 use crate::service::page;
+use crate::service::page_script::{MESSAGE, SUBMIT};
 use crate::tenant::flows::authorization::ResponseMode;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::oauth::authorization_request::{AuthorizationError, ResponseTarget, SentError};
+
+/// The paths of the scripts of responses.
+const SUBMIT_SCRIPT: &str = "/u/submit.js";
+const MESSAGE_SCRIPT: &str = "/u/message.js";
 
 /// The parameters of an authorization response.
 pub(crate) type ResponseParams = Vec<(&'static str, String)>;
@@ -71,26 +75,29 @@ fn with_query(uri: &str, params: &ResponseParams) -> String {
 struct FormPost<'a> {
     action: &'a str,
     fields: ResponseParams,
-    nonce: &'a str,
+    script: String,
 }
 
 fn form_post(redirect_uri: &str, fields: ResponseParams) -> Response {
-    let nonce = page::nonce();
-    let page = FormPost { action: redirect_uri, fields, nonce: &nonce };
-    render_scripted_page(page.render(), &nonce, "frame-ancestors 'none'")
+    let page = FormPost { action: redirect_uri, fields, script: SUBMIT.address(SUBMIT_SCRIPT) };
+    page::respond_with_sent_form(page.render())
 }
 
 #[derive(Template)]
 #[template(path = "web_message.html")]
 struct WebMessage<'a> {
-    /// JSON within a script. `<` is escaped, so that no tag can end the script.
+    /// JSON.
     message: String,
-    target: String,
-    nonce: &'a str,
+    /// The only origin whose page gets the message.
+    target: &'a str,
+    script: String,
 }
 
 fn render_web_message(redirect_uri: &str, kind: &str, params: ResponseParams) -> Response {
-    let origin = Url::parse(redirect_uri).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let origin = Url::parse(redirect_uri).map(|url| url.origin()).ok().filter(Origin::is_tuple);
+    let Some(target) = origin.map(|origin| origin.ascii_serialization()) else {
+        return html::error_page(StatusCode::BAD_REQUEST, "No page of this address can get a message.");
+    };
     let values: Map<String, Value> = params
         .into_iter()
         .map(|(key, value)| {
@@ -104,34 +111,24 @@ fn render_web_message(redirect_uri: &str, kind: &str, params: ResponseParams) ->
     } else {
         serde_json::json!({ "type": kind, "response": values })
     };
-    let nonce = page::nonce();
-    let page = WebMessage {
-        message: escape_for_script(&message),
-        target: escape_for_script(&origin.as_str().into()),
-        nonce: &nonce,
-    };
-    render_scripted_page(page.render(), &nonce, &format!("frame-ancestors {origin}"))
+    let script = MESSAGE.address(MESSAGE_SCRIPT);
+    let page = WebMessage { message: message.to_string(), target: &target, script };
+    page::respond_with_message(page.render(), &target)
 }
 
-fn escape_for_script(value: &Value) -> String {
-    value.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+/// `GET /u/submit.js`: the script of a response in a form.
+pub(crate) async fn submit_script(uri: Uri) -> Response {
+    SUBMIT.respond(&uri)
 }
 
-/// A page that runs its own script, and no other.
-fn render_scripted_page(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
-    let Ok(page) = page else { return OAuthError::temporarily_unavailable().into_response() };
-    let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; {more}");
-    match HeaderValue::from_str(&policy) {
-        Ok(policy) => ([(CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response(),
-        Err(_) => OAuthError::temporarily_unavailable().into_response(),
-    }
+/// `GET /u/message.js`: the script of a response in a message.
+pub(crate) async fn message_script(uri: Uri) -> Response {
+    MESSAGE.respond(&uri)
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::oauth::authorization_response::{
-        ResponseMode, ResponseTarget, escape_for_script, send,
-    };
+    use crate::tenant::oauth::authorization_response::{ResponseMode, ResponseTarget, send};
 
     fn build_location(uri: &str, mode: ResponseMode) -> String {
         let response = send(
@@ -157,11 +154,23 @@ mod tests {
         );
     }
 
+    /// `*` would send tokens to any page, and `null` is an origin that pages can take.
     #[test]
-    fn no_value_ends_a_script() {
-        assert_eq!(
-            escape_for_script(&"</script><script>alert(1)".into()),
-            r#""\u003c/script>\u003cscript>alert(1)""#
-        );
+    fn a_message_goes_to_one_origin() {
+        let respond = |uri| {
+            let target = ResponseTarget { redirect_uri: uri, mode: ResponseMode::WebMessage, state: None };
+            send(target, vec![("code", "x".to_owned())])
+        };
+        let policy_of = |response: &axum::response::Response| {
+            response.headers()["content-security-policy"].to_str().unwrap().to_owned()
+        };
+        let response = respond("https://app.example:8443/cb?x=1");
+        assert!(policy_of(&response).ends_with("frame-ancestors https://app.example:8443"));
+        for uri in ["com.example.app://cb", "data:text/html,x", "about:blank", "cb"] {
+            let response = respond(uri);
+            assert_eq!(response.status(), 400, "{uri}");
+            let policy = policy_of(&response);
+            assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script-src"), "{policy}");
+        }
     }
 }

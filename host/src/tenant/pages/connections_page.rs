@@ -14,7 +14,6 @@ use crate::tenant::pages::page_view::{FormFault, View, page_path};
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
-    nonce: &'a str,
     state: &'a str,
     client: &'a str,
     /// The heading, if the login is an errand of the account page.
@@ -76,7 +75,7 @@ pub(crate) fn render(
     view: &View<'_>,
     fault: Option<FormFault<'_>>,
 ) -> askama::Result<String> {
-    let View { pending, params, nonce, .. } = *view;
+    let View { pending, params, .. } = *view;
     let state = params.get("state").unwrap_or_default();
     let authorization = &pending.authorization;
     let only = pending
@@ -115,7 +114,6 @@ pub(crate) fn render(
         page_path(page, state, Some(&connection.name))
     };
     LoginPage {
-        nonce,
         state,
         client: client_label(config, pending),
         heading: pending.errand.as_ref().map(Errand::heading),

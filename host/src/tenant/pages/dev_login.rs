@@ -37,7 +37,6 @@ pub(crate) async fn log_in(visit: Visit) -> Response {
 #[derive(Template)]
 #[template(path = "logged_in.html")]
 struct LoggedInPage<'a> {
-    nonce: &'a str,
     who: Option<ShownUser<'a>>,
 }
 
@@ -64,7 +63,6 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
                 Ok(stored) => stored.map(|stored| stored.user),
                 Err(error) => return unavailable(error).into_response(),
             };
-            let nonce = page::nonce();
             let way = session.as_ref().map_or("", |session| {
                 let connection = tenant.config.connection(&session.proved.connection);
                 match connection {
@@ -73,9 +71,8 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
                     None => session.proved.connection.as_str(),
                 }
             });
-            let page =
-                LoggedInPage { nonce: &nonce, who: user.as_ref().map(|user| ShownUser::new(user, way)) };
-            page::respond(StatusCode::OK, page.render(), &nonce)
+            let page = LoggedInPage { who: user.as_ref().map(|user| ShownUser::new(user, way)) };
+            page::respond(StatusCode::OK, page.render())
         })
         .await
 }

@@ -28,7 +28,6 @@ const USED: &str = "This link has expired, or was used already, or a newer one w
 #[derive(Template)]
 #[template(path = "link.html")]
 struct LinkPage<'a> {
-    nonce: &'a str,
     state: &'a str,
     token: &'a str,
     address: &'a str,
@@ -101,14 +100,12 @@ impl<'a> LoginForm<'a> {
     }
 
     fn render_link(&self, link: &LoginLink) -> Response {
-        let nonce = page::nonce();
         let page = LinkPage {
-            nonce: &nonce,
             state: self.state(),
             token: self.params().get("token").unwrap_or_default(),
             address: &link.address,
             linking: describe_linking(&self.tenant().config, &self.pending),
         };
-        page::respond(StatusCode::OK, page.render(), &nonce)
+        page::respond_in_login(StatusCode::OK, page.render())
     }
 }

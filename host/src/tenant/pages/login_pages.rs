@@ -19,7 +19,6 @@ use crate::tenant::pages::page_view::{BackLink, FormFault, Page, View, page_path
 #[derive(Template)]
 #[template(path = "stand_in.html")]
 struct StandIn<'a> {
-    nonce: &'a str,
     state: &'a str,
     connection: &'a str,
     linking: Option<String>,
@@ -48,7 +47,6 @@ struct OfferedAccount<'a> {
 #[derive(Template)]
 #[template(path = "code.html")]
 struct CodePage<'a> {
-    nonce: &'a str,
     state: &'a str,
     connection: &'a str,
     linking: Option<String>,
@@ -68,7 +66,6 @@ struct CodePage<'a> {
 #[derive(Template)]
 #[template(path = "forgot.html")]
 struct ForgotPasswordPage<'a> {
-    nonce: &'a str,
     state: &'a str,
     connection: &'a str,
     email: &'a str,
@@ -86,11 +83,9 @@ impl LoginForm<'_> {
         let only = self.pending.linking.as_ref().and_then(LinkingStep::only_connection);
         let connection = only.or(self.params().get("connection"));
         let connection = connection.and_then(|name| self.tenant().config.connection(name));
-        let nonce = page::nonce();
         let view = View {
             pending: &self.pending,
             params: self.params(),
-            nonce: &nonce,
             linking: describe_linking(&self.tenant().config, &self.pending)
                 .or_else(|| self.pending.errand.as_ref().map(Errand::describe)),
             error,
@@ -106,14 +101,16 @@ impl LoginForm<'_> {
             (Page::SecondFactor, _) if self.pending.first_factor.is_some() => view.render_second_factor(),
             (Page::Forgot, Some(it)) if it.is_database() => {
                 let is_sent = error.is_none() && self.params().get("sent").is_some();
-                view.render_forgot_password(it, self.params().get("email").filter(|_| is_sent))
+                // Its form leads back to this page.
+                let page = view.render_forgot_password(it, self.params().get("email").filter(|_| is_sent));
+                return page::respond(status, page);
             }
             _ => {
                 let fault = error.map(|words| FormFault { words, is_of_sign_up: self.page == Page::SignUp });
                 connections_page::render(&self.tenant().config, &view, fault)
             }
         };
-        page::respond(status, page, &nonce)
+        page::respond_in_login(status, page)
     }
 }
 
@@ -144,7 +141,6 @@ impl View<'_> {
         let is_typed = self.error.is_some() && self.params.get("account").is_none();
         let typed = |name| if is_typed { self.typed_value(name) } else { "" };
         StandIn {
-            nonce: self.nonce,
             state: self.typed_value("state"),
             connection: &connection.name,
             label: connection.label(),
@@ -172,7 +168,6 @@ impl View<'_> {
             None => self.login_hint(),
         };
         CodePage {
-            nonce: self.nonce,
             state: self.typed_value("state"),
             connection: &connection.name,
             linking: self.linking.clone(),
@@ -196,7 +191,6 @@ impl View<'_> {
         sent_to: Option<&str>,
     ) -> askama::Result<String> {
         ForgotPasswordPage {
-            nonce: self.nonce,
             state: self.typed_value("state"),
             connection: &connection.name,
             email: self.params.get("email").unwrap_or_else(|| self.login_hint()),

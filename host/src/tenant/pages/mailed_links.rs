@@ -21,16 +21,14 @@ use crate::tenant::state::Tenant;
 #[derive(Template)]
 #[template(path = "reset.html")]
 struct ResetPage<'a> {
-    nonce: &'a str,
     ticket: &'a str,
     error: Option<&'a str>,
 }
 
 /// The page that asks for a new password.
 pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
-    let nonce = page::nonce();
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    page::respond(status, ResetPage { nonce: &nonce, ticket, error }.render(), &nonce)
+    page::respond_in_login(status, ResetPage { ticket, error }.render())
 }
 
 /// Sets a new password by a mailed link. It verifies the address too, because only its

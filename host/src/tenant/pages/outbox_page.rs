@@ -20,7 +20,6 @@ const ON_PAGE: usize = 100;
 #[derive(Template)]
 #[template(path = "outbox.html")]
 struct OutboxPage<'a> {
-    nonce: &'a str,
     messages: &'a [Message],
     /// Messages that are left out.
     older: usize,
@@ -32,10 +31,9 @@ struct OutboxPage<'a> {
 pub(crate) async fn show(_: Issuer, State(tenant): State<Shared>, headers: HeaderMap) -> Response {
     let messages = tenant.people.outbox.messages();
     let answer = if html::wants_page(&headers) {
-        let nonce = page::nonce();
         let shown = &messages[..messages.len().min(ON_PAGE)];
-        let page = OutboxPage { nonce: &nonce, messages: shown, older: messages.len() - shown.len() };
-        page::respond(StatusCode::OK, page.render(), &nonce)
+        let page = OutboxPage { messages: shown, older: messages.len() - shown.len() };
+        page::respond(StatusCode::OK, page.render())
     } else {
         Json(messages).into_response()
     };

@@ -41,7 +41,6 @@ pub(crate) struct FormFault<'a> {
 pub(crate) struct View<'a> {
     pub(crate) pending: &'a PendingLogin,
     pub(crate) params: &'a Params,
-    pub(crate) nonce: &'a str,
     /// The description of the link or unlink that the application requests.
     pub(crate) linking: Option<String>,
     pub(crate) error: Option<&'a str>,

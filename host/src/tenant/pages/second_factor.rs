@@ -21,7 +21,6 @@ use crate::tenant::people::typed_credentials::TypedCredentials;
 #[derive(Template)]
 #[template(path = "second_factor.html")]
 struct SecondFactorPage<'a> {
-    nonce: &'a str,
     state: &'a str,
     linking: Option<String>,
     error: Option<&'a str>,
@@ -116,7 +115,6 @@ impl LoginForm<'_> {
 impl View<'_> {
     pub(super) fn render_second_factor(&self) -> askama::Result<String> {
         SecondFactorPage {
-            nonce: self.nonce,
             state: self.typed_value("state"),
             linking: self.linking.clone(),
             error: self.error,

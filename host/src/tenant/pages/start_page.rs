@@ -19,7 +19,6 @@ const USERS: usize = 20;
 #[derive(Template)]
 #[template(path = "start.html")]
 struct Start<'a> {
-    nonce: &'a str,
     name: &'a str,
     issuer: &'a str,
     domain: &'a str,
@@ -63,7 +62,6 @@ struct ListedUser {
 pub(crate) async fn show(visit: Visit<()>) -> Response {
     visit.run(|visit| {
         let (tenant, issuer) = (&*visit.tenant, &visit.issuer);
-        let nonce = page::nonce();
         let found = read_users(&tenant.config, &*tenant.directory);
         let (users, has_more) = match &found {
             Ok((users, has_more)) => {
@@ -75,7 +73,6 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
             }
         };
         let start = Start {
-            nonce: &nonce,
             name: &tenant.config.name,
             issuer: issuer.as_str(),
             domain: issuer.domain(),
@@ -87,7 +84,7 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
             has_more,
             policies: tenant.logins.decider.policies().iter().map(|policy| policy.name.clone()).collect(),
         };
-        page::respond(StatusCode::OK, start.render(), &nonce)
+        page::respond(StatusCode::OK, start.render())
     })
     .await
 }

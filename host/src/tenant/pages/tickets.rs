@@ -60,9 +60,9 @@ pub(crate) async fn show_verification(visit: Visit) -> Response {
             }
             // The application that has requested the ticket answers for its user.
             let (asks_password, is_linked, error) = (false, false, None);
-            let (nonce, email) = (page::nonce(), known.email.as_str());
-            let page = VerificationPage { nonce: &nonce, ticket, email, asks_password, is_linked, error };
-            page::respond(StatusCode::OK, page.render(), &nonce)
+            let email = known.email.as_str();
+            let page = VerificationPage { ticket, email, asks_password, is_linked, error };
+            page::respond_in_login(StatusCode::OK, page.render())
         })
         .await
 }

@@ -26,7 +26,6 @@ use crate::tenant::people::typed_credentials::TypedCredentials;
 #[derive(Template)]
 #[template(path = "verification.html")]
 pub(super) struct VerificationPage<'a> {
-    pub(super) nonce: &'a str,
     pub(super) ticket: &'a str,
     pub(super) email: &'a str,
     /// Whether the page asks for the password of the account.
@@ -115,16 +114,14 @@ impl<'a> MailedLogin<'a> {
     }
 
     fn render(&self, status: StatusCode, error: Option<&str>) -> Result<Response, ApiError> {
-        let nonce = page::nonce();
         let page = VerificationPage {
-            nonce: &nonce,
             ticket: self.ticket,
             email: &self.link.email,
             asks_password: self.asks_password()?,
             is_linked: self.is_linked,
             error,
         };
-        Ok(page::respond(status, page.render(), &nonce))
+        Ok(page::respond_in_login(status, page.render()))
     }
 
     fn show_error(&self, error: ProofError) -> Result<Response, ApiError> {

@@ -6,7 +6,7 @@ use crate::tenant::embedded::passwordless::refuse_head;
 use crate::tenant::embedded::{
     cross_origin, database, legacy, lock, own_origin, passwordless, resource_owner,
 };
-use crate::tenant::oauth::{authorize, discovery, logout, token, userinfo};
+use crate::tenant::oauth::{authorization_response, authorize, discovery, logout, token, userinfo};
 use crate::tenant::pages::{dev_login, login_forms, login_links, login_pages, second_factor, tickets};
 use crate::tenant::server::route_list::RouteList;
 
@@ -16,6 +16,13 @@ pub(crate) fn dev_router() -> RouteList {
         .route("/dev/log-in", get(dev_login::log_in))
         .route("/dev/logged-in", get(dev_login::show_user))
         .route("/dev/log-out", post(dev_login::log_out))
+}
+
+/// Returns the routes of the scripts, which no limit keeps from a login that has been answered.
+pub(crate) fn script_router() -> RouteList {
+    RouteList::default()
+        .route("/u/submit.js", get(authorization_response::submit_script))
+        .route("/u/message.js", get(authorization_response::message_script))
 }
 
 pub(crate) fn router() -> RouteList {

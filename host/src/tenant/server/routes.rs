@@ -74,6 +74,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .merge(dev)
         .merge(management)
         .merge(authentication)
+        .merge(login_routes::script_router().router)
         .merge(management::openapi_router())
         .merge(management::download_router())
         .route("/healthz", get(healthz))
@@ -89,7 +90,13 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
 pub(crate) fn paths() -> &'static [String] {
     static PATHS: OnceLock<Vec<String>> = OnceLock::new();
     PATHS.get_or_init(|| {
-        [login_routes::router().paths, account::routes::paths(), management::paths()].concat()
+        [
+            login_routes::router().paths,
+            login_routes::script_router().paths,
+            account::routes::paths(),
+            management::paths(),
+        ]
+        .concat()
     })
 }
 

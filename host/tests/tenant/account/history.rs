@@ -201,13 +201,7 @@ fn an_entry_of_a_stranger_is_as_unknown_as_none() {
     let mut bob = Person::at(&tenant).logged_in("bob@example.com");
     let answers = [of_ada, "0190b6f0-0000-4000-8000-000000000000"].map(|id| {
         let answer = bob.get(&format!("/account/history?before={id}"));
-        let nonce = "nonce=\"";
-        let text = answer.text();
-        let words = text
-            .split(nonce)
-            .map(|part| part.split_once('"').map_or(part, |(_, rest)| rest))
-            .collect::<String>();
-        (answer.status, words)
+        (answer.status, answer.text())
     });
     assert_eq!(answers[0].0, 400);
     assert_eq!(answers[0], answers[1]);

@@ -1,14 +1,16 @@
 //! Pages with text of an attacker.
 
 use super::tenant;
-use crate::http::{Request, Response};
-use crate::tenants::{CALLBACK, DATABASE, authorize, by_password, open};
+use crate::http::{Browser, Request, Response, assert_strict};
+use crate::tenants::{CALLBACK, DATABASE, authorize, by_password, login_form, open};
 
 crate::tests![
     what_is_said_on_pages,
     what_reorders_a_text_is_escaped,
     a_hint_that_reorders_a_text_is_left_out,
     what_answers_say,
+    each_kind_of_page_is_strict,
+    scripts_of_pages,
     header_injection,
     forms_of_other_sites_are_refused,
     no_page_in_a_frame
@@ -125,6 +127,89 @@ fn what_is_said_on_pages() {
     }
 }
 
+/// The client of the suites checks each page that any test gets; this test gets one of each kind.
+fn each_kind_of_page_is_strict() {
+    let tenant = tenant();
+    let (mut browser, mut person) = (tenant.browser(), tenant.browser());
+    let state = open(&mut browser, &[]);
+    let start = open(&mut person, &[]);
+    assert_eq!(person.submit("/u/login", &login_form(&start, "ada@example.com")).status, 302);
+    let check = |browser: &mut Browser, target: &str| {
+        let page = browser.send(Request::get(target).header("accept", "text/html"));
+        assert_strict(target, &page);
+        assert!(page.header("content-type").is_some_and(|it| it.starts_with("text/html")), "{target}");
+        // Where no login continues, no form leads elsewhere.
+        let is_of_login = target.contains(&state);
+        let policy = page.header("content-security-policy").expect("a policy").to_owned();
+        assert!(is_of_login || policy.contains("form-action 'self'"), "{target}: {policy}");
+        page
+    };
+    for page in
+        ["login", "stand-in", "code", "forgot", "link", "second-factor", "reset", "email-verification"]
+    {
+        let more = "connection=google-oauth2&address=x@example.com&link=x&ticket=x";
+        check(&mut browser, &format!("/u/{page}?state={state}&{more}"));
+        check(&mut browser, &format!("/u/{page}?state=none"));
+    }
+    for target in [
+        "/",
+        "/dev/outbox",
+        "/dev/logged-in",
+        "/dev/log-in?client_id=nobody",
+        "/account/history",
+        "/account/link",
+        "/account/undo",
+        "/account/objection?token=x",
+        "/account",
+        "/console",
+        "/console/users?q=a",
+        "/console/users/nobody",
+        "/console/users/auth0%7Cada",
+        "/console/journal",
+        "/console/journal/none",
+        "/console/decisions",
+        "/console/decisions/none",
+        "/console/conflicts",
+        "/console/merge",
+        "/console/live",
+        "/authorize?client_id=nobody",
+        "/v2/logout?returnTo=http://evil.example",
+        "/nowhere",
+    ] {
+        check(&mut person, target);
+    }
+    let script = |page: &Response| page.text().matches("<script src=\"/u/").count();
+    for (mode, sent) in [("form_post", 200), ("web_message", 200), ("query", 302)] {
+        let page = person.get(&authorize(&[("response_mode", mode), ("prompt", "none")]));
+        assert_strict(mode, &page);
+        assert_eq!((page.status, script(&page)), (sent, usize::from(sent == 200)), "{mode}");
+    }
+}
+
+/// A script that a page needs is kept by browsers, under the name of its version only.
+fn scripts_of_pages() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    for (mode, path) in [("form_post", "/u/submit.js"), ("web_message", "/u/message.js")] {
+        let page = browser.get(&authorize(&[("response_mode", mode), ("prompt", "none")])).text();
+        let address = page.split_once("<script src=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let (address, _) = address.unwrap_or_else(|| panic!("{mode}: {page}"));
+        assert!(address.starts_with(&format!("{path}?v=")), "{address}");
+        let script = browser.get(address);
+        assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+        assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert_eq!(script.header("cross-origin-resource-policy"), Some("same-origin"));
+        assert_eq!(script.header("x-content-type-options"), Some("nosniff"));
+        assert!(script.text().contains("'use strict';"), "{}", script.text());
+        for other in [path.to_owned(), format!("{path}?v=0"), format!("{address}&x")] {
+            let same = browser.get(&other);
+            assert_eq!((same.status, same.header("cache-control")), (200, Some("no-store")), "{other}");
+            assert_eq!(same.text(), script.text(), "{other}");
+        }
+        assert_eq!(browser.submit(address, &[]).status, 405);
+    }
+}
+
 /// Checks that a page that sends a form or a message by itself contains no foreign script.
 fn what_answers_say() {
     let tenant = tenant();
@@ -135,7 +220,7 @@ fn what_answers_say() {
         assert!(!page.text().contains("<script>alert"), "{mode}: {}", page.text());
         assert!(!page.text().contains("<img"), "{mode}: {}", page.text());
         let policy = page.header("content-security-policy").expect("a policy");
-        assert!(policy.contains("script-src 'nonce-") && !policy.contains("unsafe"), "{mode}: {policy}");
+        assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{mode}: {policy}");
         let frame = if mode == "form_post" { "'none'" } else { "http://localhost:3000" };
         assert!(policy.contains(&format!("frame-ancestors {frame}")), "{mode}: {policy}");
     }
@@ -145,7 +230,7 @@ fn what_answers_say() {
         ("prompt", "none"),
     ])));
     // To the origin of the redirect_uri, and no other.
-    assert!(page.text().contains("\"http://localhost:3000\""), "{}", page.text());
+    assert!(page.text().contains("data-target=\"http://localhost:3000\""), "{}", page.text());
     assert!(!page.text().contains("\"*\""));
 }
 

@@ -171,9 +171,8 @@ fn a_forgotten_password_says_the_same_to_strangers() {
         let sent = login.submit("forgot", &[("connection", DATABASE), ("email", email)]);
         let page = login.browser.get(&sent.location());
         let text = page.text();
-        let nonce = within(&text, "nonce=\"", "\">").to_owned();
         assert!(text.contains("If there is an account"), "{text}");
-        (sent.status, page.status, text.replace(&nonce, "").replace(email, ""))
+        (sent.status, page.status, text.replace(email, ""))
     };
     assert_eq!(answer("ada@example.com"), answer("nobody@example.com"));
     assert_eq!((sent(&tenant, "ada@example.com").len(), sent(&tenant, "nobody@example.com").len()), (1, 0));
