@@ -188,7 +188,8 @@ impl RunWorker<'_> {
             } else if !after.is_empty() {
                 // Groups before it may have become free.
                 after.clear();
-            } else if self.store.next_release(self.run_id, state)?.is_some() {
+            } else if self.store.has_groups(self.run_id, state)? {
+                // They are claimed, or another process is about to claim them.
                 self.wait_for_others();
             } else {
                 return Ok(());

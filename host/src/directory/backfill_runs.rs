@@ -4,7 +4,7 @@ use super::backfill_store::{
     BackfillRun, BackfillStore, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState,
 };
 use super::store::{Durability, Store};
-use crate::model::{ApiError, Timestamp};
+use crate::model::ApiError;
 
 impl<S: Store> BackfillStore for S {
     fn begin_run(&self, run: &BackfillRun) -> Result<BackfillRun, ApiError> {
@@ -63,8 +63,8 @@ impl<S: Store> BackfillStore for S {
         self.read(|records| records.count_groups(run_id))
     }
 
-    fn next_release(&self, run_id: &str, state: RunGroupState) -> Result<Option<Timestamp>, ApiError> {
-        self.read(|records| records.next_release(run_id, state))
+    fn has_groups(&self, run_id: &str, state: RunGroupState) -> Result<bool, ApiError> {
+        self.read(|records| records.has_groups(run_id, state))
     }
 
     fn run_groups(&self, run_id: &str, after: &str, limit: usize) -> Result<Vec<RunGroup>, ApiError> {

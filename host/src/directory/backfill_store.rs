@@ -165,9 +165,8 @@ pub trait BackfillStore: Send + Sync {
     /// Counts the groups of a run by state and reason.
     fn count_groups(&self, run_id: &str) -> Result<Vec<GroupCount>, ApiError>;
 
-    /// Returns the end of the claim of a group in this state that ends first, or none if no such
-    /// group is claimed.
-    fn next_release(&self, run_id: &str, state: RunGroupState) -> Result<Option<Timestamp>, ApiError>;
+    /// Returns whether a group of a run is in this state, whoever has claimed it.
+    fn has_groups(&self, run_id: &str, state: RunGroupState) -> Result<bool, ApiError>;
 
     /// Returns groups whose ids follow `after`, in the order of their ids, at most `limit`.
     fn run_groups(&self, run_id: &str, after: &str, limit: usize) -> Result<Vec<RunGroup>, ApiError>;

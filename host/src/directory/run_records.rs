@@ -2,7 +2,7 @@
 
 use super::backfill_store::{BackfillRun, GroupClaim, GroupCount, GroupResult, RunGroup, RunGroupState};
 use super::tx_result::{TxError, TxResult};
-use crate::model::{ApiError, Timestamp};
+use crate::model::ApiError;
 
 fn no_database() -> TxError {
     ApiError::Invalid("a backfill needs a directory, or a journal, in a database".to_owned()).into()
@@ -54,8 +54,8 @@ pub(super) trait RunRecords {
     fn count_groups(&mut self, _run_id: &str) -> TxResult<Vec<GroupCount>> {
         Err(no_database())
     }
-    /// Returns the first end of a claim.
-    fn next_release(&mut self, _run_id: &str, _state: RunGroupState) -> TxResult<Option<Timestamp>> {
+    /// Returns whether a group is in this state.
+    fn has_groups(&mut self, _run_id: &str, _state: RunGroupState) -> TxResult<bool> {
         Err(no_database())
     }
     /// Returns groups by their ids.

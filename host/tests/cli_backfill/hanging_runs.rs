@@ -121,6 +121,38 @@ fn a_process_that_hangs_loses_its_groups_and_does_no_harm_in_postgres() {
     let_a_process_hang(&server.schema());
 }
 
+/// While another process claims groups, they are locked: they are neither free, nor claimed yet.
+#[test]
+fn groups_that_another_process_is_about_to_claim_are_waited_for() {
+    const PEOPLE: u64 = 40;
+    let Ok(server) = Postgres::start() else { return };
+    let directory = server.schema();
+    let shared = Shared::create(&directory, PEOPLE);
+    let mut first = shared.start_to_apply(&["--threads", "1", "--rate", "20"]);
+    while shared.count() == 2 * PEOPLE {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    signal(&first, "-INT");
+    assert_eq!(first.wait().expect("the end").code(), Some(1), "it was stopped");
+
+    let mut client = postgres::Client::connect(&directory, postgres::NoTls).expect("it connects");
+    let mut claiming = client.transaction().expect("a transaction");
+    claiming.execute("SELECT 1 FROM backfill_groups FOR UPDATE", &[]).expect("locks");
+    let second = shared.start_to_apply(&[]);
+    let tries =
+        "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%SKIP LOCKED%' AND pid <> pg_backend_pid() LIMIT 1";
+    let mut watching = postgres::Client::connect(&directory, postgres::NoTls).expect("it connects");
+    while watching.execute(tries, &[]).expect("an answer") == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // It finds nothing to claim for some time.
+    std::thread::sleep(Duration::from_millis(300));
+    claiming.commit().expect("they are free");
+    let state: Value = serde_json::from_str(&Shared::expect_success(second)).expect("JSON");
+    assert_eq!(count(&state, "linked"), PEOPLE, "{state}");
+    shared.assert_all_linked_once();
+}
+
 /// The base has every kind of group beside accounts that are alone.
 fn link_and_separate_a_user_base(directory: &str) {
     let mut users = Vec::new();

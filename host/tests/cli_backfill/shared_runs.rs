@@ -1,7 +1,7 @@
 //! Runs that processes share, and in the middle of which they are killed.
 
 use std::process::{Child, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ligature_host::ambient::Ambient;
@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     people: u64,
     /// The number of links.
     links: u64,
+    /// The directory in which users are counted. Each open directory has threads of its own.
+    counted: Mutex<Option<Arc<dyn Administration>>>,
 }
 
 impl Shared {
@@ -40,7 +42,7 @@ impl Shared {
         let place = Place::with_files(&[("policy.json", policy)]);
         place.write("users.ndjson", users);
         let directory = directory.replace("FOLDER", &place.path().display().to_string());
-        let shared = Self { place, directory, people, links };
+        let shared = Self { place, directory, people, links, counted: Mutex::default() };
         shared.run(&["users", "import", "users.ndjson"]);
         shared.run(&["backfill", "preview", "--policy", "policy.json", "--report", "report"]);
         shared
@@ -82,10 +84,11 @@ impl Shared {
 
     /// Returns the number of users. A reader of an SQLite file may be overtaken by the first writer.
     pub(crate) fn count(&self) -> u64 {
+        let mut counted = self.counted.lock().expect("no test has panicked");
         loop {
-            match self.open().count() {
+            match counted.get_or_insert_with(|| self.open()).count() {
                 Ok(number) => return number,
-                Err(ApiError::Unavailable(_)) => {}
+                Err(ApiError::Unavailable(_)) => *counted = None,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -8,7 +8,6 @@ use crate::directory::backfill_store::{
 };
 use crate::directory::records::TxResult;
 use crate::directory::run_records::RunRecords;
-use crate::model::Timestamp;
 
 macro_rules! select_run {
     ($rest:literal) => {
@@ -252,13 +251,13 @@ impl<C: Connection> RunRecords for Rows<'_, C> {
         Ok(found)
     }
 
-    fn next_release(&mut self, run_id: &str, state: RunGroupState) -> TxResult<Option<Timestamp>> {
-        let mut found = None;
+    fn has_groups(&mut self, run_id: &str, state: RunGroupState) -> TxResult<bool> {
+        let mut found = false;
         self.connection.query(
-            "SELECT MIN(claimed_until) FROM backfill_groups WHERE run_id = $1 AND state = $2",
+            "SELECT 1 FROM backfill_groups WHERE run_id = $1 AND state = $2 LIMIT 1",
             &[run_id.into(), state.as_str().into()],
-            &mut |row| {
-                found = row.int(0)?.and_then(timestamp);
+            &mut |_| {
+                found = true;
                 Ok(())
             },
         )?;
