@@ -181,9 +181,11 @@ test('every page of a confirmation is accessible, and back leads to no second an
   await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await proveByPassword(page, 'dana@example.com');
   await ends(page, 'auth0|dana');
-  await page.goBack();
-  await page.goBack();
-  await page.getByRole('button', { name: 'Not now' }).click();
+  // Chromium keeps the page that sends the browser back, unless its script comes before the end of
+  // the page's load.
+  const notNow = page.getByRole('button', { name: 'Not now' });
+  for (let steps = 0; steps < 4 && await notNow.count() === 0; steps++) await page.goBack();
+  await notNow.click();
   await page.getByText('invalid state').waitFor();
   assert.deepEqual(await identitiesOf('auth0|dana'), ['auth0|dana', 'google-oauth2|3011']);
 }, { expected: [/status of 40[03]/] }));
