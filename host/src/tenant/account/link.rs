@@ -106,11 +106,7 @@ impl AccountVisit<'_> {
     fn link(&self, proof: &Arc<AccountProof>) -> Result<Response, Refusal> {
         let choice = LinkChoice::from_params(&self.visit.params);
         let second = &proof.second;
-        let other = self.read_second(second)?;
-        // Another tab has added it meanwhile.
-        if other.stored.user.user_id == self.user().user_id {
-            return Err(Box::new(show_known(StatusCode::FORBIDDEN)));
-        }
+        let other = self.read_other(second)?;
         let changed = |other: &SecondAccount| {
             let accounts = Accounts { this: &self.account, other };
             Box::new(render_link(self, &accounts, choice, StatusCode::CONFLICT))
@@ -134,6 +130,13 @@ impl AccountVisit<'_> {
             self.tenant().logins.remove_unused(&second.user.user_id);
         }
         linked
+    }
+
+    /// Reads the second account. Refuses it if another tab has added it meanwhile.
+    fn read_other(&self, second: &ProvedIdentity) -> Result<SecondAccount, Refusal> {
+        let other = self.read_second(second)?;
+        let is_added = other.stored.user.user_id == self.user().user_id;
+        if is_added { Err(Box::new(show_known(StatusCode::FORBIDDEN))) } else { Ok(other) }
     }
 
     fn plan(&self, other: &SecondAccount, choice: LinkChoice) -> Result<MergePlan, Refusal> {
@@ -207,7 +210,7 @@ impl AccountVisit<'_> {
         changed: impl Fn(&SecondAccount) -> Refusal,
     ) -> Refusal {
         match why {
-            MergeError::Changed(_) => match self.read_second(second) {
+            MergeError::Changed(_) => match self.read_other(second) {
                 Ok(other) => changed(&other),
                 Err(refusal) => refusal,
             },
