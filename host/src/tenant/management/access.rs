@@ -13,6 +13,7 @@ use crate::model::{ApiError, User};
 use crate::tenant::config::Config;
 use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
+use crate::tenant::logins::separation::has_left_since;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::people::People;
@@ -131,6 +132,7 @@ impl Caller {
             Ok(own) => {
                 self.require_unblocked(&own.user)?;
                 self.claims.has_identity_of(&own.user)
+                    && !has_left_since(directory, &own.user, self.claims.began())?
             }
             Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),

@@ -83,7 +83,9 @@ fn is_parted_since(directory: &dyn Administration, user_id: &str, began: Moment)
         limit: NEWEST,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind.separates_accounts() && began <= entry.place))
+    // Where entries since the login are beyond the search, the separation may be among them.
+    let is_searched = entries.len() < NEWEST || entries.last().is_some_and(|last| last.place < began);
+    Ok(!is_searched || entries.iter().any(|it| it.kind.separates_accounts() && began <= it.place))
 }
 
 /// Verifies an ID token. Returns its user and its claims, or the message of the refusal.

@@ -174,7 +174,7 @@ impl TokenRequest<'_> {
             return Err(NotLoggedIn::Blocked.into());
         }
         if tenant.people.revocations.is_revoked(&code.proved.user.user_id, code.proved.began)
-            || has_left_since(&*tenant.directory, &owner.user, &code.proved).map_err(unavailable)?
+            || has_left_since(&*tenant.directory, &owner.user, code.proved.began).map_err(unavailable)?
         {
             return Err(NotLoggedIn::Revoked.into());
         }

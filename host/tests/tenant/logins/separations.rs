@@ -170,6 +170,11 @@ fn a_separation_by_another_process_ends_the_logins_of_the_identity() {
     let listed = run(&["journal", "list", "--json"]);
     let id = listed.split_once("\"id\":").expect("an id").1.split('"').nth(1).expect("an id").to_owned();
     run(&["undo", &id]);
-    logins.assert_ended(&tenant);
+    for path in ["/userinfo", "/api/v2/users/google-oauth2|1080"] {
+        let token = text(&logins.tokens["access_token"]);
+        let answer = tenant.send(&Request::get(path).bearer(&token));
+        assert_eq!(answer.status, 401, "{path}: {}", answer.text());
+    }
+    logins.assert_all_ended(&tenant);
     assert!(owner.get(&authorize(&[("prompt", "none")])).answer().contains_key("code"), "the owner stays");
 }
