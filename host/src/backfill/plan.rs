@@ -101,6 +101,12 @@ pub enum PlanError {
     /// The file cannot be read.
     #[error("{}: {}", .0.display(), describe_read_error(.1))]
     Unreadable(PathBuf, io::Error),
+    /// The file is a stream.
+    #[error(
+        "{}: a plan is read several times, and a pipe or standard input can be read once only: name the file of the plan",
+        .0.display()
+    )]
+    Stream(PathBuf),
     /// The file is not a plan.
     #[error("{}: this is not a plan of `ligature backfill preview`", .0.display())]
     NotAPlan(PathBuf),
@@ -253,6 +259,9 @@ impl Plan {
     pub fn open(path: &Path) -> Result<Self, PlanError> {
         let unreadable = |error| PlanError::Unreadable(path.to_owned(), error);
         let file = File::open(path).map_err(unreadable)?;
+        if (&file).rewind().is_err() {
+            return Err(PlanError::Stream(path.to_owned()));
+        }
         let mut lines = Lines { text: BufReader::with_capacity(1 << 18, &file), line: Vec::new() };
         let first = lines.next().map_err(unreadable)?.unwrap_or_default();
         let header = read_header(path, first)?;

@@ -42,7 +42,8 @@ struct ConflictReason<'a> {
     reason: &'a str,
     /// The number of decided logins.
     logins: String,
-    advice: &'static str,
+    /// The parts of the advice, and whether each is a name of the program or of the policy.
+    advice: Vec<(bool, &'static str)>,
 }
 
 struct Chart {
@@ -127,7 +128,11 @@ fn list_conflict_reasons<'a>(
     let describe = |(reason, number): (&'a String, &u64)| ConflictReason {
         reason,
         logins: group_thousands(*number),
-        advice: advise(reason),
+        advice: advise(reason)
+            .split('`')
+            .zip([false, true].into_iter().cycle())
+            .map(|(text, is_name)| (is_name, text))
+            .collect(),
     };
     reasons.into_iter().map(describe).collect()
 }

@@ -59,10 +59,15 @@ fn a_report_tells_how_a_person_decides_a_conflict() {
     place.good(&with(&["--report", "report"]));
     let page = fs::read_to_string(place.file("report/report.html")).expect("a page");
     assert!(page.contains("<th scope=\"row\">MULTIPLE_CANDIDATES</th><td>2</td><td>More than two"), "{page}");
-    for way in ["set `on_multiple`", "ligature users merge KEPT MOVED --reason TEXT", "in the console"] {
+    for way in [
+        "set <code>on_multiple</code> in the policy to <code>link_all</code>, or",
+        "ligature users merge KEPT MOVED --reason TEXT",
+        "in the console",
+    ] {
         assert!(page.contains(way), "{way}: {page}");
     }
     assert!(!page.contains("TWO_MANAGED"), "no reason that the plan does not have");
+    assert!(page.contains("<strong>6</strong> people, if each account afterwards is one person"), "{page}");
 }
 
 #[test]

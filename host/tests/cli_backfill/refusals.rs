@@ -151,6 +151,27 @@ fn an_edited_plan_is_refused() {
     assert!(refuse(&place, &[]).contains("report/plan.ndjson: "));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_plan_that_comes_through_a_pipe_is_refused() {
+    use std::process::{Command, Stdio};
+    let place = previewed();
+    let mut cat = Command::new("cat");
+    let mut cat = cat.arg(place.file("report/plan.ndjson")).stdout(Stdio::piped()).spawn().expect("cat runs");
+    let mut apply = place.command(&["backfill", "apply", "/dev/stdin", "--policy", "policy.json"]);
+    let ran = apply.stdin(cat.stdout.take().expect("its output")).output().expect("the program runs");
+    cat.wait().expect("the end");
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{told}");
+    let expected = "error: /dev/stdin: a plan is read several times, and a pipe or standard input can be read once only: \
+                    name the file of the plan\n";
+    assert_eq!(told, expected);
+    // A file that is redirected can be read again.
+    let plan = fs::File::open(place.file("report/plan.ndjson")).expect("a file");
+    let mut apply = place.command(&["backfill", "apply", "/dev/stdin", "--policy", "policy.json"]);
+    assert!(apply.stdin(plan).output().expect("the program runs").status.success());
+}
+
 #[test]
 fn a_selection_without_groups_is_refused() {
     let place = previewed();
