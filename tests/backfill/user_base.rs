@@ -219,3 +219,14 @@ pub(crate) fn write_privileged(pairs: u64, seed: u64, out: &mut dyn Write) -> io
     }
     Ok((pairs - privileged, privileged))
 }
+
+/// Writes so many groups of each story, without the users that are alone, one account per line.
+pub(crate) fn write_groups(of_each: u64, out: &mut dyn Write) -> io::Result<()> {
+    let stories = (0..of_each).flat_map(|_| STORIES);
+    for (number, (story, ..)) in (1..).zip(stories) {
+        for user in tell(story, number) {
+            writeln!(out, "{user}")?;
+        }
+    }
+    Ok(())
+}

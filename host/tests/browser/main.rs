@@ -3,6 +3,8 @@
 //! `host/tests/clients/browser/`.
 
 mod examples;
+#[path = "../../../tests/backfill/user_base.rs"]
+mod known_base;
 mod listings;
 mod readme;
 #[path = "../clients/suites.rs"]
@@ -198,6 +200,9 @@ fn run(file: &str, setting: Setting) {
     let mut suite = suite(folder, file, &tenant);
     let hook_place = place.path().join("hook");
     fs::create_dir_all(&hook_place).expect("a folder");
+    if file == "looks.test.mjs" {
+        write_known_base(&hook_place.join("base"));
+    }
     suite
         .env("LIGATURE_PROGRAM", env!("CARGO_BIN_EXE_ligature"))
         .env("LIGATURE_SOURCES", env!("CARGO_MANIFEST_DIR"))
@@ -205,6 +210,18 @@ fn run(file: &str, setting: Setting) {
     suite.env("HOME", &home).env("LIGATURE_HTTP_APP", http).env("LIGATURE_HTTPS_APP", https);
     run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
     tenant.stop();
+}
+
+/// The groups of each kind of the known user base: more conflicts than a report shows.
+const GROUPS_OF_EACH: u64 = 105;
+
+/// Writes users and policy of a report into a folder.
+fn write_known_base(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    let mut users = Vec::new();
+    known_base::write_groups(GROUPS_OF_EACH, &mut users).expect("it is written to memory");
+    fs::write(folder.join("users.ndjson"), users).expect("a file");
+    fs::write(folder.join("policy.json"), known_base::POLICY).expect("a file");
 }
 
 /// Has Chromium trust an authority, as `ligature serve` tells its users to.
