@@ -21,6 +21,16 @@ async function arrive(page, name) {
   return { ada, shown };
 }
 
+test('002: a second Lock links an account with a password', visit(async ({ page }) => {
+  const { shown } = await arrive(page, 'seed-002');
+  const second = await person();
+  await page.getByRole('button', { name: 'Link Account' }).click();
+  await page.locator('.auth0-lock-opened').getByText('Link with another account').first().waitFor();
+  await fill(page, second);
+  await page.locator('#identities').getByText(second.id).waitFor();
+  assert.deepEqual(shown, ['linked!']);
+}));
+
 for (const [name, version] of [['seed-002-early', '11.2.3'], ['seed-002', '11.35.1']]) {
   test(`002: a second Lock ${version} links an account of a provider`, visit(async ({ page }) => {
     const { shown } = await arrive(page, name);
