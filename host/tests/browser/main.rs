@@ -3,6 +3,7 @@
 //! `host/tests/clients/browser/`.
 
 mod examples;
+mod expiry;
 #[path = "../../../tests/backfill/user_base.rs"]
 mod known_base;
 mod listings;

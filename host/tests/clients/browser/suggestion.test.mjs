@@ -66,6 +66,36 @@ test('of several accounts, the one that is proved is linked', visit(async ({ pag
   assert.match(await page.getByRole('listitem').filter({ hasText: 'auth0|emmy:' }).innerText(), /^[^\n]*$/);
 }));
 
+test('of two tabs with one suggestion, the second one changes nothing', visit(async ({ page, visitor }) => {
+  const USED = 'This page has expired, or was used already.';
+  const suggested = async (id, email) => {
+    await visitor.clearCookies();
+    await page.goto(`${http}/dev/log-in?client_id=pages`);
+    await page.getByRole('link', { name: 'Continue with GitHub' }).click();
+    await enterAccount(page, id, email);
+    await heading(page, 'You already have an account');
+    const tab = await visitor.newPage();
+    await tab.goto(page.url());
+    await heading(tab, 'You already have an account');
+    return tab;
+  };
+  let tab = await suggested('tabs-1', 'christine@example.com');
+  await logIn(page, { username: 'christine@example.com' });
+  assert.deepEqual(await identities(page), ['auth0|christine', 'github|tabs-1']);
+  await tab.getByRole('button', { name: 'Not now' }).click();
+  await tab.getByText(USED).waitFor();
+  await tab.goto(`${http}/dev/logged-in`);
+  assert.deepEqual(await identities(tab), ['auth0|christine', 'github|tabs-1']);
+
+  tab = await suggested('tabs-2', 'dorothy@example.com');
+  await page.getByRole('button', { name: 'Not now' }).click();
+  assert.deepEqual(await identities(page), ['github|tabs-2']);
+  await logIn(tab, { username: 'dorothy@example.com' });
+  await tab.getByText(USED).waitFor();
+  await tab.goto(`${http}/dev/logged-in`);
+  assert.deepEqual(await identities(tab), ['github|tabs-2'], 'the answer of the first tab stays');
+}, { expected: [/status of 40[03]/] }));
+
 test('hostile names are text', visit(async ({ page, visitor }) => {
   page.on('dialog', () => assert.fail('a script runs'));
   const script = '</script><img src=x onerror=alert(1)>\u202e';
