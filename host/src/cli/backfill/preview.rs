@@ -117,12 +117,12 @@ impl PreviewArgs {
         let spool = || folder.map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
         match (&self.users, &self.directory) {
             (None, Some(directory)) => match parse_directory(directory)? {
-                Location::Auth0(address) => return find_tenant_groups(&address, &spool(), watch, ambient),
+                Location::Auth0(address) => find_tenant_groups(&address, &spool(), watch, ambient),
                 Location::Sqlite(_) | Location::Postgres(_) => {
                     let directory = self.journal.open(directory, OpenMode::ReadOnly, ambient)?;
                     let directory_id = Some(directory.directory_id()?);
                     let groups = DirectoryGroups::find(directory, watch).map_err(explain)?;
-                    return Ok(Found { source: Source::Directory(groups), tenant: None, directory_id });
+                    Ok(Found { source: Source::Directory(groups), tenant: None, directory_id })
                 }
             },
             (users, _) => {
