@@ -34,7 +34,6 @@ const WINDOWS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(3);
 /// Views of each page, one after the other.
 const VIEWS: usize = 1_000;
-const PAGES: [&str; 4] = ["login page", "suggestion page", "account page", "console page"];
 const CONSOLE_LOGINS: &str = "logins with the console, password-realm grant";
 const LONG_RUN: u64 = 500_000;
 
@@ -96,10 +95,14 @@ fn main() {
         let loads = Load::start(&server, false, |_| by_password());
         rates(CONSOLE_LOGINS, "-", loads.windows(WINDOWS, WINDOW));
     }
-    if PAGES.iter().any(|page| is_wanted(page)) {
+    if pages::NAMES.iter().any(|page| is_wanted(page)) {
         // A user who has never logged in: a login with their address is a suggestion.
         let unused = LOGINS + fastrand::usize(..usize::MAX / 2);
-        Line::open(server.http).once(&Requests::of(server.http, false).new_user(&token, unused));
+        let mut line = Line::open(server.http);
+        let http = Requests::of(server.http, false);
+        // This server has another port, and therefore another issuer.
+        let token = Requests::token(&mut line, &http.client_credentials());
+        line.once(&http.new_user(&token, unused));
         for page in pages::pages(server.http, unused) {
             show_page(&page, pages::measure(server.http, &page, VIEWS));
         }

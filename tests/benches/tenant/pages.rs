@@ -53,10 +53,29 @@ impl Browser {
         self.follow(&request)
     }
 
-    fn page(self, name: &'static str, path: String) -> Page {
-        Page { name, path, cookies: self.cookie_header() }
+    /// Returns a page's path, with the cookies of this browser.
+    fn page(&self, path: String) -> (String, String) {
+        (path, self.cookie_header())
     }
 }
+
+/// Names of the pages, as [`pages`] returns them.
+pub(crate) const NAMES: [&str; 14] = [
+    "start page",
+    "outbox page",
+    "login page",
+    "stand-in page",
+    "suggestion page",
+    "account page",
+    "account history page",
+    "link preview page",
+    "console page",
+    "console users page",
+    "console user page",
+    "console decisions page",
+    "console live page",
+    "merge preview page",
+];
 
 /// Returns the pages of a tenant. The user of this number has a password, and has never logged in.
 pub(crate) fn pages(http: SocketAddr, unused: usize) -> Vec<Page> {
@@ -64,28 +83,57 @@ pub(crate) fn pages(http: SocketAddr, unused: usize) -> Vec<Page> {
     let browser = || Browser { line: Line::open(http), requests: requests.clone(), cookies: Vec::new() };
     let mut visitor = browser();
     let login_page = visitor.get("/account");
+    let stand_in_page = format!("/u/stand-in?state={}&connection=google-oauth2", state_of(&login_page));
     let mut owner = browser();
     let own_login = owner.get("/account");
     let fields = [("state", state_of(&own_login)), ("username", &*login(0)), ("password", PASSWORD)];
     owner.submit("/u/login", &fields);
-    let mut asked = browser();
-    let stranger = asked.get("/account");
-    let email = login(unused);
+    let (asked, suggestion) = suggest(browser(), &login(unused));
+    let mut adding = browser();
+    let own_login = adding.get("/account");
+    let fields = [("state", state_of(&own_login)), ("username", &*login(1)), ("password", PASSWORD)];
+    adding.submit("/u/login", &fields);
+    let second_login = adding.get("/account/add");
+    let preview = stand_in(&mut adding, state_of(&second_login), &format!("other.{}", login(unused)));
+    let user = |n: usize| format!("auth0%7Clogin{n}");
+    let paths = [
+        visitor.page("/".to_owned()),
+        visitor.page("/dev/outbox".to_owned()),
+        visitor.page(login_page),
+        visitor.page(stand_in_page),
+        asked.page(suggestion),
+        owner.page("/account".to_owned()),
+        owner.page("/account/history".to_owned()),
+        adding.page(preview),
+        visitor.page("/console".to_owned()),
+        visitor.page("/console/users?q=login.1%40example.com".to_owned()),
+        visitor.page(format!("/console/users/{}", user(1))),
+        visitor.page("/console/decisions".to_owned()),
+        visitor.page("/console/live".to_owned()),
+        visitor.page(format!("/console/merge?keep={}&move={}", user(1), user(2))),
+    ];
+    let named = NAMES.into_iter().zip(paths);
+    named.map(|(name, (path, cookies))| Page { name, path, cookies }).collect()
+}
+
+/// Logs in with the address of another account. Returns the page that suggests the account.
+fn suggest(mut browser: Browser, email: &str) -> (Browser, String) {
+    let stranger = browser.get("/account");
+    let suggestion = stand_in(&mut browser, state_of(&stranger), email);
+    (browser, suggestion)
+}
+
+/// Logs in at the stand-in provider with a new account of this address.
+fn stand_in(browser: &mut Browser, state: &str, email: &str) -> String {
     let account = [
-        ("state", state_of(&stranger)),
+        ("state", state),
         ("connection", "google-oauth2"),
-        ("user_id", &*email),
+        ("user_id", email),
         ("name", "Somebody"),
-        ("email", &*email),
+        ("email", email),
         ("email_verified", "true"),
     ];
-    let suggestion = asked.submit("/u/stand-in", &account);
-    vec![
-        visitor.page("login page", login_page),
-        asked.page("suggestion page", suggestion),
-        owner.page("account page", "/account".to_owned()),
-        browser().page("console page", "/console".to_owned()),
-    ]
+    browser.submit("/u/stand-in", &account)
 }
 
 fn state_of(path: &str) -> &str {
@@ -95,7 +143,8 @@ fn state_of(path: &str) -> &str {
 
 /// Requests a page so many times, one after the other. Returns the times, and the size in bytes.
 pub(crate) fn measure(http: SocketAddr, page: &Page, times: usize) -> (Vec<Duration>, usize) {
-    let request = Requests::of(http, false).get(&page.path, &page.cookies);
+    let request =
+        Requests::of(http, false).get(&page.path, &format!("accept: text/html\r\n{}", page.cookies));
     let mut line = Line::open(http);
     let mut size = 0;
     let all = (0..times).map(|_| {
