@@ -45,6 +45,9 @@ struct MailedLogin<'a> {
     identity: String,
     has_password: bool,
     is_linked: bool,
+    /// Whether the address was verified in another way since the mail was sent. The mail is no key for
+    /// a new password then.
+    is_verified: bool,
 }
 
 /// Returns the page of a link, with a button or a form that verifies the address.
@@ -75,6 +78,10 @@ pub(super) fn show_changed() -> Response {
     html::error_page_with_links(StatusCode::BAD_REQUEST, words, &[("/account", "Your account")])
 }
 
+fn show_verified() -> Response {
+    html::message_page(StatusCode::OK, "Done", "Your address is verified.")
+}
+
 fn respond(
     visit: &Visit,
     ticket: &str,
@@ -84,6 +91,7 @@ fn respond(
         return html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED);
     };
     match MailedLogin::find(visit, ticket, link) {
+        Ok(Some(login)) if login.is_verified => show_verified(),
         Ok(Some(login)) => respond(&login).unwrap_or_else(|error| unavailable(error).into_response()),
         Ok(None) => show_changed(),
         Err(error) => unavailable(error).into_response(),
@@ -108,9 +116,10 @@ impl<'a> MailedLogin<'a> {
         if email != Some(link.email.as_str()) {
             return Ok(None);
         }
+        let is_verified = !is_linked && owner.user.email_verified.is_verified();
         let has_password = credential.is_some_and(|it| it.password.is_some());
         let identity = identity.user_id.clone();
-        Ok(Some(Self { visit, ticket, link, connection, identity, has_password, is_linked }))
+        Ok(Some(Self { visit, ticket, link, connection, identity, has_password, is_linked, is_verified }))
     }
 
     fn render(&self, status: StatusCode, error: Option<&str>) -> Result<Response, ApiError> {
@@ -183,7 +192,7 @@ impl<'a> MailedLogin<'a> {
         };
         match tenant.people.verifications.spend(self.ticket, verify).transpose()? {
             None => Ok(html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED)),
-            Some(true) => Ok(html::message_page(StatusCode::OK, "Done", "Your address is verified.")),
+            Some(true) => Ok(show_verified()),
             Some(false) => Ok(show_changed()),
         }
     }

@@ -14,6 +14,7 @@ crate::tests![
     an_owner_who_has_not_signed_up_sets_a_new_password,
     an_owner_takes_a_login_back_that_was_linked_into_another_account,
     a_mail_about_a_former_address_verifies_nothing,
+    a_mail_of_before_another_verification_is_no_key_for_a_new_password,
     guesses_at_the_password_of_a_mail_are_bounded,
 ];
 
@@ -182,6 +183,25 @@ fn a_mail_about_a_former_address_verifies_nothing() {
         assert!(refused.text().contains("href=\"/account\""), "there is a way on: {}", refused.text());
     }
     assert!(!is_verified(&tenant, &account));
+}
+
+fn a_mail_of_before_another_verification_is_no_key_for_a_new_password() {
+    let (_policy, tenant) = tenant();
+    let account = signed_up(&tenant);
+    let (link, ticket) = mailed(&tenant);
+    let verified = tenant.send(
+        &Request::new("PATCH", format!("/api/v2/users/{account}"))
+            .json(&json!({ "email_verified": true }))
+            .bearer(&tenant.client_token("web")),
+    );
+    assert_eq!(verified.status, 200, "{}", verified.text());
+    let mut browser = tenant.browser();
+    for page in [browser.get(&link), answer(&mut browser, &ticket, &[("choice", "new-password")])] {
+        assert_eq!(page.status, 200, "{} {}", page.status, page.text());
+        let told = page.text();
+        assert!(told.contains("Your address is verified.") && !told.contains("<form"), "{told}");
+    }
+    assert_eq!(log_in(&tenant, ADDRESS, PASSWORD).status, 200, "the password is the same");
 }
 
 fn guesses_at_the_password_of_a_mail_are_bounded() {
