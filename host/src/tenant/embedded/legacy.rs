@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::tenant::config::{Client, Config, LEGACY};
-use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::oauth_error::{OAuthError, unavailable};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::separation::has_left_since;
+use crate::tenant::logins::token_check::is_token_revoked;
 use crate::tenant::oauth::userinfo::legacy_profile;
 use crate::tenant::state::Shared;
 
@@ -107,11 +107,8 @@ pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Resp
                 tracing::warn!(target: "audit", client = client_id, "a blocked user's token was refused");
                 return Err(unauthorized());
             }
-            let has_left = has_left_since(&*tenant.directory, &stored.user, claims.began());
-            if has_left.unwrap_or(true)
-                || tenant.people.is_token_revoked(sub, &claims)
-                || !claims.has_identity_of(&stored.user)
-            {
+            let is_revoked = is_token_revoked(&*tenant.directory, &tenant.people, &stored.user, &claims);
+            if is_revoked.map_err(unavailable)? {
                 tracing::warn!(target: "audit", client = client_id, "a revoked token was refused");
                 return Err(unauthorized());
             }

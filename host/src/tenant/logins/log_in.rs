@@ -118,7 +118,8 @@ impl Logins {
         if user.blocked {
             return Err(refuse_blocked(&user));
         }
-        if has_left_since(&*self.directory, &user, proved.began).map_err(|error| log_failure(error.into()))? {
+        let has_left = has_left_since(&*self.directory, &user, &proved.user.user_id, proved.began);
+        if has_left.map_err(|error| log_failure(error.into()))? {
             return Err(NotLoggedIn::Revoked);
         }
         // Whichever way a login takes, it does not go round the second factor of its user.

@@ -10,6 +10,7 @@ pub(super) mod owner_link;
 pub(super) mod prove;
 pub(super) mod second_factor;
 pub(super) mod separation;
+pub(super) mod token_check;
 
 mod session_user;
 mod state;

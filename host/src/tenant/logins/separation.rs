@@ -1,33 +1,70 @@
 //! Logins of before a separation that another process has made, such as `ligature undo`. No process ends
 //! the logins of another one; the directory says when the accounts were separated.
 
-use crate::directory::{Administration, Entry, JournalQuery};
-use crate::model::{ApiError, Moment, Timestamp, User, last_separation};
+use crate::directory::{Administration, Entry, EntryKind, JournalQuery, SnapshotState};
+use crate::model::{ApiError, Identity, Moment, Timestamp, User, last_separation};
 
-/// The number of journal entries that are searched, newest first.
+/// The number of journal entries of an account that are searched, newest first.
 const NEWEST: usize = 100;
 
-/// Returns whether an account has left another one since a login of it began. The journal is read only
-/// if the marks of the account name a separation that is as recent.
+/// The number of accounts whose entries are searched.
+const MOST_HOLDERS: usize = 10;
+
+/// Returns whether an identity (`provider|id`) has left an account since a login by it began.
+/// `account` has the identity now, by a later link perhaps: a login of before the separation does not
+/// become valid again when the accounts are linked again.
+///
+/// An account with one identity has not been joined with another one since it left, and its marks name
+/// its separations. The journal is read for any other account.
 pub(crate) fn has_left_since(
     directory: &dyn Administration,
     account: &User,
+    identity: &str,
     began: Moment,
 ) -> Result<bool, ApiError> {
-    if !last_separation(account).is_some_and(|at| may_follow(at, began)) {
+    let is_alone = account.identities.len() < 2;
+    if is_alone && !last_separation(account).is_some_and(|at| may_follow(at, began)) {
         return Ok(false);
     }
-    let entries = directory.journal(&JournalQuery {
-        user_id: Some(account.user_id.clone()),
-        limit: NEWEST,
-        ..JournalQuery::default()
-    })?;
-    let separates = |entry: &Entry| {
-        entry.kind.separates_accounts() && entry.secondary == account.user_id && began < entry.place
-    };
-    // Where entries since the login are beyond the search, the separation may be among them.
-    let is_searched = entries.len() < NEWEST || entries.last().is_some_and(|last| last.place < began);
-    Ok(!is_searched || entries.iter().any(separates))
+    // The accounts that may have had the identity since the login began.
+    let mut holders = vec![account.user_id.clone()];
+    if identity != account.user_id {
+        holders.push(identity.to_owned());
+    }
+    let mut searched = 0;
+    while let Some(holder) = holders.get(searched).cloned() {
+        searched += 1;
+        let entries = directory.journal(&JournalQuery {
+            user_id: Some(holder.clone()),
+            limit: NEWEST,
+            ..JournalQuery::default()
+        })?;
+        // Where entries since the login are beyond the search, a separation may be among them.
+        let is_whole = entries.len() < NEWEST || entries.last().is_some_and(|last| last.place < began);
+        if !is_whole || holders.len() > MOST_HOLDERS {
+            return Ok(true);
+        }
+        for entry in entries.iter().filter(|entry| began < entry.place) {
+            if entry.kind.separates_accounts() && entry.secondary == holder {
+                return Ok(true);
+            }
+            let joins = entry.kind == EntryKind::Link && entry.primary == holder;
+            if joins && !holders.contains(&entry.secondary) && may_have_brought(directory, entry, identity)? {
+                holders.push(entry.secondary.clone());
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Returns whether a link may have brought this identity into its primary.
+fn may_have_brought(directory: &dyn Administration, link: &Entry, identity: &str) -> Result<bool, ApiError> {
+    Ok(match directory.journal_entry(&link.id)?.kept {
+        SnapshotState::Whole(kept) => {
+            kept.secondary.identities.iter().map(Identity::as_user_id).any(|it| it == identity)
+        }
+        _ => true,
+    })
 }
 
 /// Returns whether an action at this time may have a place after a moment, which may be of the same
@@ -45,8 +82,11 @@ mod tests {
 
     use super::{NEWEST, has_left_since};
     use crate::ambient::Ambient;
-    use crate::directory::{Administration, CheckedLink, Directory, Memory, Provenance, SetBlocked, Unlink};
-    use crate::model::{LinkRequest, Moment, Timestamp, User};
+    use crate::directory::{
+        Administration, CheckedLink, Directory, EntryId, JournalQuery, Memory, Provenance, SetBlocked, Undo,
+        Unlink,
+    };
+    use crate::model::{IdentityKey, LinkRequest, Moment, Timestamp, User};
 
     const SECOND: &str = "google-oauth2|2";
 
@@ -64,15 +104,16 @@ mod tests {
                 }))
                 .unwrap()
             };
-            let users = [user("auth0", "1"), user("google-oauth2", "2")];
+            let users =
+                [user("auth0", "1"), user("google-oauth2", "2"), user("github", "3"), user("auth0", "4")];
             let directory = Memory::with_users(&Ambient::fixed(Timestamp::default()), users);
             Self { directory, provenance: Arc::new(Provenance::operator("ada".to_owned())) }
         }
 
-        fn separate(&self) {
+        fn link(&self, primary: &str, secondary: &str) -> EntryId {
             let request = LinkRequest {
-                primary: "auth0|1".to_owned(),
-                secondary: SECOND.to_owned(),
+                primary: primary.to_owned(),
+                secondary: secondary.to_owned(),
                 user_metadata: None,
                 app_metadata: None,
                 reasons: Arc::default(),
@@ -83,18 +124,35 @@ mod tests {
                 primary_version: None,
                 secondary_version: None,
                 read: None,
-                provenance: provenance.clone(),
+                provenance,
                 now,
             };
             self.directory.link(&link).unwrap();
+            let newest = JournalQuery { limit: 1, ..JournalQuery::default() };
+            self.directory.journal(&newest).unwrap().remove(0).id
+        }
+
+        fn undo(&self, link: EntryId) {
+            self.directory
+                .undo(&Undo {
+                    id: link,
+                    dry_run: false,
+                    provenance: self.provenance.clone(),
+                    now: Timestamp::default(),
+                })
+                .unwrap();
+        }
+
+        fn separate(&self) {
+            self.link("auth0|1", SECOND);
             let unlink = Unlink {
                 primary: "auth0|1".to_owned(),
                 provider: "google-oauth2".to_owned(),
                 user_id: "2".to_owned(),
                 restores: None,
                 keeps_factors: true,
-                provenance,
-                now,
+                provenance: self.provenance.clone(),
+                now: Timestamp::default(),
             };
             self.directory.unlink(&unlink).unwrap();
         }
@@ -117,8 +175,20 @@ mod tests {
         }
 
         fn has_left_since(&self, began: Moment) -> bool {
-            let account = self.directory.get(SECOND).unwrap().user;
-            has_left_since(&self.directory, &account, began).unwrap()
+            self.has(SECOND, began)
+        }
+
+        /// Returns whether the owner of this identity is an account that the identity has come to by
+        /// way of a separation.
+        fn has(&self, identity: &str, began: Moment) -> bool {
+            let (provider, user_id) = identity.split_once('|').unwrap();
+            let account = self
+                .directory
+                .owner(IdentityKey { connection: provider, provider, user_id })
+                .unwrap()
+                .unwrap()
+                .user;
+            has_left_since(&self.directory, &account, identity, began).unwrap()
         }
     }
 
@@ -153,5 +223,44 @@ mod tests {
         assert!(!journal.has_left_since(after), "the search ends with an entry of before the login");
         journal.write(2);
         assert!(journal.has_left_since(after), "all entries of the search are of after it");
+    }
+
+    #[test]
+    fn a_login_of_before_a_separation_stays_ended_after_another_link() {
+        for primary in ["auth0|1", "auth0|4"] {
+            let journal = Journal::new();
+            let before = journal.now();
+            journal.separate();
+            journal.link(primary, SECOND);
+            let after = journal.now();
+            assert!(journal.has(SECOND, before), "{primary}");
+            assert!(!journal.has(SECOND, after), "{primary}");
+        }
+    }
+
+    /// The journal names the account that left, which had this identity.
+    #[test]
+    fn a_login_by_a_further_identity_of_the_account_that_left_stays_ended_too() {
+        let journal = Journal::new();
+        journal.link(SECOND, "github|3");
+        let before = journal.now();
+        let link = journal.link("auth0|1", SECOND);
+        assert!(!journal.has("github|3", before), "nothing was separated");
+        journal.undo(link);
+        assert!(journal.has("github|3", before));
+        journal.link("auth0|4", SECOND);
+        assert!(journal.has("github|3", before));
+        assert!(!journal.has("github|3", journal.now()));
+    }
+
+    #[test]
+    fn the_owner_who_removes_a_login_and_adds_it_again_stays_logged_in() {
+        let journal = Journal::new();
+        let before = journal.now();
+        journal.separate();
+        journal.link("auth0|1", SECOND);
+        journal.link("auth0|1", "github|3");
+        assert!(!journal.has("auth0|1", before));
+        assert!(!journal.has("github|3", before));
     }
 }

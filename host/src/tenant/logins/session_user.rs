@@ -28,7 +28,7 @@ impl Logins {
             Err(error) => return Err(error),
         };
         let Some(owner) = owner else { return Ok(None) };
-        let has_left = has_left_since(&*self.directory, &owner.user, proved.began)?;
+        let has_left = has_left_since(&*self.directory, &owner.user, &proved.user.user_id, proved.began)?;
         Ok((!has_left).then_some(owner))
     }
 }

@@ -13,7 +13,7 @@ use crate::model::{ApiError, User};
 use crate::tenant::config::Config;
 use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::separation::has_left_since;
+use crate::tenant::logins::token_check::is_token_revoked;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::people::People;
@@ -128,16 +128,15 @@ impl Caller {
         metrics: &Metrics,
     ) -> Result<(), Problem> {
         let Some(user_id) = &self.user_id else { return Ok(()) };
-        let is_theirs = match directory.get(user_id) {
+        let is_revoked = match directory.get(user_id) {
             Ok(own) => {
                 self.require_unblocked(&own.user)?;
-                self.claims.has_identity_of(&own.user)
-                    && !has_left_since(directory, &own.user, self.claims.began())?
+                is_token_revoked(directory, people, &own.user, &self.claims)?
             }
-            Err(ApiError::NotFound(_)) => true,
+            Err(ApiError::NotFound(_)) => people.is_token_revoked(user_id, &self.claims),
             Err(error) => return Err(error.into()),
         };
-        if !is_theirs || people.is_token_revoked(user_id, &self.claims) {
+        if is_revoked {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
             metrics.count_refused_token("revoked");
             let words = "The token was revoked: the password or the account was changed since, or its code was used twice.";

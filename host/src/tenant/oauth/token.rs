@@ -173,8 +173,9 @@ impl TokenRequest<'_> {
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
         }
-        if tenant.people.revocations.is_revoked(&code.proved.user.user_id, code.proved.began)
-            || has_left_since(&*tenant.directory, &owner.user, code.proved.began).map_err(unavailable)?
+        let (identity, began) = (&code.proved.user.user_id, code.proved.began);
+        if tenant.people.revocations.is_revoked(identity, began)
+            || has_left_since(&*tenant.directory, &owner.user, identity, began).map_err(unavailable)?
         {
             return Err(NotLoggedIn::Revoked.into());
         }

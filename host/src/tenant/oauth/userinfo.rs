@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::model::{ApiError, User, mask_addresses};
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::separation::has_left_since;
+use crate::tenant::logins::token_check::is_token_revoked;
 use crate::tenant::oauth::bearer::{Bearer, Unauthorized, forbid_caching};
 use crate::tenant::profile;
 use crate::tenant::signing::Signing;
@@ -46,11 +46,11 @@ fn describe_user(tenant: &Tenant, token: &str) -> Response {
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
         return Unauthorized::Token.into_response();
     }
-    let has_left = match has_left_since(&*tenant.directory, &user, claims.began()) {
-        Ok(has_left) => has_left,
+    let is_revoked = match is_token_revoked(&*tenant.directory, &tenant.people, &user, &claims) {
+        Ok(is_revoked) => is_revoked,
         Err(error) => return unavailable(error).into_response(),
     };
-    if has_left || tenant.people.is_token_revoked(&sub, &claims) || !claims.has_identity_of(&user) {
+    if is_revoked {
         tracing::warn!(target: "audit", "a revoked token was refused");
         return Unauthorized::Token.into_response();
     }

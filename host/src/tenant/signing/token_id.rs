@@ -52,9 +52,11 @@ impl TokenId {
         user.identities.first().is_some_and(|main| hash_identity(&self.salt, &main.as_user_id()) == self.mark)
     }
 
-    /// Returns whether the user has the identity to which the token was issued.
-    pub(crate) fn has_identity_of(&self, user: &User) -> bool {
-        user.identities.iter().map(Identity::as_user_id).any(|it| hash_identity(&self.salt, &it) == self.mark)
+    /// Returns the identity (`provider|id`) of the user to which the token was issued, if the user has
+    /// it.
+    pub(crate) fn find_identity(&self, user: &User) -> Option<String> {
+        let is_it = |it: &String| hash_identity(&self.salt, it) == self.mark;
+        user.identities.iter().map(Identity::as_user_id).find(is_it)
     }
 }
 
@@ -81,8 +83,9 @@ mod tests {
         };
         let own = r#"{"provider": "auth0", "user_id": "1", "connection": "db"}"#;
         let google = r#"{"provider": "google-oauth2", "user_id": "1080", "connection": "google-oauth2"}"#;
-        assert!(id.has_identity_of(&user(&format!("{own}, {google}"))));
-        assert!(!id.has_identity_of(&user(own)));
+        let found = id.find_identity(&user(&format!("{own}, {google}")));
+        assert_eq!(found.as_deref(), Some("google-oauth2|1080"));
+        assert_eq!(id.find_identity(&user(own)), None);
         assert!(id.is_of_main_identity_of(&user(google)));
         assert!(!id.is_of_main_identity_of(&user(&format!("{own}, {google}"))));
         assert!(!jti.contains("1080"));
@@ -98,7 +101,7 @@ mod tests {
         for jti in ids {
             let id = TokenId::parse(&jti).unwrap();
             assert_eq!((id.began(), id.grant()), (began, Some("a1b2")));
-            assert!(id.has_identity_of(&user) && id.is_of_main_identity_of(&user));
+            assert!(id.find_identity(&user).is_some() && id.is_of_main_identity_of(&user));
         }
     }
 

@@ -60,9 +60,15 @@ impl Claims {
         self.id()?.grant().map(str::to_owned)
     }
 
+    /// Returns the identity (`provider|id`) of the user to which the token was issued; the main
+    /// identity, if the token has no `jti` of this tenant. `None` if the user has lost the identity.
+    pub(crate) fn find_identity(&self, user: &User) -> Option<String> {
+        self.id().map_or_else(|| Some(user.user_id.clone()), |id| id.find_identity(user))
+    }
+
     /// Returns whether the user still has the identity to which the token was issued.
     pub(crate) fn has_identity_of(&self, user: &User) -> bool {
-        self.id().is_none_or(|id| id.has_identity_of(user))
+        self.find_identity(user).is_some()
     }
 
     /// Returns whether the token was issued to the main identity of the user.

@@ -19,6 +19,8 @@ crate::tests![
     an_unlink_by_the_user_ends_the_logins_of_the_identity,
     an_unlink_that_an_application_requests_ends_the_logins_of_the_identity,
     a_separation_by_another_process_ends_the_logins_of_the_identity,
+    logins_of_before_a_separation_stay_ended_when_the_accounts_are_linked_again,
+    a_token_of_an_unlinked_login_stays_revoked_when_the_login_is_added_again,
 ];
 
 /// The stand-in's user with Ada's address.
@@ -75,6 +77,14 @@ fn open_logins(tenant: &Tenant) -> OpenLogins {
 impl OpenLogins {
     /// Every login of before asks for the factor that the identity has now, or has ended.
     fn assert_ended(mut self, tenant: &Tenant) {
+        self.assert_session_ended(tenant);
+        let (mut browser, state, code) = self.asked;
+        let late = pass(&mut browser, &state, &code);
+        assert!(!late.location().contains("code="), "{} {}", late.status, late.location());
+        assert_eq!(browser.get(&authorize(&[("prompt", "none")])).answer()["error"], "login_required");
+    }
+
+    fn assert_session_ended(&mut self, tenant: &Tenant) {
         for with in [&[("prompt", "none")][..], &[("prompt", "none"), ("acr_values", MULTI_FACTOR)]] {
             let silent = self.session.get(&authorize(with)).answer();
             assert_eq!(silent["error"], "login_required", "{with:?}");
@@ -84,10 +94,6 @@ impl OpenLogins {
         let refresh = text(&self.tokens["refresh_token"]);
         let refresh = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
         assert_eq!(tenant.token("web", &refresh).json()["error"], "invalid_grant");
-        let (mut browser, state, code) = self.asked;
-        let late = pass(&mut browser, &state, &code);
-        assert!(!late.location().contains("code="), "{} {}", late.status, late.location());
-        assert_eq!(browser.get(&authorize(&[("prompt", "none")])).answer()["error"], "login_required");
     }
 
     /// The same, and the identity's own tokens.
@@ -152,29 +158,94 @@ fn an_unlink_that_an_application_requests_ends_the_logins_of_the_identity() {
 
 /// No process ends the logins of another one. The directory says that they are of before.
 fn a_separation_by_another_process_ends_the_logins_of_the_identity() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let directory = format!("sqlite:{}", folder.path().join("users.db").display());
-    let tenant = tenant(&["--directory", &directory]);
-    let logins = open_logins(&tenant);
+    let elsewhere = Elsewhere::start();
+    let tenant = &elsewhere.tenant;
+    let logins = open_logins(tenant);
+    link(tenant);
+    let (mut owner, _) = ada(tenant, &[]);
+    elsewhere.undo();
+    let token = text(&logins.tokens["access_token"]);
+    assert_refused(tenant, &token, &["/userinfo", "/api/v2/users/google-oauth2|1080"]);
+    logins.assert_all_ended(tenant);
+    assert!(owner.get(&authorize(&[("prompt", "none")])).answer().contains_key("code"), "the owner stays");
+}
+
+/// The logins were ended by the separation, whoever made it, before anybody used them.
+fn logins_of_before_a_separation_stay_ended_when_the_accounts_are_linked_again() {
+    let elsewhere = Elsewhere::start();
+    let tenant = &elsewhere.tenant;
+    let mut logins = open_logins(tenant);
+    link(tenant);
+    let linked = linked_token(tenant);
+    let (mut owner, _) = ada(tenant, &[]);
+    elsewhere.undo();
+    elsewhere.run(&["users", "merge", "auth0|ada", "google-oauth2|1080", "--reason", "she called"]);
+    assert_refused(tenant, &linked, &["/userinfo", "/api/v2/users/auth0|ada"]);
+    logins.assert_session_ended(tenant);
+    assert!(owner.get(&authorize(&[("prompt", "none")])).answer().contains_key("code"), "the owner stays");
+    let anew = linked_token(tenant);
+    let answer = tenant.send(&Request::get("/api/v2/users/auth0|ada").bearer(&anew));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+fn a_token_of_an_unlinked_login_stays_revoked_when_the_login_is_added_again() {
+    let tenant = tenant(&[]);
+    open_logins(&tenant);
     link(&tenant);
-    let (mut owner, _) = ada(&tenant, &[]);
-    let run = |args: &[&str]| {
+    let linked = linked_token(&tenant);
+    unlink(&tenant, &tenant.client_token("web"));
+    link(&tenant);
+    assert_refused(&tenant, &linked, &["/userinfo", "/api/v2/users/auth0|ada"]);
+}
+
+/// Returns an access token of Ada, who has logged in by Google and her own factor.
+fn linked_token(tenant: &Tenant) -> String {
+    let mut browser = tenant.browser();
+    let own = [("audience", &*tenant.audience()), ("scope", "openid read:current_user")];
+    let asked = by_google(&mut browser, GOOGLE, &own);
+    let end = pass(&mut browser, &state_of(&asked), &code_to(tenant, "ada@example.com"));
+    let tokens = redeem(tenant, "web", &end.answer()["code"]).json();
+    let token = text(&tokens["access_token"]);
+    let answer = tenant.send(&Request::get("/api/v2/users/auth0|ada").bearer(&token));
+    assert_eq!(answer.status, 200, "it is Ada's: {}", answer.text());
+    token
+}
+
+fn assert_refused(tenant: &Tenant, token: &str, paths: &[&str]) {
+    for path in paths {
+        let answer = tenant.send(&Request::get(*path).bearer(token));
+        assert_eq!(answer.status, 401, "{path}: {}", answer.text());
+    }
+}
+
+/// A tenant, and other processes at its directory.
+struct Elsewhere {
+    tenant: Tenant,
+    directory: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Elsewhere {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let directory = format!("sqlite:{}", folder.path().join("users.db").display());
+        Self { tenant: tenant(&["--directory", &directory]), directory, _folder: folder }
+    }
+
+    fn run(&self, args: &[&str]) -> String {
         let ligature = Command::new(env!("CARGO_BIN_EXE_ligature"))
             .args(args)
-            .args(["--directory", &directory])
+            .args(["--directory", &self.directory])
             .output()
             .expect("the program runs");
         assert!(ligature.status.success(), "{}", String::from_utf8_lossy(&ligature.stderr));
         String::from_utf8_lossy(&ligature.stdout).into_owned()
-    };
-    let listed = run(&["journal", "list", "--json"]);
-    let id = listed.split_once("\"id\":").expect("an id").1.split('"').nth(1).expect("an id").to_owned();
-    run(&["undo", &id]);
-    for path in ["/userinfo", "/api/v2/users/google-oauth2|1080"] {
-        let token = text(&logins.tokens["access_token"]);
-        let answer = tenant.send(&Request::get(path).bearer(&token));
-        assert_eq!(answer.status, 401, "{path}: {}", answer.text());
     }
-    logins.assert_all_ended(&tenant);
-    assert!(owner.get(&authorize(&[("prompt", "none")])).answer().contains_key("code"), "the owner stays");
+
+    /// Undoes the newest link.
+    fn undo(&self) {
+        let listed = self.run(&["journal", "list", "--json"]);
+        let id = listed.split_once("\"id\":").expect("an id").1.split('"').nth(1).expect("an id").to_owned();
+        self.run(&["undo", &id]);
+    }
 }
