@@ -141,10 +141,12 @@ bench-directory: target
 	$(CARGO) bench --quiet --locked -p ligature-tests --bench directory
 
 USERS ?= 10000000
+# The users in a database; empty for a million at most. DOCS=docs/backfill.md writes the figures into it.
+IMPORTED ?=
 bench-backfill: target
 	$(CARGO) build --release --quiet --locked --bin ligature
-	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" \
-		LIGATURE_BENCH_USERS=$(USERS) $(CARGO) bench --quiet --locked -p ligature-tests --bench backfill
+	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" LIGATURE_BENCH_USERS=$(USERS) \
+		LIGATURE_BENCH_IMPORTED=$(IMPORTED) LIGATURE_BENCH_DOCS=$(abspath $(DOCS)) $(CARGO) bench --quiet --locked -p ligature-tests --bench backfill
 
 # The load tool starts the program itself.
 bench-tenant: target

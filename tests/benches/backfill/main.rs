@@ -1,7 +1,12 @@
 //! The cost of a backfill: `make bench-backfill`. The program is another process.
 //!
-//! `LIGATURE_BENCH_USERS` is another number of users than ten million: about 750 bytes each on the disk of
-//! the target directory, and as much again while SQLite and PostgreSQL are measured with a tenth of them.
+//! `LIGATURE_BENCH_USERS` is another number of users than ten million, `LIGATURE_BENCH_IMPORTED` that of
+//! the users in a database, which are a million at most by default: an import takes most of the time. A
+//! user takes about 750 bytes in a file and twice that in a database, on the disk of the target directory.
+//!
+//! The counts are exact, and the same by every source of as many users. A missed limit ends the bench with
+//! an exit code other than 0, after all figures; with `LIGATURE_BENCH_DOCS`, they are written into that
+//! file, between two comments.
 //!
 //! Compare only figures of one run: the other load of the machine is in them.
 
@@ -14,10 +19,12 @@ use std::time::Duration;
 use ligature_test_servers::Postgres;
 use serde_json::Value;
 
+use figures::Figures;
 use measured::Measured;
 use program::program;
 use user_base::{Expected, POLICY, write_pairs, write_users};
 
+mod figures;
 mod measured;
 #[allow(dead_code, reason = "each bench uses what it needs")]
 #[path = "../program.rs"]
@@ -27,8 +34,12 @@ mod user_base;
 
 /// The number of users.
 const USERS: u64 = 10_000_000;
-/// The maximum number of users that are imported into a database.
+/// The usual maximum number of users that are imported into a database.
 const IMPORTED: u64 = 1_000_000;
+/// The limits: the time and the memory of a preview of [`USERS`] users in a file, and the links a second.
+const PREVIEW_SECONDS: f64 = 300.0;
+const PREVIEW_MB: u64 = 500;
+const LINKS_PER_SECOND: f64 = 1_500.0;
 /// The number of pairs that are linked.
 const PAIRS: u64 = 30_000;
 /// The number of processes that share a run.
@@ -41,13 +52,21 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let users = std::env::var("LIGATURE_BENCH_USERS").ok().and_then(|users| users.parse().ok());
-    let users: u64 = users.unwrap_or(USERS);
+    let users = read_number("LIGATURE_BENCH_USERS").unwrap_or(USERS);
+    let imported = read_number("LIGATURE_BENCH_IMPORTED").unwrap_or(IMPORTED.min(users));
     let place = Place::create();
-    place.require_space(users);
-    let few = preview_file(&place, users / 10);
-    let many = preview_file(&place, users);
-    println!("{:.2} times the time for {:.2} times the users", many.0 / few.0, many.1 / few.1);
+    place.require_space(users.max(imported));
+    let mut figures = Figures::default();
+    let few = preview_file(&place, users / 10, &mut figures);
+    let many = preview_file(&place, users, &mut figures);
+    println!("{:.2} times the time for {:.2} times the users", many.time / few.time, many.users / few.users);
+    figures.require_at_most("a preview of a file takes seconds", many.time, PREVIEW_SECONDS);
+    // The counts of a database are compared with those of a file of as many users.
+    let of_file = match imported {
+        _ if imported == users => many.tally,
+        _ if imported == users / 10 => few.tally,
+        _ => preview_file(&place, imported, &mut figures).tally,
+    };
 
     let postgres = Postgres::start_durable();
     let mut databases = vec![("SQLite", "sqlite:users.db".to_owned(), "sqlite:pairs.db".to_owned())];
@@ -56,10 +75,33 @@ fn main() {
         Err(why) => println!("{}", why.0),
     }
     for (name, for_users, for_pairs) in databases {
-        preview_directory(&place, (name, &for_users), users.min(IMPORTED));
-        apply(&place, (name, &for_pairs));
+        let tally = preview_directory(&place, (name, &for_users), imported, &mut figures);
+        assert_eq!(tally, of_file, "{name} and a file give the same counts");
+        apply(&place, (name, &for_pairs), &mut figures);
     }
     let _ = fs::remove_dir_all(&place.0);
+    if let Some(docs) = std::env::var_os("LIGATURE_BENCH_DOCS").filter(|docs| !docs.is_empty()) {
+        figures.write_into(docs.as_ref());
+    }
+    let missed = figures.missed();
+    if !missed.is_empty() {
+        eprintln!("limits are missed: {}", missed.join("; "));
+        std::process::exit(1);
+    }
+}
+
+/// Reads the number of a variable.
+fn read_number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// A preview of a file.
+struct FilePreview {
+    /// In seconds.
+    time: f64,
+    users: f64,
+    tally: Value,
 }
 
 /// The folder of the bench.
@@ -96,7 +138,7 @@ impl Place {
 
     fn start(&self, arguments: &[&str]) -> measured::Running {
         let mut command = program(&self.0);
-        command.args(arguments).current_dir(&self.0).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(arguments).current_dir(&self.0).stdout(Stdio::piped()).stderr(Stdio::piped());
         measured::Running::start(command)
     }
 
@@ -121,26 +163,23 @@ fn seconds(time: Duration) -> f64 {
     time.as_secs_f64()
 }
 
-/// Previews a file of so many users. Returns the seconds, and the number of users.
+/// Previews a file of so many users.
 #[allow(clippy::cast_precision_loss, reason = "a number of users")]
-fn preview_file(place: &Place, users: u64) -> (f64, f64) {
+fn preview_file(place: &Place, users: u64, figures: &mut Figures) -> FilePreview {
     let expected = place.write_base("users.ndjson", |out| write_users(users, out));
     let bytes = fs::metadata(place.0.join("users.ndjson")).expect("a file").len();
     let preview = ["backfill", "preview", "--users", "users.ndjson", "--report", "report"];
     let measured = place.run(&[&preview[..], &["--policy", "policy.json", "--json"]].concat());
-    assert_known(&measured.printed, &expected);
-    println!(
-        "preview of {} users in NDJSON ({} MB)   {:.1} s, peak {} MB resident; every count is exact",
-        expected.users,
-        bytes / 1_000_000,
-        seconds(measured.time),
-        measured.peak_mb,
-    );
+    let tally = assert_known(&measured.printed, &expected);
+    let what = format!("preview of {} users in NDJSON ({} MB)", expected.users, bytes / 1_000_000);
+    figures.add(what, &measured, "every count is exact");
+    figures.require_at_most("a preview of a file takes MB", measured.peak_mb as f64, PREVIEW_MB as f64);
     place.remove("report");
-    (seconds(measured.time), expected.users as f64)
+    FilePreview { time: seconds(measured.time), users: expected.users as f64, tally }
 }
 
-fn assert_known(printed: &str, expected: &Expected) {
+/// Asserts that the counts are the expected ones, and returns them.
+fn assert_known(printed: &str, expected: &Expected) -> Value {
     let tally: Value = serde_json::from_str(printed).expect("JSON");
     for (kind, groups) in &expected.groups {
         assert_eq!(tally["groups_by_kind"][kind], *groups, "{kind}: {tally}");
@@ -152,26 +191,31 @@ fn assert_known(printed: &str, expected: &Expected) {
         let of_group = if *reason == "MULTIPLE_CANDIDATES" { 2 } else { 1 };
         assert_eq!(tally["reasons"][kind][reason], groups * of_group, "{reason}: {tally}");
     }
+    tally
 }
 
-fn preview_directory(place: &Place, (name, directory): (&str, &str), users: u64) {
+/// Imports so many users and previews them. Returns the counts.
+fn preview_directory(
+    place: &Place,
+    (name, directory): (&str, &str),
+    users: u64,
+    figures: &mut Figures,
+) -> Value {
     let expected = place.write_base("users.ndjson", |out| write_users(users, out));
-    place.run(&["users", "import", "users.ndjson", "--directory", directory]);
+    let imported = place.run(&["users", "import", "users.ndjson", "--directory", directory]);
+    figures.add(format!("import of {} users into {name}", expected.users), &imported, "");
     place.remove("users.ndjson");
     let preview = ["backfill", "preview", "--directory", directory, "--policy", "policy.json", "--json"];
     let measured = place.run(&preview);
-    assert_known(&measured.printed, &expected);
-    println!(
-        "preview of {} users in {name}   {:.1} s, peak {} MB resident; every count is exact",
-        expected.users,
-        seconds(measured.time),
-        measured.peak_mb,
-    );
+    let tally = assert_known(&measured.printed, &expected);
+    let what = format!("preview of {} users in {name}", expected.users);
+    figures.add(what, &measured, "the same counts as of the file");
+    tally
 }
 
 /// Links every pair, by several processes that share the run, and undoes the links.
 #[allow(clippy::cast_precision_loss, reason = "a number of links")]
-fn apply(place: &Place, (name, directory): (&str, &str)) {
+fn apply(place: &Place, (name, directory): (&str, &str), figures: &mut Figures) {
     place.write_base("pairs.ndjson", |out| write_pairs(PAIRS, out));
     place.run(&["users", "import", "pairs.ndjson", "--directory", directory]);
     let shared = ["--directory", directory, "--policy", "policy.json"];
@@ -179,21 +223,16 @@ fn apply(place: &Place, (name, directory): (&str, &str)) {
     let apply = [&["backfill", "apply", "pairs/plan.ndjson", "--json"], &shared[..]].concat();
     let running: Vec<_> = (0..PROCESSES).map(|_| place.start(&apply)).collect();
     let ended: Vec<Measured> = running.into_iter().map(measured::Running::finish).collect();
-    let time = ended.iter().map(|it| it.time).max().unwrap_or_default();
-    let run: Value = serde_json::from_str(&ended[0].printed).expect("JSON");
+    let Some(last) = ended.iter().max_by_key(|it| it.time) else { return };
+    let run: Value = serde_json::from_str(&last.printed).expect("JSON");
     assert_eq!((&run["groups"][0]["state"], &run["groups"][0]["number"]), (&"linked".into(), &PAIRS.into()));
-    println!(
-        "apply of {PAIRS} links in {name} by {PROCESSES} processes   {:.1} s: {:.0} links/s, peak {} MB resident each",
-        seconds(time),
-        PAIRS as f64 / seconds(time),
-        ended.iter().map(|it| it.peak_mb).max().unwrap_or_default(),
-    );
+    let rate = |it: &Measured| PAIRS as f64 / seconds(it.time);
+    let what = format!("apply of {PAIRS} links in {name} by {PROCESSES} processes");
+    figures.add(what, last, &format!("{:.0} links/s", rate(last)));
+    figures.require_at_least(&format!("links/s in {name}"), rate(last), LINKS_PER_SECOND);
     let id = run["run"].as_str().expect("an id");
     let undone = place.run(&["backfill", "undo", id, "--directory", directory, "--json"]);
-    println!(
-        "undo of {PAIRS} links in {name} by one process   {:.1} s: {:.0} links/s",
-        seconds(undone.time),
-        PAIRS as f64 / seconds(undone.time),
-    );
+    let what = format!("undo of {PAIRS} links in {name} by one process");
+    figures.add(what, &undone, &format!("{:.0} links/s", rate(&undone)));
     place.remove("pairs");
 }

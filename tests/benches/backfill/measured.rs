@@ -17,6 +17,7 @@ pub(crate) struct Running {
     begun: Instant,
     peak_kib: Arc<AtomicU64>,
     watch: JoinHandle<()>,
+    errors: JoinHandle<String>,
 }
 
 /// The result of a run.
@@ -28,10 +29,13 @@ pub(crate) struct Measured {
 }
 
 impl Running {
-    /// Starts a command whose output is piped.
+    /// Starts a command whose output and errors are piped.
     pub(crate) fn start(mut command: Command) -> Self {
         let begun = Instant::now();
-        let child = command.spawn().expect("the program runs");
+        let mut child = command.spawn().expect("the program runs");
+        let errors = child.stderr.take().expect("its errors");
+        // A full pipe would stop the program.
+        let errors = thread::spawn(move || std::io::read_to_string(errors).unwrap_or_default());
         let (id, peak_kib) = (child.id(), Arc::new(AtomicU64::new(0)));
         let peak = peak_kib.clone();
         let watch = thread::spawn(move || {
@@ -40,7 +44,7 @@ impl Running {
                 thread::sleep(INTERVAL);
             }
         });
-        Self { child, begun, peak_kib, watch }
+        Self { child, begun, peak_kib, watch, errors }
     }
 
     /// Waits for the end, which must be a success.
@@ -49,8 +53,9 @@ impl Running {
         let mut output = self.child.stdout.take().expect("its output");
         output.read_to_string(&mut printed).expect("UTF-8");
         let status = self.child.wait().expect("a process of this one");
-        assert!(status.success(), "the program ended badly: {status}: {printed}");
         let time = self.begun.elapsed();
+        let errors = self.errors.join().expect("a thread of this one");
+        assert!(status.success(), "the program ended badly: {status}: {printed}{errors}");
         self.watch.join().expect("a thread of this one");
         Measured { printed, time, peak_mb: self.peak_kib.load(Ordering::Relaxed) * 1024 / 1_000_000 }
     }
