@@ -29,6 +29,10 @@ const RECORD_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval at which a process checks for groups that another one has claimed.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The number of times that a claim is tried while the database is busy. A claim waits a moment only for
+/// a lock, such as that of a vacuum.
+const CLAIM_TRIES: usize = 20;
+
 /// The number of times that work on a group waits for a directory that asks for fewer calls.
 const PACED_TRIES: usize = 10;
 
@@ -147,7 +151,7 @@ impl RunWorker<'_> {
         work: &dyn GroupWork,
     ) -> Result<Vec<String>, BackfillError> {
         let claim = self.new_claim(state, ClaimedGroups::Named(ids.to_vec()));
-        let claimed = self.store.claim_groups(&claim)?;
+        let claimed = self.patiently(&|| self.store.claim_groups(&claim))?;
         if !claimed.is_empty() {
             self.work_on_claim(claim, &claimed, work)?;
         }
@@ -181,7 +185,7 @@ impl RunWorker<'_> {
         while !self.is_stopped() {
             let following = ClaimedGroups::Following { after: after.clone(), limit: self.limit() };
             let claim = self.new_claim(state, following);
-            let groups = self.store.claim_groups(&claim)?;
+            let groups = self.patiently(&|| self.store.claim_groups(&claim))?;
             if let Some(last) = groups.last() {
                 after.clone_from(&last.group_id);
                 self.work_on_claim(claim, &groups, work)?;
@@ -207,7 +211,7 @@ impl RunWorker<'_> {
         let done = match work.work_on_together(&claim, groups) {
             Ok(done) => done,
             Err(error) => {
-                self.store.release_claim(&claim)?;
+                self.patiently(&|| self.store.release_claim(&claim))?;
                 return Err(error);
             }
         };
@@ -231,7 +235,7 @@ impl RunWorker<'_> {
             Ok(())
         });
         self.store.finish_groups(&claim, &results)?;
-        self.store.release_claim(&claim)?;
+        self.patiently(&|| self.store.release_claim(&claim))?;
         worked
     }
 
@@ -267,6 +271,21 @@ impl RunWorker<'_> {
         self.is_stopped()
     }
 
+    /// Calls the store, again and again while it is unavailable. The call may be repeated after it has had
+    /// its effect.
+    fn patiently<T>(&self, call: &dyn Fn() -> Result<T, ApiError>) -> Result<T, BackfillError> {
+        for _ in 1..CLAIM_TRIES {
+            match call() {
+                Err(ApiError::Unavailable(why)) => {
+                    tracing::debug!(%why, "a claim is tried again");
+                    thread::sleep(CHECK_INTERVAL);
+                }
+                result => return Ok(result?),
+            }
+        }
+        Ok(call()?)
+    }
+
     /// Extends a claim in time. Returns false if it has ended, so that another process may have the groups.
     fn keep_claim(&self, claim: &mut GroupClaim) -> Result<bool, BackfillError> {
         let now = self.ambient.now();
@@ -278,7 +297,7 @@ impl RunWorker<'_> {
             return Ok(false);
         }
         (claim.now, claim.until) = (now, later(now, self.lease));
-        Ok(self.store.extend_claim(claim)? > 0)
+        Ok(self.patiently(&|| self.store.extend_claim(claim))? > 0)
     }
 
     fn new_claim(&self, state: RunGroupState, which: ClaimedGroups) -> GroupClaim {

@@ -153,6 +153,29 @@ fn groups_that_another_process_is_about_to_claim_are_waited_for() {
     shared.assert_all_linked_once();
 }
 
+/// A vacuum locks a table for some time. A claim waits for a lock for fifty milliseconds only.
+#[test]
+fn a_table_that_is_locked_for_a_moment_is_waited_for() {
+    const PEOPLE: u64 = 60;
+    let Ok(server) = Postgres::start() else { return };
+    let directory = server.schema();
+    let shared = Shared::create(&directory, PEOPLE);
+    let mut client = postgres::Client::connect(&directory, postgres::NoTls).expect("it connects");
+    let running = shared.start_to_apply(&["--threads", "1", "--rate", "40"]);
+    while shared.count() == 2 * PEOPLE {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    for _ in 0..3 {
+        let mut vacuum = client.transaction().expect("a transaction");
+        vacuum.batch_execute("LOCK TABLE backfill_groups IN ACCESS EXCLUSIVE MODE").expect("a lock");
+        std::thread::sleep(Duration::from_millis(250));
+        vacuum.commit().expect("it is free");
+    }
+    let state: Value = serde_json::from_str(&Shared::expect_success(running)).expect("JSON");
+    assert_eq!(count(&state, "linked"), PEOPLE, "{state}");
+    shared.assert_all_linked_once();
+}
+
 /// The base has every kind of group beside accounts that are alone.
 fn link_and_separate_a_user_base(directory: &str) {
     let mut users = Vec::new();
