@@ -34,14 +34,9 @@ pub(crate) fn has_left_since(
     let mut searched = 0;
     while let Some(holder) = holders.get(searched).cloned() {
         searched += 1;
-        let entries = directory.journal(&JournalQuery {
-            user_id: Some(holder.clone()),
-            limit: NEWEST,
-            ..JournalQuery::default()
-        })?;
         // Where entries since the login are beyond the search, a separation may be among them.
-        let is_whole = entries.len() < NEWEST || entries.last().is_some_and(|last| last.place < began);
-        if !is_whole || holders.len() > MOST_HOLDERS {
+        let Some(entries) = find_entries_since(directory, &holder, began, NEWEST)? else { return Ok(true) };
+        if holders.len() > MOST_HOLDERS {
             return Ok(true);
         }
         for entry in entries.iter().filter(|entry| began < entry.place) {
@@ -55,6 +50,21 @@ pub(crate) fn has_left_since(
         }
     }
     Ok(false)
+}
+
+/// Finds the journal entries of an account since a moment. `None` if the newest `most` entries do not
+/// reach back to it, so that the account may have others.
+pub(crate) fn find_entries_since(
+    directory: &dyn Administration,
+    user_id: &str,
+    began: Moment,
+    most: usize,
+) -> Result<Option<Vec<Entry>>, ApiError> {
+    let query = JournalQuery { user_id: Some(user_id.to_owned()), limit: most, ..JournalQuery::default() };
+    let mut entries = directory.journal(&query)?;
+    let reaches_back = entries.len() < most || entries.last().is_some_and(|last| last.place < began);
+    entries.retain(|entry| began <= entry.place);
+    Ok(reaches_back.then_some(entries))
 }
 
 /// Returns whether a link may have brought this identity into its primary.

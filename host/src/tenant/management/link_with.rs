@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::directory::{Administration, JournalQuery};
+use crate::directory::Administration;
 use crate::model::{ApiError, Moment};
+use crate::tenant::logins::separation::find_entries_since;
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::metrics::Metrics;
@@ -78,14 +79,9 @@ fn refuse_proof(metrics: &Metrics, caller: &Caller, message: &str, why: &str) ->
 /// the moment `began`.
 fn is_parted_since(directory: &dyn Administration, user_id: &str, began: Moment) -> Result<bool, Problem> {
     const NEWEST: usize = 1_000;
-    let entries = directory.journal(&JournalQuery {
-        user_id: Some(user_id.to_owned()),
-        limit: NEWEST,
-        ..JournalQuery::default()
-    })?;
     // Where entries since the login are beyond the search, the separation may be among them.
-    let is_searched = entries.len() < NEWEST || entries.last().is_some_and(|last| last.place < began);
-    Ok(!is_searched || entries.iter().any(|it| it.kind.separates_accounts() && began <= it.place))
+    let found = find_entries_since(directory, user_id, began, NEWEST)?;
+    Ok(found.is_none_or(|entries| entries.iter().any(|entry| entry.kind.separates_accounts())))
 }
 
 /// Verifies an ID token. Returns its user and its claims, or the message of the refusal.
