@@ -4,6 +4,8 @@
 
 mod examples;
 mod expiry;
+#[path = "../serving/in_process.rs"]
+mod in_process;
 #[path = "../../../tests/backfill/user_base.rs"]
 mod known_base;
 mod listings;

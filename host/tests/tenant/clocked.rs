@@ -1,21 +1,13 @@
 //! A tenant that runs in this process, by a clock that the test moves.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use ligature_host::ambient::Ambient;
 use ligature_host::clock::ManualClock;
-use ligature_host::policies::{PolicyEntry, Source};
-use ligature_host::random::SeededRandom;
-use ligature_host::recording::LoginRecorder;
-use ligature_host::sandbox::{Options, Wasi};
-use ligature_host::service::{EarlyEnd, MissingLines};
-use ligature_host::tenant::{Config, Opening, Ports, StateDir, TenantDirectory, serve};
 use tempfile::TempDir;
 
 use crate::http::{Browser, Request, Response, send};
+use crate::in_process;
 use crate::tenants::{CONFIG, login_form, open, secret_of, text};
 
 pub(crate) struct Clocked {
@@ -28,33 +20,9 @@ impl Clocked {
     /// Starts a tenant with the usual clients and connections and what `more` adds. It
     /// is ten o'clock, on the second. It ends with the process.
     pub(crate) fn start(more: &str) -> Self {
-        let clock = Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().expect("a time")));
-        let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
-        let config = Config::parse(&format!("{CONFIG}{more}")).expect("a configuration");
+        let clock = in_process::clock_at_ten();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let state = StateDir::open(folder.path()).expect("a state folder");
-        let cache = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("clocked"));
-        let (ready, is_ready) = channel();
-        std::thread::spawn(move || {
-            let options = Options { cache, optimise: false, ..Options::default() };
-            let entry = PolicyEntry::from_flags(None, Wasi::Minimal, None);
-            let opening = Opening {
-                config,
-                directory: TenantDirectory::Memory,
-                sources: vec![Source::new(entry, &options, &ambient).expect("a sandbox")],
-                state: &state,
-                more_routes: None,
-                recorder: LoginRecorder::off(),
-                decisions: None,
-                ports: Ports { http: 0, https: 0 },
-                rotate_key: false,
-                missing_lines: MissingLines::default(),
-                early_end: EarlyEnd::listen(),
-                ambient,
-            };
-            serve(opening, |it| ready.send(it.http.clone()).expect("the test waits")).expect("it serves");
-        });
-        let http = is_ready.recv_timeout(Duration::from_mins(2)).expect("the tenant is ready");
+        let http = in_process::start(&format!("{CONFIG}{more}"), folder.path(), None, &clock).http;
         Self { clock, http, _folder: folder }
     }
 

@@ -1,6 +1,8 @@
 //! `ligature serve` over HTTP: the requests that it refuses, the attacks that it
 //! withstands, and the plugin's effect on its logins.
 
+#[path = "../serving/in_process.rs"]
+mod in_process;
 #[path = "../named_tests/mod.rs"]
 mod named_tests;
 #[path = "../serving/mod.rs"]
