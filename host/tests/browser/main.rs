@@ -248,8 +248,8 @@ fn packages(folder: &Path) -> Result<(), String> {
     npm_ci(folder, include_str!("../clients/browser/package-lock.json"))
 }
 
-/// Returns the full path of Chromium.
+/// Returns the full path of Chromium. Its shell without windows takes a third less time.
 fn chromium() -> Result<String, String> {
-    output(Command::new("sh").args(["-c", "command -v chromium"]))
+    output(Command::new("sh").args(["-c", "command -v chromium-headless-shell || command -v chromium"]))
         .map_err(|_| "there is no chromium".to_owned())
 }

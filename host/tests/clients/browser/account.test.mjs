@@ -6,7 +6,10 @@ import { test } from 'node:test';
 import { fitsTelephone, isAccessible } from './axe.mjs';
 import { app, browsing, choose, claims, enterAccount, http, logIn, password, sent, tabTo, userOf } from './harness.mjs';
 
-const visit = browsing({ applications: false });
+/** The application to which answers lead. */
+const application = (request, response, next) =>
+  request.url.startsWith('/spa?') ? response.writeHead(200, { 'content-type': 'text/html' }).end('<title>The application</title>') : next();
+const visit = browsing({ middleware: application });
 const REFUSED = { expected: [/status of 40[03]/] };
 const PHONE = { javaScriptEnabled: false, viewport: { width: 375, height: 640 } };
 
@@ -299,7 +302,6 @@ const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
 test('an application asks to link an account, and to unlink it', visit(async ({ page }) => {
-  await page.route(`${app}/spa?*`, (route) => route.fulfill({ contentType: 'text/html', body: 'the application' }));
   const ask = (params) => {
     const usual = { client_id: 'pages', response_type: 'code', redirect_uri: `${app}/spa`, code_challenge: CHALLENGE, code_challenge_method: 'S256' };
     return page.goto(`${http}/authorize?${new URLSearchParams({ ...usual, ...params })}`);
