@@ -12,6 +12,6 @@ fn main() {
     // Memory that is there from the start: to grow it by a page at every login
     // is a system call, and takes longer than deciding.
     if std::env::var("CARGO_CFG_TARGET_FAMILY").as_deref() == Ok("wasm") {
-        println!("cargo::rustc-link-arg-cdylib=--initial-memory={}", 20 * 64 * 1024);
+        println!("cargo::rustc-link-arg-cdylib=--initial-memory={}", 23 * 64 * 1024);
     }
 }

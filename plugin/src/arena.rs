@@ -1,0 +1,190 @@
+//! The allocator of the component: blocks one after the other, none of which is freed.
+//!
+//! A component instance serves one call, and the host drops the whole memory after it. To look for
+//! free blocks and to keep lists of them took a quarter of the fuel of a login.
+//!
+//! A call that allocates and frees without end reaches the host's limit of memory, as one that
+//! never frees does; both end with the same error.
+
+use std::alloc::Layout;
+
+/// The unused part of the memory, by addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unused {
+    /// The first byte that no block has.
+    pub start: usize,
+    /// The first byte after the memory.
+    pub end: usize,
+}
+
+impl Unused {
+    /// Returns the address of a new block, and the rest. `None`: it does not fit.
+    pub fn place(self, layout: Layout) -> Option<(usize, Self)> {
+        let block = self.start.checked_next_multiple_of(layout.align())?;
+        let start = block.checked_add(layout.size())?;
+        (start <= self.end).then_some((block, Self { start, ..self }))
+    }
+
+    /// Returns the rest after the newest block has got `size` bytes. `None`: it is not the newest
+    /// block, or does not fit.
+    pub fn extend(self, block: usize, old_size: usize, size: usize) -> Option<Self> {
+        let is_newest = block.checked_add(old_size)? == self.start;
+        let start = block.checked_add(size)?;
+        (is_newest && start <= self.end).then_some(Self { start, ..self })
+    }
+}
+
+#[cfg(target_family = "wasm")]
+mod global {
+    #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
+
+    use std::alloc::{GlobalAlloc, Layout};
+    use std::cell::{Cell, UnsafeCell};
+
+    use super::Unused;
+
+    #[global_allocator]
+    static ARENA: Arena = Arena { unused: Cell::new(None) };
+
+    const PAGE: usize = 64 * 1024;
+
+    /// The memory of usual logins, which is there from the start: a login with metadata on both sides
+    /// takes 60 KiB.
+    const FIRST: usize = 3 * PAGE;
+
+    static FIRST_MEMORY: FirstMemory = FirstMemory(UnsafeCell::new([0; FIRST]));
+
+    #[repr(align(16))]
+    struct FirstMemory(UnsafeCell<[u8; FIRST]>);
+
+    // SAFETY: a component has one thread.
+    unsafe impl Sync for FirstMemory {}
+
+    struct Arena {
+        /// `None` before the first block.
+        unused: Cell<Option<Unused>>,
+    }
+
+    // SAFETY: a component has one thread.
+    unsafe impl Sync for Arena {}
+
+    impl Arena {
+        #[inline(always)]
+        fn unused(&self) -> Unused {
+            self.unused.get().unwrap_or_else(|| {
+                let start = FIRST_MEMORY.0.get() as usize;
+                Unused { start, end: start + FIRST }
+            })
+        }
+
+        /// Places a block in new pages of memory. The rest of the older ones stays unused.
+        #[cold]
+        fn place_in_new_pages(&self, layout: Layout) -> *mut u8 {
+            // Each step is at least as large as the first memory, so that few steps are made.
+            let bytes = layout.size().saturating_add(layout.align()).max(FIRST);
+            let pages = bytes.div_ceil(PAGE);
+            let old = core::arch::wasm32::memory_grow::<0>(pages);
+            if old == usize::MAX {
+                return std::ptr::null_mut();
+            }
+            let new = Unused { start: old * PAGE, end: (old + pages) * PAGE };
+            let Some((block, rest)) = new.place(layout) else { return std::ptr::null_mut() };
+            self.unused.set(Some(rest));
+            block as *mut u8
+        }
+    }
+
+    // SAFETY: a block is aligned and lies in memory that no other block has: `Unused::place` gives each
+    // byte once. The memory of `memory.grow` is nobody else's, and the first memory is used here alone.
+    unsafe impl GlobalAlloc for Arena {
+        #[inline(always)]
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            let Some((block, rest)) = self.unused().place(layout) else {
+                return self.place_in_new_pages(layout);
+            };
+            self.unused.set(Some(rest));
+            block as *mut u8
+        }
+
+        #[inline(always)]
+        unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
+
+        /// No byte is used twice, so that the memory is zero.
+        #[inline(always)]
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: the caller's layout, as it is.
+            unsafe { self.alloc(layout) }
+        }
+
+        #[inline]
+        unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            if size <= layout.size() {
+                return block;
+            }
+            if let Some(rest) = self.unused().extend(block as usize, layout.size(), size) {
+                self.unused.set(Some(rest));
+                return block;
+            }
+            // SAFETY: the caller's alignment is valid, and `size` rounded up to it does not overflow.
+            let new = unsafe { self.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
+            if !new.is_null() {
+                // SAFETY: both blocks have at least the old size, and do not overlap.
+                unsafe { std::ptr::copy_nonoverlapping(block, new, layout.size()) };
+            }
+            new
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn blocks_are_aligned_and_never_overlap(
+            sizes in prop::collection::vec((0_usize..5000, 0_u32..6, any::<bool>()), 1..100),
+            start in 0_usize..70_000,
+        ) {
+            let mut unused = Unused { start, end: start + 100_000 };
+            let mut used = start;
+            let mut newest = None;
+            for (size, align, extends) in sizes {
+                let layout = Layout::from_size_align(size, 1 << align).expect("a layout");
+                if let (true, Some((block, old))) = (extends, newest) {
+                    let Some(rest) = unused.extend(block, old, old + size) else { continue };
+                    prop_assert_eq!(rest.start, block + old + size);
+                    (used, newest, unused) = (rest.start, Some((block, old + size)), rest);
+                } else if let Some((block, rest)) = unused.place(layout) {
+                    prop_assert!(block >= used && block % layout.align() == 0);
+                    prop_assert_eq!(rest.start, block + size);
+                    (used, newest, unused) = (rest.start, Some((block, size)), rest);
+                } else {
+                    prop_assert!(unused.start + size + layout.align() > unused.end);
+                }
+                prop_assert!(used <= unused.end);
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_does_not_fit_is_refused() {
+        let unused = Unused { start: 10, end: 20 };
+        let place = |size| unused.place(Layout::from_size_align(size, 8).expect("a layout"));
+        assert_eq!(place(4), Some((16, Unused { start: 20, end: 20 })));
+        assert_eq!(place(5), None);
+        let last = Unused { start: usize::MAX - 3, end: usize::MAX };
+        assert_eq!(last.place(Layout::from_size_align(1, 8).expect("a layout")), None, "it overflows");
+    }
+
+    #[test]
+    fn only_the_newest_block_is_extended() {
+        let unused = Unused { start: 32, end: 64 };
+        assert_eq!(unused.extend(16, 16, 48), Some(Unused { start: 64, end: 64 }));
+        assert_eq!(unused.extend(16, 16, 49), None, "it does not fit");
+        assert_eq!(unused.extend(0, 16, 17), None, "another block follows it");
+        assert_eq!(unused.extend(16, 16, usize::MAX), None, "it overflows");
+    }
+}
