@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills races mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills races mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill bench-compare
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -26,6 +26,7 @@ help:
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-backfill  measure previews of USERS=10000000 users, and links, in files, SQLite and PostgreSQL'
+	@echo 'make bench-compare  measure one login in the sandbox, natively and in sandboxes of Node (DOCS=docs/benchmarks.md)'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
 	@echo 'make bench-hook  measure the login hook under load, from another process'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
@@ -147,6 +148,12 @@ bench-backfill: target
 	$(CARGO) build --release --quiet --locked --bin ligature
 	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" LIGATURE_BENCH_USERS=$(USERS) \
 		LIGATURE_BENCH_IMPORTED=$(IMPORTED) LIGATURE_BENCH_DOCS=$(abspath $(DOCS)) $(CARGO) bench --quiet --locked -p ligature-tests --bench backfill
+
+# DOCS=docs/benchmarks.md writes the figures into it, and the chart beside it.
+bench-compare: target
+	$(CARGO) build --release --quiet --locked --bin ligature
+	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" LIGATURE_BENCH_DOCS=$(abspath $(DOCS)) \
+		$(CARGO) bench --quiet --locked -p ligature-tests --bench compare
 
 # The load tool starts the program itself.
 bench-tenant: target

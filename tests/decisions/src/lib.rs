@@ -8,6 +8,7 @@
 //! [`directory::arrive`]: ligature_host::directory::arrive
 
 mod bridge;
+pub mod plain;
 pub mod policies;
 pub mod small_states;
 pub mod types;
@@ -18,7 +19,7 @@ use ligature_host::decide::{Round, decide_until_settled};
 use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
 use ligature_host::guard::{Guard, GuardedLogin};
 use ligature_host::limits::Limits;
-use ligature_host::model::{Decision, LinkRequest, LoginEvent, Outcome, StepAnswer, Timestamp};
+use ligature_host::model::{Decision, LinkRequest, LoginEvent, Outcome, Proof, StepAnswer, Timestamp};
 use ligature_link_policy::Policy;
 use link_users_by_email::carry_out::{on_continue, on_login};
 
@@ -86,13 +87,8 @@ pub fn log_in_through(
     let settled = decide_until_settled(&Arc::new(event), &*guarded.clone(), |event, is_first| {
         let answer = answer.filter(|_| is_first);
         let asked = types::event(event, document);
-        let guarded_login = GuardedLogin {
-            event: event.clone(),
-            now,
-            proof: answer.and_then(|answer| answer.proof.clone()),
-            plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
-            policy_sha256: Arc::from(""),
-        };
+        let proof = answer.and_then(|answer| answer.proof.clone());
+        let guarded_login = new_login(event.clone(), proof, now);
         let mut bridge = Bridge {
             guard: Guard::new(guarded.clone(), guarded_login, &Limits::default()),
             now,
@@ -118,4 +114,36 @@ pub fn log_in_through(
     }
     let outcome = settled.outcome;
     Ok(Decided { outcome, calls, links })
+}
+
+/// Decides an arrived login once, as the sandbox does: the document is read, the policy decides through
+/// the guard, and the guard checks the outcome.
+///
+/// # Errors
+///
+/// The fault of the document or of the outcome.
+pub fn decide_once(
+    event: &Arc<LoginEvent>,
+    document: &str,
+    directory: Arc<dyn Directory>,
+    now: Timestamp,
+) -> Result<Outcome, String> {
+    let asked = types::event(event, document);
+    let policy = Policy::read_and_check(document).map_err(|fault| fault.message)?;
+    let guarded_login = new_login(event.clone(), None, now);
+    let guard = Guard::new(directory, guarded_login, &Limits::default());
+    let mut bridge = Bridge { guard, now, calls: 0, links: Vec::new() };
+    let outcome = types::outcome(on_login(&asked, &policy, &mut bridge));
+    bridge.guard.check_outcome(&outcome).map(|()| outcome)
+}
+
+/// Creates the login that a guard stands before.
+fn new_login(event: Arc<LoginEvent>, proof: Option<Proof>, now: Timestamp) -> GuardedLogin {
+    GuardedLogin {
+        event,
+        now,
+        proof,
+        plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
+        policy_sha256: Arc::from(""),
+    }
 }
