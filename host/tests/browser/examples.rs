@@ -9,10 +9,10 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use ligature_test_servers::reserve_port;
+use ligature_test_servers::{npm_ci, reserve_port};
 
 use crate::SUITES;
-use crate::suites::{npm_ci, run_with_log, serving::end};
+use crate::suites::{run_with_log, serving::end};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 const LOCKS: [(&str, &str); 3] = [

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use ligature_test_servers::reserve_port;
-use suites::{Suites, Tenant, npm_ci, output, run_to_its_end};
+use ligature_test_servers::{npm_ci, output, reserve_port};
+use suites::{Suites, Tenant, run_to_its_end};
 
 const SUITES: Suites = Suites { requirement: "browser", sources: "clients/browser" };
 

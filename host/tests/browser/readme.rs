@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::suites::{Tenant, output};
+use ligature_test_servers::output;
+
+use crate::suites::Tenant;
 
 pub(crate) const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::suites::{output, unless_stamped};
+use ligature_test_servers::{output, unless_stamped};
 
 const PINS: &str = include_str!("requirements.txt");
 

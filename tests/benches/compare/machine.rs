@@ -7,7 +7,7 @@ use ligature_host::ambient::Ambient;
 use crate::node::Scripts;
 use crate::{Place, component};
 
-/// What a run was measured with.
+/// The machine and the programs of a run.
 pub(crate) struct Machine {
     cpu: String,
     cores: usize,

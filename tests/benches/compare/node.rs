@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use ligature_test_servers::{npm_ci, output};
 use serde_json::Value;
 
 use crate::Place;
@@ -69,16 +70,19 @@ impl Scripts {
     }
 }
 
-/// Installs isolated-vm, whose binary is loaded or compiled, and returns its version.
+/// Installs isolated-vm, and returns its version.
 fn install_isolate(folder: &Path) -> Result<String, String> {
-    let lock = fs::read_to_string(folder.join("package-lock.json")).expect("a lock");
-    unless_stamped(folder, &lock, || {
-        npm(folder, &["ci", "--ignore-scripts"])?;
-        println!("isolated-vm is installed; its binary may be compiled, which takes minutes");
-        npm(folder, &["rebuild", ISOLATE])
-    })?;
-    let load = "const isolate = new (require('isolated-vm').Isolate)(); isolate.dispose()";
-    output(Command::new("node").args(["--no-node-snapshot", "--eval", load]).current_dir(folder))?;
+    npm_ci(folder, &fs::read_to_string(folder.join("package-lock.json")).expect("a lock"))?;
+    let load = || {
+        let code = "const isolate = new (require('isolated-vm').Isolate)(); isolate.dispose()";
+        let mut node = Command::new("node");
+        output(node.args(["--no-node-snapshot", "--eval", code]).current_dir(folder))
+    };
+    if load().is_err() {
+        println!("the binary of isolated-vm may be compiled, which takes minutes");
+        output(Command::new("npm").args(["rebuild", ISOLATE]).current_dir(folder))?;
+        load()?;
+    }
     let manifest = fs::read_to_string(folder.join("node_modules/isolated-vm/package.json"));
     let manifest: Value = serde_json::from_str(&manifest.expect("a manifest")).expect("JSON");
     Ok(manifest["version"].as_str().unwrap_or_default().to_owned())
@@ -92,8 +96,7 @@ fn build_embedded(place: &Place) -> Result<PathBuf, String> {
     for part in ["lib", "test"] {
         copy(&package.join(part), &folder.join(part));
     }
-    let lock = fs::read_to_string(folder.join("package-lock.json")).expect("a lock");
-    unless_stamped(&folder, &lock, || npm(&folder, &["ci", "--ignore-scripts"]))?;
+    npm_ci(&folder, &fs::read_to_string(folder.join("package-lock.json")).expect("a lock"))?;
     let wasm = folder.join("component.wasm");
     component::run(place, &["component", "--built-in", "--output", &wasm.to_string_lossy()]);
     let mut build = Command::new("node");
@@ -109,36 +112,4 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("a copy");
         }
     }
-}
-
-/// Installs what was not installed from this very lock.
-fn unless_stamped(
-    folder: &Path,
-    lock: &str,
-    install: impl FnOnce() -> Result<(), String>,
-) -> Result<(), String> {
-    let stamp = folder.join("installed-lock.json");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
-        return Ok(());
-    }
-    install()?;
-    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
-}
-
-fn npm(folder: &Path, arguments: &[&str]) -> Result<(), String> {
-    output(Command::new("npm").args(arguments).args(["--no-audit", "--no-fund"]).current_dir(folder))
-        .map(drop)
-}
-
-/// Returns the output of a command, or the line of its error.
-fn output(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if ran.status.success() {
-        return Ok(text(&ran.stdout));
-    }
-    let complaint = text(&ran.stderr);
-    let line = complaint.lines().find(|line| line.contains("rror")).or(complaint.lines().last());
-    Err(format!("{program}: {}", line.unwrap_or("it failed")))
 }
