@@ -10,16 +10,16 @@ use std::alloc::Layout;
 
 /// The unused part of the memory, by addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unused {
+pub(crate) struct Unused {
     /// The first byte that no block has.
-    pub start: usize,
+    pub(crate) start: usize,
     /// The first byte after the memory.
-    pub end: usize,
+    pub(crate) end: usize,
 }
 
 impl Unused {
     /// Returns the address of a new block, and the rest. `None`: it does not fit.
-    pub fn place(self, layout: Layout) -> Option<(usize, Self)> {
+    pub(crate) fn place(self, layout: Layout) -> Option<(usize, Self)> {
         let block = self.start.checked_next_multiple_of(layout.align())?;
         let start = block.checked_add(layout.size())?;
         (start <= self.end).then_some((block, Self { start, ..self }))
@@ -27,7 +27,7 @@ impl Unused {
 
     /// Returns the rest after the newest block has got `size` bytes. `None`: it is not the newest
     /// block, or does not fit.
-    pub fn extend(self, block: usize, old_size: usize, size: usize) -> Option<Self> {
+    pub(crate) fn extend(self, block: usize, old_size: usize, size: usize) -> Option<Self> {
         let is_newest = block.checked_add(old_size)? == self.start;
         let start = block.checked_add(size)?;
         (is_newest && start <= self.end).then_some(Self { start, ..self })

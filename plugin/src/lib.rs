@@ -7,8 +7,8 @@
 
 mod account;
 mod address_claim;
-// Public for its documentation alone: nothing else allocates by hand.
-pub mod arena;
+#[cfg(any(test, target_family = "wasm"))]
+mod arena;
 pub mod bindings;
 pub mod carry_out;
 #[cfg(target_family = "wasm")]
