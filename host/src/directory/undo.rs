@@ -222,6 +222,12 @@ fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanE
             link.primary
         ));
     }
+    if primary.blocked && !secondary.blocked {
+        not_restored.push(format!(
+            "{} is blocked, and {} is not: whoever has its login can log in. Block it too, if they must not.",
+            link.primary, link.secondary
+        ));
+    }
     not_restored.push(format!(
         "Sessions and refresh tokens that {} had before the link are not in the directory.",
         link.secondary

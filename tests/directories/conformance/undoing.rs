@@ -1,8 +1,8 @@
 //! The journal, and the users that an undo restores.
 
 use ligature_host::directory::{
-    CheckedLink, EntryKind, JournalQuery, MetadataUpdate, SnapshotSelection, SnapshotState, Undo, Unlink,
-    arrive,
+    CheckedLink, EntryKind, JournalQuery, MetadataUpdate, SetBlocked, SnapshotSelection, SnapshotState, Undo,
+    Unlink, arrive,
 };
 use ligature_host::model::{MetadataPatch, Timestamp, User};
 
@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     an_undo_keeps_what_changed_since
     an_undo_reverts_marks_that_a_link_carried_to_a_null
     an_own_profile_stays_while_others_are_linked
+    an_undo_says_that_the_separated_account_is_not_blocked
     an_undo_names_the_profiles_that_later_logins_changed
     an_undo_reports_linking_of_another_form
     a_dry_run_of_an_undo_changes_nothing
@@ -133,6 +134,20 @@ fn separation(users: &str) -> String {
         "`app_metadata.linking` of {users} says that the accounts were separated: no login links them for the policy's \
          `unlink_cooldown_days`."
     )
+}
+
+fn an_undo_says_that_the_separated_account_is_not_blocked(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let change =
+        SetBlocked { user_id: "auth0|1".to_owned(), blocked: true, provenance: by("support"), now: at(200) };
+    directory.set_blocked(&change).unwrap();
+    let undoing = directory.undo_at(&directory.last_link().id, 300).unwrap();
+    let note = "auth0|1 is blocked, and google-oauth2|115 is not: whoever has its login can log in. Block it too, \
+                if they must not.";
+    assert!(undoing.not_restored.iter().any(|it| it == note), "{:?}", undoing.not_restored);
+    assert!(directory.user("auth0|1").blocked && !directory.user("google-oauth2|115").blocked);
 }
 
 /// The link that added the primary's own `profileData` may be undone before a later one,
