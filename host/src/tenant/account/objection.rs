@@ -25,7 +25,7 @@ struct ObjectionPage<'a> {
     token: &'a str,
     is_link: bool,
     /// The result, once the form was sent.
-    done: Option<&'static str>,
+    done: Option<&'a str>,
 }
 
 const USED: &str = "This link has expired, or was used already.";
@@ -71,7 +71,7 @@ fn spend(visit: &Visit) -> Response {
     }
 }
 
-fn render(token: &str, objection: &Objection, done: Option<&'static str>) -> Response {
+fn render(token: &str, objection: &Objection, done: Option<&str>) -> Response {
     let is_link = matches!(objection.change, ContestedChange::Link { .. });
     let page = ObjectionPage { token, is_link, done };
     page::respond(StatusCode::OK, page.render())
@@ -83,10 +83,10 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
             part(visit, objection, ContestedLink { link, kept, moved })?
         }
         // Only a login proves that a removed login belongs to the account: an objection never links.
-        ContestedChange::Separation => (read_own(visit, objection)?, ENDED),
+        ContestedChange::Separation => Own::read(visit, objection)?.say("", ENDED),
     };
     tracing::warn!(
-        target: "audit", by = %mask_addresses(&objection.account), done,
+        target: "audit", by = %mask_addresses(&objection.account), %done,
         accounts = %mask_addresses(&accounts.iter().map(|it| it.user_id.as_str()).collect::<Vec<_>>().join(" ")),
         "an owner has objected to a change"
     );
@@ -95,9 +95,9 @@ fn carry_out(visit: &Visit, objection: &Objection) -> Result<Response, ApiError>
     }
     if let [kept, .., moved] = accounts.as_slice() {
         let (kind, reach) = (ChangeKind::Contested, Reach::All);
-        notices_of(visit).send(&AccountChange { kind, kept, moved, manner: done.to_owned(), reach });
+        notices_of(visit).send(&AccountChange { kind, kept, moved, manner: done.clone(), reach });
     }
-    Ok(render("", objection, Some(done)))
+    Ok(render("", objection, Some(&done)))
 }
 
 const ENDED: &str = "Everybody is logged out of your account. If you want a login back that was removed, log in and add it: you prove it again.";
@@ -112,14 +112,45 @@ struct ContestedLink<'a> {
     moved: &'a [String],
 }
 
-/// The accounts whose logins are to end, and what was done.
-type Done = (Vec<Arc<User>>, &'static str);
+/// The accounts whose logins are to end, and the sentences that say what was done.
+type Done = (Vec<Arc<User>>, String);
 
-/// Returns the account of the objection, if it still exists. If it has become a part of another one,
-/// nothing is done to that one.
-fn read_own(visit: &Visit, objection: &Objection) -> Result<Vec<Arc<User>>, ApiError> {
-    Ok(read_user(visit, &objection.account)?.into_iter().collect())
+/// The account of an objection.
+struct Own {
+    /// The account, or its login alone if that belongs to another account now: nothing is done to the
+    /// other logins of that one. `None` if it was deleted.
+    user: Option<Arc<User>>,
+    is_elsewhere: bool,
 }
+
+impl Own {
+    fn read(visit: &Visit, objection: &Objection) -> Result<Self, ApiError> {
+        let id = &objection.account;
+        let Some(user) = read_owner(&*visit.tenant.directory, id)? else {
+            return Ok(Self { user: None, is_elsewhere: false });
+        };
+        if user.user_id == *id {
+            return Ok(Self { user: Some(user), is_elsewhere: false });
+        }
+        let identities = user.identities.iter().filter(|it| it.as_user_id() == *id).cloned().collect();
+        let user = User { user_id: id.clone(), identities, ..User::default() };
+        Ok(Self { user: Some(Arc::new(user)), is_elsewhere: true })
+    }
+
+    /// Returns the account, with sentences about its logins after those about the change.
+    fn say(self, done: &str, ended: &str) -> Done {
+        let ended = match (&self.user, self.is_elsewhere) {
+            (None, _) => "Your account was deleted since.",
+            (Some(_), true) => ELSEWHERE,
+            (Some(_), false) => ended,
+        };
+        (self.user.into_iter().collect(), format!("{done} {ended}").trim().to_owned())
+    }
+}
+
+const LOGGED_OUT: &str = "Everybody is logged out of your account.";
+
+const ELSEWHERE: &str = "Your login belongs to another account by now, and whoever used it there is logged out. If you have not added it there, use the newer mail about that.";
 
 /// Undoes a link. If it cannot be undone, because an attacker has changed settings meanwhile, its
 /// identities are separated, and the account that the link removed gets its own data back.
@@ -127,8 +158,8 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
     let (tenant, ContestedLink { link, kept, moved }) = (&visit.tenant, contested);
     // A user who is blocked must not get an account back that is not.
     if read_owner(&*tenant.directory, kept)?.is_some_and(|holder| holder.blocked) {
-        let done = "The account is blocked, so that the logins stay together. Ask support. Everybody is logged out of your account.";
-        return Ok((read_own(visit, objection)?, done));
+        let done = "The account is blocked, so that the logins stay together. Ask support.";
+        return Ok(Own::read(visit, objection)?.say(done, LOGGED_OUT));
     }
     let undo = Undo {
         id: link.clone(),
@@ -139,12 +170,11 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
     match tenant.directory_without_notices.undo(&undo) {
         Ok(undoing) => Ok((
             vec![undoing.primary, undoing.secondary],
-            "The addition was undone, and everybody is logged out of both accounts.",
+            "The addition was undone, and everybody is logged out of both accounts.".to_owned(),
         )),
         Err(UndoError::Directory(error)) => Err(error),
         Err(UndoError::Refused(refusal)) if refusal.kind == UndoRefusalKind::AlreadyUndone => {
-            let done = "The addition had been undone already. Everybody is logged out of your account.";
-            Ok((read_own(visit, objection)?, done))
+            Ok(Own::read(visit, objection)?.say("The addition had been undone already.", LOGGED_OUT))
         }
         Err(UndoError::Refused(_)) if separate(visit, objection, contested)? => {
             let mut accounts = Vec::new();
@@ -152,11 +182,10 @@ fn part(visit: &Visit, objection: &Objection, contested: ContestedLink<'_>) -> R
                 accounts.extend(read_user(visit, id)?);
             }
             let done = "The logins were separated again, without all their settings. Everybody is logged out of both accounts.";
-            Ok((accounts, done))
+            Ok((accounts, done.to_owned()))
         }
         Err(UndoError::Refused(_)) => {
-            let done = "The accounts had been separated already. Everybody is logged out of your account.";
-            Ok((read_own(visit, objection)?, done))
+            Ok(Own::read(visit, objection)?.say("The accounts had been separated already.", LOGGED_OUT))
         }
     }
 }

@@ -7,10 +7,11 @@ use super::add::identities;
 use super::attacks::ADMINISTRATION;
 use super::notices::{newest, object, token};
 use super::person::{GITHUB, Person};
+use crate::accounts::silent;
 use crate::http::Request;
 use crate::logins::{AUTO, File};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, Tenant, by_google, by_id, database_user, redeem, text, user,
+    CONFIG, DATABASE, PASSWORD, Tenant, by_google, by_id, by_password, database_user, redeem, text, user,
 };
 
 crate::tests![
@@ -21,6 +22,7 @@ crate::tests![
     an_address_that_nobody_proved_gets_no_notice,
     a_separation_after_the_proof_of_a_mailbox_cannot_be_contested,
     a_refused_link_sends_no_notice,
+    an_objection_of_a_login_that_has_moved_on_ends_its_logins_there,
     an_objection_outlives_a_restart,
     an_objection_to_a_link_of_another_directory_changes_nothing,
 ];
@@ -215,4 +217,29 @@ fn an_objection_to_a_link_of_another_directory_changes_nothing() {
     let done = object(&mut tenant.browser(), &token(&told[0]));
     assert_eq!(done.status, 400, "{}", done.text());
     assert_eq!(ada.get("/account").status, 200, "no login has ended");
+}
+
+/// Somebody has added Google's login to Ada's account, removed it, and added it to Bob's. The owner of
+/// the login reads the first notice.
+fn an_objection_of_a_login_that_has_moved_on_ends_its_logins_there() {
+    let people = ada_and_google("ada@gmail.test") + &database_user("bob", "bob@example.com");
+    let tenant = Tenant::with(&people);
+    link_by_application(&tenant);
+    let told = newest(&tenant, 9);
+    let first = told.iter().find(|notice| notice["to"] == "ada@gmail.test").expect("a notice");
+    unlink_by_application(&tenant);
+    let link = Request::post("/api/v2/users/auth0%7Cbob/identities").json(&by_id("google-oauth2", "1080"));
+    assert_eq!(tenant.send(&link.bearer(&tenant.client_token("administration"))).status, 201);
+    let (mut by_google_login, mut bob) = (tenant.browser(), tenant.browser());
+    assert_eq!(by_google(&mut by_google_login, "1080", &[]).status, 302);
+    assert_eq!(by_password(&mut bob, "bob@example.com", &[]).status, 302);
+
+    let done = object(&mut tenant.browser(), &token(first)).text();
+    assert!(
+        done.contains("had been separated already. Your login belongs to another account by now"),
+        "{done}"
+    );
+    assert_eq!(silent(&mut by_google_login), "login_required");
+    assert_eq!(silent(&mut bob), "logged in", "his other logins are not the objector's");
+    assert_eq!(identities(&tenant, "auth0|bob"), ["auth0|bob", "google-oauth2|1080"]);
 }
