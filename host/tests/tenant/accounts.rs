@@ -35,7 +35,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
 /// A client that may do everything to users.
 const ADMINISTRATION: &str = "\n[[clients]]\nclient_id = \"administration\"\n\
      client_secret = \"the secret of the administration\"\ngrant_types = [\"client_credentials\"]\n\
-     scopes = [\"read:users\", \"create:users\", \"update:users\", \"delete:users\", \"read:sessions\", \
+     scopes = [\"create:user_tickets\", \"read:users\", \"create:users\", \"update:users\", \"delete:users\", \"read:sessions\", \
      \"delete:sessions\", \"read:refresh_tokens\", \"delete:refresh_tokens\"]\n";
 
 fn tenant_with(users: &str, args: &[&str]) -> Tenant {

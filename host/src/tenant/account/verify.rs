@@ -65,7 +65,7 @@ impl AccountVisit<'_> {
         limit
             .count(&self.visit.sender.ip, email)
             .map_err(|too_many| Box::new(show_too_many(&too_many.into())))?;
-        let link = VerificationLink::new(&user.user_id, email);
+        let link = VerificationLink::new(&user.user_id, email, self.tenant().ambient.draw_moment());
         self.tenant().people.send_verification(&self.visit.issuer, connection, link);
         tracing::info!(
             target: "audit", user = %mask_addresses(&user.user_id), "a user has asked for a mail to verify an address"

@@ -6,7 +6,7 @@ use ligature_contact_syntax::is_email_address;
 use serde_json::{Value, json};
 
 use crate::directory::{Administration, Credential};
-use crate::model::{self, ApiError, Metadata};
+use crate::model::{self, ApiError, IdentityKey, Metadata};
 use crate::tenant::config::Connection;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{DatabaseError, NOT_AN_ADDRESS, OAuthError};
@@ -73,7 +73,7 @@ pub(crate) fn create_account(visit: &Visit, connection: &Connection) -> Result<S
     };
     match tenant.directory.sign_up(user, &credential) {
         Ok(made) => {
-            let link = VerificationLink::new(&made.user.user_id, &email);
+            let link = VerificationLink::new(&made.user.user_id, &email, tenant.ambient.draw_moment());
             tenant.people.send_verification(issuer, connection, link);
             tenant.logins.events.record_account_event(
                 &tenant.config,
@@ -144,6 +144,10 @@ pub(crate) fn send_reset_link(visit: &Visit, connection: &Connection, email: &st
     // The moment is read first, so that a password that is set meanwhile outdates the mail.
     let (began, at) = (tenant.ambient.draw_moment(), tenant.ambient.now());
     if let Some(holder) = find_holder(&*tenant.directory, connection, &email).map_err(unavailable)? {
+        if is_blocked(&*tenant.directory, &holder).map_err(unavailable)? {
+            tracing::warn!(target: "audit", connection = connection.name, "no password link was mailed to a blocked user");
+            return Ok(());
+        }
         let (connection, user_id) = (connection.name.clone(), holder.user_id);
         let ticket = ResetLink { connection: connection.clone(), email: email.clone(), user_id, began };
         let link = format!("{issuer}u/reset?ticket={}", tenant.people.resets.put(ticket));
@@ -170,6 +174,12 @@ pub(crate) fn find_holder(
     let mut holders = directory.find_holders(&connection.name, email)?.into_iter();
     // With two holders, the mail could not say which one it is for.
     Ok(holders.next().filter(|_| holders.next().is_none()))
+}
+
+/// Returns whether the account of a credential is blocked.
+fn is_blocked(directory: &dyn Administration, holder: &Credential) -> Result<bool, ApiError> {
+    let key = IdentityKey { connection: &holder.connection, provider: "auth0", user_id: &holder.user_id };
+    Ok(directory.owner(key)?.is_some_and(|owner| owner.user.blocked))
 }
 
 fn require_client(visit: &Visit) -> Result<(), OAuthError> {

@@ -43,6 +43,8 @@ pub(crate) struct VerificationTicket {
     pub(crate) user_id: String,
     pub(crate) email: String,
     pub(crate) then: Option<ResultPage>,
+    /// When it was issued, in the order of revocations.
+    pub(crate) began: Moment,
     pub(crate) until: Timestamp,
 }
 

@@ -28,6 +28,9 @@ pub(crate) const VERIFICATION_USED: &str = "This link has expired, or was used a
 /// Refuses a link that sets a password.
 pub(crate) const RESET_USED: &str = "This link has expired, or was used already. If you have used it, log in with your new password. Otherwise, go back to the application and request a new one.";
 
+/// The page of a link whose account is blocked.
+pub(crate) const BLOCKED: &str = "This account is blocked, so that nothing was changed. Ask support.";
+
 /// Tells that a reset succeeded.
 pub(crate) const PASSWORD_CHANGED: &str = "Your password is changed. Go back to the application, or to the page that asked you to log in, and log in with it.";
 

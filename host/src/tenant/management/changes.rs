@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::directory::{Credential, Stored};
 use crate::model::{ApiError, Metadata, User, Verification, patch};
-use crate::tenant::config::{Config, Connection};
+use crate::tenant::config::Connection;
 use crate::tenant::management::attributes::{
     check_email, check_metadata, check_phone, check_text, deserialize_present,
 };
@@ -89,7 +89,7 @@ pub(super) fn change_user(
         let stored = tenant.directory.get(user_id)?;
         match change.apply(tenant, &stored, hash.as_deref())? {
             Ok(user) => {
-                if let Some((connection, link)) = change.verification(&tenant.config, &user) {
+                if let Some((connection, link)) = change.verification(tenant, &user) {
                     tenant.people.send_verification(issuer, connection, link);
                 }
                 return Ok(user);
@@ -182,14 +182,7 @@ impl UserChange {
 
         let login_changes = self.email.is_some() || self.username.is_some() || hash.is_some();
         let Some(connection) = connection.filter(|it| it.is_database() && login_changes) else {
-            let updated = tenant.directory.update(user, stored.version).map(|it| it.user);
-            // Revoke the logins of a blocked user, so that none of them works after the user is unblocked.
-            if let Ok(user) = updated.as_ref()
-                && user.blocked
-            {
-                tenant.people.revoke_logins(user);
-            }
-            return Ok(updated);
+            return Ok(tenant.directory.update(user, stored.version).map(|it| it.user));
         };
         let known = tenant.directory.credential_of(&connection.name, &id)?;
         let mut credential = known.unwrap_or_else(|| Credential {
@@ -222,14 +215,15 @@ impl UserChange {
     /// the address is not verified; and the connection in whose name it is mailed.
     fn verification<'a>(
         &self,
-        config: &'a Config,
+        tenant: &'a Tenant,
         user: &User,
     ) -> Option<(&'a Connection, VerificationLink)> {
-        let connection = config.connection(&user.identities.first()?.connection)?;
+        let connection = tenant.config.connection(&user.identities.first()?.connection)?;
         let email = user.email.as_ref()?;
         let is_wanted =
             self.verify_email == Some(true) && connection.is_database() && !user.email_verified.is_verified();
-        is_wanted.then(|| (connection, VerificationLink::new(&user.user_id, email)))
+        let began = tenant.ambient.draw_moment();
+        is_wanted.then(|| (connection, VerificationLink::new(&user.user_id, email, began)))
     }
 
     fn set_root(&self, user: &mut User) {

@@ -63,7 +63,7 @@ pub(super) async fn verification_email(
             let own =
                 stored.user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
             let connection = own.ok_or_else(Problem::no_user)?;
-            let link = VerificationLink::new(&body.user_id, email);
+            let link = VerificationLink::new(&body.user_id, email, tenant.ambient.draw_moment());
             tenant.people.send_verification(issuer, connection, link);
             Ok::<_, Problem>(tenant.management_data.jobs.keep_finished(
                 "verification_email",

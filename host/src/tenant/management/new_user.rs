@@ -126,7 +126,7 @@ impl NewUser {
         let user = User { email: email.clone(), ..self.into_user(connection, &id, tenant.ambient.now()) };
         let made = tenant.directory.sign_up(user, &credential).map_err(user_exists)?;
         if let (true, Some(email)) = (verify, &email) {
-            let link = VerificationLink::new(&made.user.user_id, email);
+            let link = VerificationLink::new(&made.user.user_id, email, tenant.ambient.draw_moment());
             tenant.people.send_verification(issuer, connection, link);
         }
         Ok(made.user)

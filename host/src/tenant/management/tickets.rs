@@ -110,6 +110,7 @@ pub(super) async fn create_verification_ticket(
         .run(move |Visit { tenant, .. }| {
             refuse_organization(body.organization_id.as_ref())?;
             require_client(&tenant.config, body.client_id.as_deref())?;
+            let began = tenant.ambient.draw_moment();
             let until = expiry_from_ttl(body.ttl_sec, tenant.ambient.now())?;
             let url = body.result_url.as_deref().map(|url| result_url(&tenant.config, url)).transpose()?;
             let stored = tenant.directory.get(&body.user_id)?;
@@ -119,7 +120,7 @@ pub(super) async fn create_verification_ticket(
                 url,
                 email: (body.include_email == Some(true)).then(|| email.clone()),
             });
-            let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
+            let ticket = VerificationTicket { user_id: body.user_id, email, then, began, until };
             Ok::<_, Problem>(tenant.flows.tickets.keep_verification(ticket))
         })
         .await?;

@@ -6,21 +6,22 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::directory::{Administration, Credential};
+use crate::directory::{Credential, Stored};
 use crate::model::{ApiError, IdentityKey};
 use crate::service::page;
 use crate::tenant::flows::tickets::{PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, RESET_USED, VERIFICATION_USED};
+use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::log_events::{AccountEvent, Events};
+use crate::tenant::logins::log_events::AccountEvent;
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{MailboxProof, part_unproved_links, try_verify_email};
 use crate::tenant::pages::mailed_links;
 use crate::tenant::pages::verification_mails;
 use crate::tenant::pages::verification_mails::VerificationPage;
+use crate::tenant::people::mail_links::Closed;
 use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
 
@@ -41,10 +42,6 @@ impl ResultPage {
     }
 }
 
-fn show_used(words: &str) -> Response {
-    html::error_page(StatusCode::BAD_REQUEST, words)
-}
-
 /// `GET /u/email-verification`: a page with a button that verifies an address. A link
 /// alone must not verify it, because programs that scan mails open links.
 pub(crate) async fn show_verification(visit: Visit) -> Response {
@@ -55,8 +52,10 @@ pub(crate) async fn show_verification(visit: Visit) -> Response {
             let Some(known) = flows.tickets.verifications.get(ticket) else {
                 return verification_mails::show(visit, ticket);
             };
-            if known.until <= visit.tenant.ambient.now() {
-                return show_used(VERIFICATION_USED);
+            match check_verification(&visit.tenant, &known) {
+                Ok(Ok(())) => {}
+                Ok(Err(closed)) => return verification_mails::show_closed(closed),
+                Err(error) => return unavailable(error).into_response(),
             }
             // The application that has requested the ticket answers for its user.
             let (asks_password, is_linked, error) = (false, false, None);
@@ -73,9 +72,8 @@ pub(crate) async fn verify_email(visit: Visit) -> Response {
         .run(|visit| {
             let tenant = &*visit.tenant;
             let ticket = visit.params.get("ticket").unwrap_or_default();
-            let (directory, events) = (&*tenant.directory, &tenant.logins.events);
             let tickets = &tenant.flows.tickets.verifications;
-            let verified = tickets.spend(ticket, |known| redeem_verification(directory, events, known));
+            let verified = tickets.spend(ticket, |known| redeem_verification(tenant, known));
             match verified {
                 None => verification_mails::verify(visit, ticket),
                 Some(Ok(response)) => response,
@@ -85,20 +83,32 @@ pub(crate) async fn verify_email(visit: Visit) -> Response {
         .await
 }
 
-fn redeem_verification(
-    directory: &dyn Administration,
-    events: &Events,
-    ticket: &VerificationTicket,
-) -> Result<Response, ApiError> {
-    let VerificationTicket { user_id, email, then, until, .. } = ticket;
-    let now = directory.ambient().now();
-    if *until <= now {
-        return Ok(show_used(VERIFICATION_USED));
+/// Checks that a ticket may verify its address.
+fn check_verification(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Result<(), Closed>, ApiError> {
+    let VerificationTicket { user_id, email, began, until, .. } = ticket;
+    if *until <= tenant.ambient.now() {
+        return Ok(Err(Closed::Used));
     }
-    if !mailbox_proof::verify_email(directory, user_id, email, now)? {
-        return Ok(verification_mails::show_changed());
+    let stored = match tenant.directory.get(user_id) {
+        Ok(stored) => stored,
+        Err(ApiError::NotFound(_)) => return Ok(Err(Closed::Changed)),
+        Err(error) => return Err(error),
+    };
+    if stored.user.email.as_ref() != Some(email) {
+        return Ok(Err(Closed::Changed));
     }
-    events.record_verification(user_id, email);
+    Ok(tenant.people.check_link(&stored.user, user_id, *began))
+}
+
+fn redeem_verification(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
+    if let Err(closed) = check_verification(tenant, ticket)? {
+        return Ok(verification_mails::show_closed(closed));
+    }
+    let VerificationTicket { user_id, email, then, .. } = ticket;
+    if !mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())? {
+        return Ok(verification_mails::show_closed(Closed::Changed));
+    }
+    tenant.logins.events.record_verification(user_id, email);
     Ok(match then {
         Some(then) => then.clone().follow("Your email was verified. You can continue using the application."),
         None => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
@@ -109,13 +119,16 @@ fn redeem_verification(
 pub(crate) async fn show_reset(visit: Visit) -> Response {
     visit
         .run(|visit| {
-            let flows = &visit.tenant.flows;
+            let tenant = &*visit.tenant;
             let ticket = visit.params.get("ticket").unwrap_or_default();
-            let is_valid = match flows.tickets.passwords.get(ticket) {
-                None => visit.tenant.people.resets.get(ticket).is_some(),
-                Some(known) => known.until > visit.tenant.ambient.now(),
+            let Some(known) = tenant.flows.tickets.passwords.get(ticket) else {
+                return mailed_links::show_reset(tenant, ticket);
             };
-            if is_valid { mailed_links::reset_page(ticket, None) } else { show_used(RESET_USED) }
+            match find_owner(tenant, &known) {
+                Ok(Ok(_)) => mailed_links::reset_page(ticket, None),
+                Ok(Err(closed)) => mailed_links::show_closed(closed),
+                Err(error) => unavailable(error).into_response(),
+            }
         })
         .await
 }
@@ -129,8 +142,11 @@ pub(crate) async fn reset_password(visit: Visit) -> Response {
             let password = visit.params.get("password").unwrap_or_default();
             match tenant.flows.tickets.passwords.get(ticket) {
                 None => mailed_links::reset_password(tenant, ticket, password),
-                Some(known) if known.until <= visit.tenant.ambient.now() => show_used(RESET_USED),
-                Some(_) => redeem_password_ticket(tenant, ticket, password),
+                Some(known) => match find_owner(tenant, &known) {
+                    Ok(Ok(_)) => redeem_password_ticket(tenant, ticket, password),
+                    Ok(Err(closed)) => mailed_links::show_closed(closed),
+                    Err(error) => unavailable(error).into_response(),
+                },
             }
         })
         .await
@@ -145,28 +161,45 @@ fn redeem_password_ticket(tenant: &Tenant, ticket: &str, password: &str) -> Resp
         }
     };
     let set = tenant.flows.tickets.passwords.spend(ticket, |ticket| {
-        let is_set = set_password_hash(tenant, ticket, hash)?;
-        Ok(is_set.then(|| match &ticket.then {
+        if let Err(closed) = set_password_hash(tenant, ticket, hash)? {
+            return Ok(mailed_links::show_closed(closed));
+        }
+        Ok(match &ticket.then {
             Some(then) => then.clone().follow("You can now login to the application with the new password."),
             None => html::message_page(StatusCode::OK, "Done", PASSWORD_CHANGED),
-        }))
+        })
     });
     match set {
-        Some(Ok(Some(response))) => response,
-        Some(Ok(None)) | None => show_used(RESET_USED),
+        Some(Ok(response)) => response,
+        None => mailed_links::show_closed(Closed::Used),
         Some(Err(error)) => unavailable(error).into_response(),
     }
 }
 
-/// Sets the password. False if the identity is gone, or its password has changed since.
-fn set_password_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bool, ApiError> {
-    let PasswordTicket { connection, identity, verifies, began, .. } = ticket;
-    let key = IdentityKey { connection, provider: "auth0", user_id: identity };
-    let user_id = format!("auth0|{identity}");
-    let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
-    if tenant.people.revocations.is_revoked(&user_id, *began) {
-        return Ok(false);
+/// Finds the account whose password a ticket sets.
+fn find_owner(tenant: &Tenant, ticket: &PasswordTicket) -> Result<Result<Stored, Closed>, ApiError> {
+    let PasswordTicket { connection, identity, began, until, .. } = ticket;
+    if *until <= tenant.ambient.now() {
+        return Ok(Err(Closed::Used));
     }
+    let key = IdentityKey { connection, provider: "auth0", user_id: identity };
+    let Some(owner) = tenant.directory.owner(key)? else { return Ok(Err(Closed::Changed)) };
+    let checked = tenant.people.check_link(&owner.user, &format!("auth0|{identity}"), *began);
+    Ok(checked.map(|()| owner))
+}
+
+/// Sets the password.
+fn set_password_hash(
+    tenant: &Tenant,
+    ticket: &PasswordTicket,
+    hash: String,
+) -> Result<Result<(), Closed>, ApiError> {
+    let owner = match find_owner(tenant, ticket)? {
+        Ok(owner) => owner,
+        Err(closed) => return Ok(Err(closed)),
+    };
+    let PasswordTicket { connection, identity, verifies, .. } = ticket;
+    let user_id = format!("auth0|{identity}");
     let known = tenant.directory.credential_of(connection, identity)?;
     let credential = known.unwrap_or_else(|| Credential {
         connection: connection.clone(),
@@ -194,5 +227,5 @@ fn set_password_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> 
     if let Some(email) = verifies {
         try_verify_email(&*tenant.directory, &user_id, email, tenant.ambient.now());
     }
-    Ok(true)
+    Ok(Ok(()))
 }

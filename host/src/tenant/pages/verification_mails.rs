@@ -16,11 +16,11 @@ use crate::tenant::config::Connection;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
-use crate::tenant::http::oauth_error::{OAuthError, VERIFICATION_USED, unavailable};
+use crate::tenant::http::oauth_error::{BLOCKED, OAuthError, VERIFICATION_USED, unavailable};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::prove::ProofError;
-use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
+use crate::tenant::people::mail_links::{Closed, ResetLink, VerificationLink};
 use crate::tenant::people::typed_credentials::TypedCredentials;
 
 #[derive(Template)]
@@ -72,8 +72,17 @@ pub(super) fn verify(visit: &Visit, ticket: &str) -> Response {
     })
 }
 
+/// The page of a link that verifies an address and cannot be used.
+pub(super) fn show_closed(closed: Closed) -> Response {
+    match closed {
+        Closed::Used => html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED),
+        Closed::Changed => show_changed(),
+        Closed::Blocked => html::error_page(StatusCode::FORBIDDEN, BLOCKED),
+    }
+}
+
 /// Shows that the account has another address than the mail.
-pub(super) fn show_changed() -> Response {
+fn show_changed() -> Response {
     let words = "The account of this mail has another address now, or was deleted. Nothing was verified. Log in to see your account, and request a new mail there.";
     html::error_page_with_links(StatusCode::BAD_REQUEST, words, &[("/account", "Your account")])
 }
@@ -88,24 +97,31 @@ fn respond(
     respond: impl FnOnce(&MailedLogin<'_>) -> Result<Response, ApiError>,
 ) -> Response {
     let Some(link) = visit.tenant.people.verifications.get(ticket) else {
-        return html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED);
+        return show_closed(Closed::Used);
     };
     match MailedLogin::find(visit, ticket, link) {
-        Ok(Some(login)) if login.is_verified => show_verified(),
-        Ok(Some(login)) => respond(&login).unwrap_or_else(|error| unavailable(error).into_response()),
-        Ok(None) => show_changed(),
+        Ok(Ok(login)) if login.is_verified => show_verified(),
+        Ok(Ok(login)) => respond(&login).unwrap_or_else(|error| unavailable(error).into_response()),
+        Ok(Err(closed)) => show_closed(closed),
         Err(error) => unavailable(error).into_response(),
     }
 }
 
 impl<'a> MailedLogin<'a> {
-    /// Finds the account of a link. `None` if no login has the address any more.
-    fn find(visit: &'a Visit, ticket: &'a str, link: VerificationLink) -> Result<Option<Self>, ApiError> {
+    /// Finds the account of a link.
+    fn find(
+        visit: &'a Visit,
+        ticket: &'a str,
+        link: VerificationLink,
+    ) -> Result<Result<Self, Closed>, ApiError> {
         let tenant = &*visit.tenant;
-        let Some(owner) = tenant.directory.holder(&link.user_id)? else { return Ok(None) };
+        let Some(owner) = tenant.directory.holder(&link.user_id)? else { return Ok(Err(Closed::Changed)) };
         let own = owner.user.identities.iter().find(|it| it.as_user_id() == link.user_id);
-        let Some(identity) = own else { return Ok(None) };
-        let Some(connection) = tenant.config.connection(&identity.connection) else { return Ok(None) };
+        let Some((identity, connection)) =
+            own.and_then(|own| Some((own, tenant.config.connection(&own.connection)?)))
+        else {
+            return Ok(Err(Closed::Changed));
+        };
         let credential = tenant.directory.credential_of(&identity.connection, &identity.user_id)?;
         let is_linked = owner.user.user_id != link.user_id;
         let email = if is_linked {
@@ -114,12 +130,19 @@ impl<'a> MailedLogin<'a> {
             owner.user.email.as_deref()
         };
         if email != Some(link.email.as_str()) {
-            return Ok(None);
+            return Ok(Err(Closed::Changed));
         }
+        let checked = tenant.people.check_link(&owner.user, &link.user_id, link.began);
         let is_verified = !is_linked && owner.user.email_verified.is_verified();
+        // A new password verifies the address, and ends the mail.
+        if let Err(closed) = checked
+            && !(is_verified && closed == Closed::Used)
+        {
+            return Ok(Err(closed));
+        }
         let has_password = credential.is_some_and(|it| it.password.is_some());
         let identity = identity.user_id.clone();
-        Ok(Some(Self { visit, ticket, link, connection, identity, has_password, is_linked, is_verified }))
+        Ok(Ok(Self { visit, ticket, link, connection, identity, has_password, is_linked, is_verified }))
     }
 
     fn render(&self, status: StatusCode, error: Option<&str>) -> Result<Response, ApiError> {
@@ -182,7 +205,7 @@ impl<'a> MailedLogin<'a> {
     fn verify(&self) -> Result<Response, ApiError> {
         let tenant = &*self.visit.tenant;
         let directory = &*tenant.directory;
-        let verify = |VerificationLink { user_id, email }: &VerificationLink| -> Result<bool, ApiError> {
+        let verify = |VerificationLink { user_id, email, .. }: &VerificationLink| -> Result<bool, ApiError> {
             let now = directory.ambient().now();
             let is_verified = mailbox_proof::verify_email(directory, user_id, email, now)?;
             if is_verified {
@@ -191,7 +214,7 @@ impl<'a> MailedLogin<'a> {
             Ok(is_verified)
         };
         match tenant.people.verifications.spend(self.ticket, verify).transpose()? {
-            None => Ok(html::error_page(StatusCode::BAD_REQUEST, VERIFICATION_USED)),
+            None => Ok(show_closed(Closed::Used)),
             Some(true) => Ok(show_verified()),
             Some(false) => Ok(show_changed()),
         }

@@ -6,7 +6,7 @@ use crate::model::{Identity, User};
 use crate::tenant::observed::{Change, Observer, Separated};
 use crate::tenant::people::state::People;
 
-/// Ends logins when accounts become one, and when an identity leaves an account. Every change of the
+/// Ends logins when accounts become one, when an identity leaves an account, and when a user is blocked. Every change of the
 /// tenant's directory is reported to it, so that no way to separate accounts leaves a login open.
 pub(crate) struct LoginEnder {
     pub(crate) people: Arc<People>,
@@ -19,6 +19,8 @@ impl Observer for LoginEnder {
                 self.people.end_refresh_tokens(&linked.user.identities, &linked.user.user_id);
             }
             Change::Separated(separated) => self.end_separated(separated),
+            // None of the logins works after the user is unblocked.
+            Change::Updated(user) if user.blocked => self.people.revoke_logins(user),
             Change::Created(_) | Change::Updated(_) | Change::Deleted { .. } => {}
         }
     }

@@ -1,4 +1,6 @@
 //! The links in mails, which verify an address or let the user choose a new password.
+//!
+//! A link ends with the logins of its account: when the account is blocked, or its password changes.
 
 use std::sync::Arc;
 
@@ -6,16 +8,29 @@ use crate::model::Moment;
 use crate::tenant::store::one_time::Use;
 use crate::tenant::store::weight::Weighed;
 
+/// The reason why a mailed link or a ticket cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// It was used, has expired, or has ended with the logins of its account.
+    Used,
+    /// The address belongs to another account, or to none.
+    Changed,
+    /// Its account is blocked. A new password would give an account back that is not.
+    Blocked,
+}
+
 /// A link that verifies an address of a user.
 #[derive(Clone)]
 pub(crate) struct VerificationLink {
     pub(crate) user_id: String,
     pub(crate) email: String,
+    /// The moment at which the link was sent. A later revocation invalidates the link.
+    pub(crate) began: Moment,
 }
 
 impl VerificationLink {
-    pub(crate) fn new(user_id: &str, email: &str) -> Self {
-        Self { user_id: user_id.to_owned(), email: email.to_owned() }
+    pub(crate) fn new(user_id: &str, email: &str, began: Moment) -> Self {
+        Self { user_id: user_id.to_owned(), email: email.to_owned(), began }
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::directory::Credential;
-use crate::model::{Identity, Timestamp, User};
+use crate::model::{Identity, Moment, Timestamp, User, mask_addresses};
 use crate::service::forms::FormKey;
 use crate::tenant::config::{Config, Connection, Lifetimes};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
-use crate::tenant::people::mail_links::{LoginLink, ResetLink, VerificationLink};
+use crate::tenant::people::mail_links::{Closed, LoginLink, ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
 use crate::tenant::people::message_limit::MessageLimit;
 use crate::tenant::people::objections::Objections;
@@ -105,6 +105,16 @@ impl People {
     pub(crate) fn is_token_revoked(&self, user_id: &str, claims: &Claims) -> bool {
         self.revocations.is_revoked(user_id, claims.began())
             || claims.grant().is_some_and(|grant| self.revoked_codes.contains(&grant))
+    }
+
+    /// Checks that a mailed link or a ticket of an identity may be used, which was sent at this moment.
+    pub(crate) fn check_link(&self, owner: &User, identity: &str, began: Moment) -> Result<(), Closed> {
+        if owner.blocked {
+            let user = mask_addresses(&owner.user_id);
+            tracing::warn!(target: "audit", %user, "a mailed link of a blocked user was refused");
+            return Err(Closed::Blocked);
+        }
+        if self.revocations.is_revoked(identity, began) { Err(Closed::Used) } else { Ok(()) }
     }
 
     /// Ends all logins of a user, with any of their identities: sessions, refresh tokens, codes and
