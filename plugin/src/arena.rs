@@ -20,7 +20,9 @@ pub(crate) struct Unused {
 impl Unused {
     /// Returns the address of a new block, and the rest. `None`: it does not fit.
     pub(crate) fn place(self, layout: Layout) -> Option<(usize, Self)> {
-        let block = self.start.checked_next_multiple_of(layout.align())?;
+        // An alignment is a power of two.
+        let below = layout.align() - 1;
+        let block = self.start.checked_add(below)? & !below;
         let start = block.checked_add(layout.size())?;
         (start <= self.end).then_some((block, Self { start, ..self }))
     }
@@ -44,7 +46,8 @@ mod global {
     use super::Unused;
 
     #[global_allocator]
-    static ARENA: Arena = Arena { unused: Cell::new(None) };
+    static ARENA: Arena =
+        Arena { unused: Cell::new(Unused { start: 0, end: 0 }), has_begun: Cell::new(false) };
 
     const PAGE: usize = 64 * 1024;
 
@@ -61,25 +64,26 @@ mod global {
     unsafe impl Sync for FirstMemory {}
 
     struct Arena {
-        /// `None` before the first block.
-        unused: Cell<Option<Unused>>,
+        unused: Cell<Unused>,
+        /// Whether the first memory is in use.
+        has_begun: Cell<bool>,
     }
 
     // SAFETY: a component has one thread.
     unsafe impl Sync for Arena {}
 
     impl Arena {
-        #[inline(always)]
-        fn unused(&self) -> Unused {
-            self.unused.get().unwrap_or_else(|| {
-                let start = FIRST_MEMORY.0.get() as usize;
-                Unused { start, end: start + FIRST }
-            })
-        }
-
-        /// Places a block in new pages of memory. The rest of the older ones stays unused.
+        /// Places the first block in the first memory, and a later one in new pages of memory, where
+        /// the rest of the older ones stays unused.
         #[cold]
-        fn place_in_new_pages(&self, layout: Layout) -> *mut u8 {
+        fn place_in_more_memory(&self, layout: Layout) -> *mut u8 {
+            if !self.has_begun.replace(true) {
+                let start = FIRST_MEMORY.0.get() as usize;
+                if let Some((block, rest)) = (Unused { start, end: start + FIRST }).place(layout) {
+                    self.unused.set(rest);
+                    return block as *mut u8;
+                }
+            }
             // Each step is at least as large as the first memory, so that few steps are made.
             let bytes = layout.size().saturating_add(layout.align()).max(FIRST);
             let pages = bytes.div_ceil(PAGE);
@@ -89,7 +93,7 @@ mod global {
             }
             let new = Unused { start: old * PAGE, end: (old + pages) * PAGE };
             let Some((block, rest)) = new.place(layout) else { return std::ptr::null_mut() };
-            self.unused.set(Some(rest));
+            self.unused.set(rest);
             block as *mut u8
         }
     }
@@ -99,10 +103,10 @@ mod global {
     unsafe impl GlobalAlloc for Arena {
         #[inline(always)]
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            let Some((block, rest)) = self.unused().place(layout) else {
-                return self.place_in_new_pages(layout);
+            let Some((block, rest)) = self.unused.get().place(layout) else {
+                return self.place_in_more_memory(layout);
             };
-            self.unused.set(Some(rest));
+            self.unused.set(rest);
             block as *mut u8
         }
 
@@ -121,8 +125,8 @@ mod global {
             if size <= layout.size() {
                 return block;
             }
-            if let Some(rest) = self.unused().extend(block as usize, layout.size(), size) {
-                self.unused.set(Some(rest));
+            if let Some(rest) = self.unused.get().extend(block as usize, layout.size(), size) {
+                self.unused.set(rest);
                 return block;
             }
             // SAFETY: the caller's alignment is valid, and `size` rounded up to it does not overflow.

@@ -7,7 +7,10 @@ use crate::account::Account;
 use crate::bindings::{LinkRequest, Reason, Step, Verdict};
 use crate::metadata;
 use crate::reason::{ReasonCode, truncate};
-use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, EarlierRuling, RuleResult, Ruling, RulingKind};
+use crate::rules::{
+    self, AFTER_LOOK_UP, BEFORE_LOOK_UP, EarlierRuling, RuleResult, Ruling, RulingKind, weigh_after,
+    weigh_before,
+};
 use crate::situation::{LoginContext, Situation};
 
 pub use crate::rules::RULES;
@@ -56,8 +59,8 @@ impl<'a> BeforeLookUp<'a> {
         let login = LoginContext::new(login);
         let (mut earlier, mut passed, mut trace): (EarlierRuling, _, _) =
             (None, BEFORE_LOOK_UP.len(), Vec::new());
-        for (place, rule) in BEFORE_LOOK_UP.iter().enumerate() {
-            let result = (rule.weigh)(&login);
+        for place in 0..BEFORE_LOOK_UP.len() {
+            let result = weigh_before(place, &login);
             let is_decided = earlier.is_some();
             if event.trace {
                 trace.push(trace_line(place, &result, is_decided));
@@ -95,7 +98,7 @@ impl<'a> BeforeLookUp<'a> {
         let situation = Situation::new(login, input);
         let mut overruled: Vec<Reason> = Vec::new();
         let mut notes: Vec<Reason> = Vec::new();
-        for rule in &AFTER_LOOK_UP {
+        for (place, rule) in AFTER_LOOK_UP.iter().enumerate() {
             let is_decided = earlier.is_some();
             // Only an overruling rule can change a decision; the others are weighed for
             // the trace.
@@ -104,7 +107,7 @@ impl<'a> BeforeLookUp<'a> {
             }
             // Without a look-up, only the rules that look at the decision alone are weighed.
             let result = if was_looked_up || rule.overrules {
-                (rule.weigh)(&situation, &earlier)
+                weigh_after(place, &situation, &earlier)
             } else {
                 RuleResult::NotApplicable
             };

@@ -11,6 +11,8 @@ mod address_claim;
 mod arena;
 pub mod bindings;
 pub mod carry_out;
+#[cfg(any(test, target_family = "wasm"))]
+mod compare;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod counterfactual;

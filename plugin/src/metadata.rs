@@ -61,7 +61,9 @@ fn merge_by_rule(
     secondary: &str,
     rule: &dyn Fn(&Key) -> MetadataRule,
 ) -> Result<Merged, UnexpectedForm> {
-    let (mut merged, mut patch) = (Merged::default(), Patch::default());
+    let mut merged = Merged::default();
+    // Most patches are members of the secondary.
+    let mut patch = Patch { text: Vec::with_capacity(secondary.len()), ..Patch::default() };
     visit_pairs_of_texts(primary, secondary, &mut |pair, kept, offered| {
         match pair {
             Pair::First(_) => {}

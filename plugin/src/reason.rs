@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bindings::{Level, Reason};
+use crate::json::may_hold_controls;
 
 macro_rules! codes {
     ($($family:literal { $($name:ident $text:literal $level:ident $meaning:literal, $remedy:literal;)+ })+) => {
@@ -178,8 +179,7 @@ impl ReasonCode {
 #[must_use]
 pub fn truncate(mut text: String) -> String {
     const BYTES: usize = 1000;
-    // The two bytes of U+0080 to U+009F begin with 0xC2.
-    if text.bytes().any(|it| it < b' ' || it == 0x7f || it == 0xc2) {
+    if may_hold_controls(text.as_bytes()) {
         text = text.replace(char::is_control, "�");
     }
     if text.len() > BYTES {
@@ -224,10 +224,23 @@ pub fn render_page() -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     #[test]
     fn no_text_is_longer_than_the_contract_allows() {
         let reason = super::ReasonCode::ConnectionExcluded.about(&[], "é".repeat(5_000));
         assert!(reason.detail.len() <= 1024 && reason.detail.ends_with('…'));
+    }
+
+    proptest! {
+        #[test]
+        fn a_control_character_is_found_at_every_place(text in "[a-zé 0-9]{0,20}", control in "[\\x00-\\x1f\\x7f-\u{9f}]", place in 0_usize..21) {
+            let mut changed: Vec<char> = text.chars().collect();
+            changed.insert(place.min(changed.len()), control.chars().next().expect("one"));
+            let changed: String = changed.into_iter().collect();
+            prop_assert!(super::truncate(changed.clone()).contains('�'), "{changed:?}");
+            prop_assert_eq!(super::truncate(text.clone()), text);
+        }
     }
 
     #[test]

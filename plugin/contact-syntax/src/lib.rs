@@ -2,6 +2,8 @@
 //! and the tenant that accepts them share it, so that no user signs up with an
 //! address that the policy reads differently.
 
+mod simple;
+
 use email_address::{EmailAddress, Options};
 
 /// The form of an address.
@@ -23,6 +25,13 @@ const MAX_BYTES: usize = 254;
 /// Returns the form of an address.
 #[must_use]
 pub fn classify_address(address: &str) -> AddressForm {
+    if address.len() <= MAX_BYTES && simple::is_simple(address) {
+        return AddressForm::Plain;
+    }
+    parse_address(address)
+}
+
+fn parse_address(address: &str) -> AddressForm {
     if address.len() > MAX_BYTES || address.chars().any(char::is_control) {
         return AddressForm::Malformed;
     }
@@ -56,7 +65,22 @@ pub fn is_phone_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressForm, classify_address, is_phone_number};
+    use proptest::prelude::*;
+
+    use super::simple::is_simple;
+    use super::{AddressForm, MAX_BYTES, classify_address, is_phone_number, parse_address};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn every_simple_address_is_a_plain_one(
+            address in "[aZ0_+.-]{1,8}@[aZ0.-]{1,9}|[a.]{60,66}@[a.-]{60,70}[.][a-z]{1,66}"
+        ) {
+            if is_simple(&address) && address.len() <= MAX_BYTES {
+                prop_assert_eq!(parse_address(&address), AddressForm::Plain, "{}", address);
+            }
+        }
+    }
 
     #[test]
     fn only_plain_addresses_are_compared() {

@@ -48,6 +48,18 @@ fn mark_byte(eight: u64, byte: u8) -> u64 {
     zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7)
 }
 
+/// Returns whether a text may hold control characters: a byte below the space, DEL, or the first byte
+/// of U+0080 to U+009F, which other characters begin with, too.
+pub(crate) fn may_hold_controls(bytes: &[u8]) -> bool {
+    (0..bytes.len()).step_by(8).any(|at| {
+        // The zeros after the end are no part of the text.
+        let unused = 8_usize.saturating_sub(bytes.len() - at) * 8;
+        let eight = load_word(bytes, at) | !(u64::MAX >> unused);
+        let below_space = eight.wrapping_sub(ONES * u64::from(b' ')) & !eight & (ONES << 7);
+        below_space | mark_byte(eight, 0x7f) | mark_byte(eight, 0xc2) != 0
+    })
+}
+
 /// Marks the lowest byte that is a quote or a backslash.
 pub(super) fn mark_quotes(eight: u64) -> u64 {
     mark_byte(eight, b'"') | mark_byte(eight, b'\\')

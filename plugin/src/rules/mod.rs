@@ -17,63 +17,91 @@ use crate::situation::{LoginContext, Situation};
 pub(crate) use accounts::sides;
 pub(crate) use ruling::{EarlierRuling, RuleResult, Ruling, RulingKind};
 
-/// A rule that is evaluated on the login alone. No account is looked up for a login
-/// that one of these stops.
-pub(crate) struct RuleBefore {
-    pub(crate) name: &'static str,
-    pub(crate) weigh: fn(&LoginContext) -> RuleResult,
+/// Calls the function at a place of a list. Function pointers would cost more than most rules: the
+/// host prepares each function that is called through one in every new instance.
+macro_rules! call_at {
+    ($place:expr, $arguments:tt, $number:expr;) => {
+        RuleResult::NotApplicable
+    };
+    ($place:expr, ($($argument:expr),*), $number:expr; $rule:path, $($others:path,)*) => {
+        if $place == $number {
+            $rule($($argument),*)
+        } else {
+            call_at!($place, ($($argument),*), $number + 1; $($others,)*)
+        }
+    };
 }
 
-/// A rule that is evaluated on the login and the accounts found.
-pub(crate) struct RuleAfter {
+/// A rule of a table.
+pub(crate) struct Rule {
     pub(crate) name: &'static str,
     /// Whether the rule can replace the ruling of an earlier rule.
     pub(crate) overrules: bool,
-    pub(crate) weigh: fn(&Situation, &EarlierRuling) -> RuleResult,
 }
 
-/// The rules that are evaluated before the look-up, in order.
-pub(crate) const BEFORE_LOOK_UP: [RuleBefore; 7] = [
-    before("the login is not excluded", before_look_up::excluded),
-    before("the login's account is not blocked", before_look_up::blocked),
-    before("the address can be compared", before_look_up::address),
-    before("the login's address is verified", before_look_up::verified),
-    before("the login's connections may claim the domain", before_look_up::domain_owned),
-    before("the login's domain is allowed", before_look_up::domain_allowed),
-    before("the other accounts are looked up at this login", before_look_up::due),
-];
+/// Declares a table of rules, in order, and the function that evaluates the rule at a place.
+macro_rules! rules {
+    ($(#[$doc:meta])* $table:ident, $weigh:ident($($argument:ident: $kind:ty),+) {
+        $($name:literal => $rule:path $([$overrules:ident])?;)+
+    }) => {
+        $(#[$doc])*
+        pub(crate) const $table: &[Rule] =
+            &[$(Rule { name: $name, overrules: stringify!($($overrules)?).len() > 0 }),+];
 
-/// The rules that are evaluated after the look-up, in order.
-pub(crate) const AFTER_LOOK_UP: [RuleAfter; 27] = [
-    after("the look-up is complete", candidates::look_up_complete),
-    after("no candidate is excluded", candidates::excluded),
-    after("the candidates' connections may claim the domain", candidates::domain_owned),
-    after("the candidates' domain is allowed", candidates::domain_allowed),
-    after("an account found is eligible", candidates::dropped),
-    after("the look-up finds every spelling of the address", case_variants::capitals),
-    after("there is a candidate", candidates::candidate),
-    after("no candidate is blocked", candidates::candidate_blocked),
-    after("the candidate's current address is verified", candidates::candidate_verified),
-    after("no provider has two ids for the accounts", candidates::same_provider),
-    after("databases and address are unambiguous", case_variants::ambiguous),
-    after("the candidate is unambiguous", case_variants::one_meant),
-    after("both belong to one organization and group", accounts::organization),
-    after("a directory manages at most one", accounts::managed),
-    after("required metadata is equal", accounts::metadata_equal),
-    after("neither account is privileged", accounts::privileged),
-    after("no second factor is bypassed or lost", accounts::mfa),
-    // The stronger question first: a log-in to the other account, then a yes.
-    after("the connections that prove the address are trusted", accounts::trusted),
-    after("every linked identity proves the address", accounts::trojan),
-    after("the primary is chosen", accounts::primary),
-    after("no account with linked identities is demoted", accounts::demotes),
-    after("the primary stays within limits", accounts::limits),
-    after("the mode asks", mode::mode_asks),
-    overruling("the user can be asked now", mode::can_ask),
-    after("a required link is not declined", mode::required),
-    overruling("the mode only observes", mode::observes),
-    after("everything has passed", mode::link_or_proceed),
-];
+        /// Evaluates the rule at this place of the table.
+        pub(crate) fn $weigh(place: usize, $($argument: $kind),+) -> RuleResult {
+            call_at!(place, ($($argument),+), 0; $($rule,)+)
+        }
+    };
+}
+
+rules! {
+    /// The rules on the login alone, in the order of evaluation. No account is looked up
+    /// for a login that one of these rules stops.
+    BEFORE_LOOK_UP, weigh_before(login: &LoginContext) {
+        "the login is not excluded" => before_look_up::excluded;
+        "the login's account is not blocked" => before_look_up::blocked;
+        "the address can be compared" => before_look_up::address;
+        "the login's address is verified" => before_look_up::verified;
+        "the login's connections may claim the domain" => before_look_up::domain_owned;
+        "the login's domain is allowed" => before_look_up::domain_allowed;
+        "the other accounts are looked up at this login" => before_look_up::due;
+    }
+}
+
+rules! {
+    /// The rules on the login and the accounts found, in the order of evaluation.
+    AFTER_LOOK_UP, weigh_after(situation: &Situation, earlier: &EarlierRuling) {
+        "the look-up is complete" => candidates::look_up_complete;
+        "no candidate is excluded" => candidates::excluded;
+        "the candidates' connections may claim the domain" => candidates::domain_owned;
+        "the candidates' domain is allowed" => candidates::domain_allowed;
+        "an account found is eligible" => candidates::dropped;
+        "the look-up finds every spelling of the address" => case_variants::capitals;
+        "there is a candidate" => candidates::candidate;
+        "no candidate is blocked" => candidates::candidate_blocked;
+        "the candidate's current address is verified" => candidates::candidate_verified;
+        "no provider has two ids for the accounts" => candidates::same_provider;
+        "databases and address are unambiguous" => case_variants::ambiguous;
+        "the candidate is unambiguous" => case_variants::one_meant;
+        "both belong to one organization and group" => accounts::organization;
+        "a directory manages at most one" => accounts::managed;
+        "required metadata is equal" => accounts::metadata_equal;
+        "neither account is privileged" => accounts::privileged;
+        "no second factor is bypassed or lost" => accounts::mfa;
+        // The stronger question first: a log-in to the other account, then a yes.
+        "the connections that prove the address are trusted" => accounts::trusted;
+        "every linked identity proves the address" => accounts::trojan;
+        "the primary is chosen" => accounts::primary;
+        "no account with linked identities is demoted" => accounts::demotes;
+        "the primary stays within limits" => accounts::limits;
+        "the mode asks" => mode::mode_asks;
+        "the user can be asked now" => mode::can_ask [overrules];
+        "a required link is not declined" => mode::required;
+        "the mode only observes" => mode::observes [overrules];
+        "everything has passed" => mode::link_or_proceed;
+    }
+}
 
 /// The names of all rules, in their order. A rule's number is its place, from 1.
 pub const RULES: [&str; BEFORE_LOOK_UP.len() + AFTER_LOOK_UP.len()] = {
@@ -88,15 +116,3 @@ pub const RULES: [&str; BEFORE_LOOK_UP.len() + AFTER_LOOK_UP.len()] = {
     }
     names
 };
-
-const fn before(name: &'static str, weigh: fn(&LoginContext) -> RuleResult) -> RuleBefore {
-    RuleBefore { name, weigh }
-}
-
-const fn after(name: &'static str, weigh: fn(&Situation, &EarlierRuling) -> RuleResult) -> RuleAfter {
-    RuleAfter { name, overrules: false, weigh }
-}
-
-const fn overruling(name: &'static str, weigh: fn(&Situation, &EarlierRuling) -> RuleResult) -> RuleAfter {
-    RuleAfter { name, overrules: true, weigh }
-}
