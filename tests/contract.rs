@@ -79,12 +79,35 @@ fn the_contract_has_only_been_added_to() {
     }
 }
 
+/// A plugin's author reads there since when a host has an interface.
+#[test]
+fn additions_to_the_contract_are_marked() {
+    for file in FILES {
+        let pinned = items(&text("tests/wit-0.1.0", file));
+        let now = text("wit", file);
+        let lines = now.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        let mut before = "";
+        for line in lines {
+            let name = line.strip_suffix('{').map(str::trim);
+            let is_added = |name: &&str| {
+                !pinned.contains_key(*name)
+                    && ["interface ", "world "].iter().any(|kind| name.starts_with(kind))
+            };
+            if let Some(name) = name.filter(is_added) {
+                assert!(before.starts_with("@since("), "{file}: `{name}` has no `@since`");
+            }
+            before = line;
+        }
+    }
+}
+
 /// The blocks of a WIT file: the name with the blocks that it stands in, and the
 /// lines directly within.
 fn items(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut items = BTreeMap::from([("the file".to_owned(), Vec::new())]);
     let mut open = vec!["the file".to_owned()];
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")) {
+    let is_shape = |line: &&str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("@since(");
+    for line in text.lines().map(str::trim).filter(is_shape) {
         let block = open.last().cloned().unwrap_or_default();
         match line.strip_suffix('{') {
             Some(_) if line.starts_with("use ") => panic!("a `use` over several lines is not read: {line}"),

@@ -1,11 +1,13 @@
 //! Binds the plugin to the host's contract.
 
+use std::borrow::Cow;
 use std::mem::ManuallyDrop;
+use std::sync::OnceLock;
 
-use ligature_link_policy::Policy;
+use ligature_link_policy::{LookUp, Policy};
 use ligature_policy::bindings::{
-    Handler, Settings, SettingsError, SettingsWarnings, Warning, accounts, export_handler, export_settings,
-    export_settings_warnings, users,
+    Handler, PreparedSettings, Settings, SettingsError, SettingsWarnings, Warning, accounts, export_handler,
+    export_prepared_settings, export_settings, export_settings_warnings, users,
 };
 
 use crate::bindings::{Answer, ApiError, LinkRequest, LoginEvent, Outcome, Timestamp, User};
@@ -16,6 +18,7 @@ struct LinkUsersByEmail;
 export_handler!(LinkUsersByEmail);
 export_settings!(LinkUsersByEmail);
 export_settings_warnings!(LinkUsersByEmail);
+export_prepared_settings!(LinkUsersByEmail);
 
 // Forced in line: the bindings are another crate's, the optimizer by itself calls
 // across, and a login costs 0.5 % more fuel.
@@ -23,15 +26,15 @@ impl Handler for LinkUsersByEmail {
     #[inline(always)]
     fn on_login(event: LoginEvent) -> Result<Outcome, ApiError> {
         // The instance ends with this call: nothing needs to be freed.
-        let event = ManuallyDrop::new(event);
-        let policy = ManuallyDrop::new(policy(&event.settings)?);
+        let mut event = ManuallyDrop::new(event);
+        let policy = ManuallyDrop::new(read_policy(&mut event)?);
         Ok(carry_out::on_login(&event, &policy, &mut Imports))
     }
 
     #[inline(always)]
     fn on_continue(event: LoginEvent, answer: Answer) -> Result<Outcome, ApiError> {
-        let (event, answer) = (ManuallyDrop::new(event), ManuallyDrop::new(answer));
-        let policy = ManuallyDrop::new(policy(&event.settings)?);
+        let (mut event, answer) = (ManuallyDrop::new(event), ManuallyDrop::new(answer));
+        let policy = ManuallyDrop::new(read_policy(&mut event)?);
         Ok(carry_out::on_continue(&event, &answer, &policy, &mut Imports))
     }
 }
@@ -62,8 +65,33 @@ impl SettingsWarnings for LinkUsersByEmail {
     }
 }
 
-fn policy(settings: &str) -> Result<Policy, ApiError> {
-    Policy::parse(settings).map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))
+/// The policy document of the snapshot that this instance began as.
+static PREPARED: OnceLock<Prepared> = OnceLock::new();
+
+struct Prepared {
+    policy: Policy,
+    document: String,
+}
+
+impl PreparedSettings for LinkUsersByEmail {
+    fn prepare(document: String) -> Result<(), String> {
+        let policy = Policy::parse(&document).map_err(|error| error.message)?;
+        let prepared = Prepared { policy, document };
+        PREPARED.set(prepared).map_err(|_| "another policy was read before".to_owned())
+    }
+}
+
+/// Returns the policy of a login. The event of a prepared instance lacks the document, and gets it
+/// where the decision needs its text: for its fingerprint, and to try changes of it.
+fn read_policy(event: &mut LoginEvent) -> Result<Cow<'static, Policy>, ApiError> {
+    if let Some(Prepared { policy, document }) = PREPARED.get() {
+        if event.trace || policy.look_up == LookUp::UntilChecked {
+            event.settings.clone_from(document);
+        }
+        return Ok(Cow::Borrowed(policy));
+    }
+    let read = Policy::parse(&event.settings);
+    read.map(Cow::Owned).map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))
 }
 
 /// The host, as the contract offers it.

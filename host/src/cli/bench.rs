@@ -36,6 +36,10 @@ pub(super) struct Args {
     /// Map memory for each instance instead of using the pool
     #[arg(long)]
     on_demand: bool,
+    /// Read the policy document at each login, as `ligature run` does. Servers let a plugin that
+    /// offers it read the document once
+    #[arg(long)]
+    no_snapshot: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -54,9 +58,14 @@ impl Args {
         // A server runs as many logins at once.
         let options = Options { allocator, concurrent_logins: self.threads.into(), ..Options::default() };
         let sandbox = self.plugin.start(options, ambient)?;
-        let plugin = self.plugin.load(&sandbox)?;
         let case = Case::read_file(&self.case).map_err(Exit::unreadable)?;
-        case.policy.check(&plugin)?;
+        let plugin = if self.no_snapshot {
+            let plugin = self.plugin.load(&sandbox)?;
+            case.policy.check(&plugin)?;
+            plugin
+        } else {
+            self.plugin.load_with_settings(&sandbox, &case.policy)?
+        };
         let time = Duration::from_secs_f64(self.seconds);
         let load = BenchLoad { threads: self.threads.into(), time, trace: self.trace };
         let bench = bench_case(&sandbox, &plugin, &case, load).map_err(|error| match error {

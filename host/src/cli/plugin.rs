@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 use super::{Exit, limits_file};
 use crate::ambient::Ambient;
 use crate::limits::Limits;
-use crate::sandbox::{Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
+use crate::policies::PolicyDocument;
+use crate::sandbox::{Cancel, Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
 use crate::terminal::escape;
 use crate::{PLUGIN, PLUGIN_NAME};
 
@@ -97,11 +98,28 @@ impl PluginArgs {
 
     pub(super) fn load(&self, sandbox: &Sandbox) -> Result<Plugin, Exit> {
         let (name, bytes) = self.read_component(sandbox.limits())?;
+        self.compile(sandbox, &name, &bytes)
+    }
+
+    /// Loads the plugin with a policy document, which it reads now if it offers that.
+    pub(super) fn load_with_settings(
+        &self,
+        sandbox: &Sandbox,
+        document: &PolicyDocument,
+    ) -> Result<Plugin, Exit> {
+        let (name, bytes) = self.read_component(sandbox.limits())?;
+        let plugin = self.compile(sandbox, &name, &bytes)?;
+        let settings = document.check(&plugin)?;
+        let prepared = sandbox.prepare_settings(&plugin, &bytes, &settings, &Cancel::default());
+        Ok(prepared.map_err(|why| Exit::failed(anyhow!("plugin {name} {why}")))?.unwrap_or(plugin))
+    }
+
+    fn compile(&self, sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Result<Plugin, Exit> {
         let loaded = match self.plugin {
-            None => sandbox.load_trusted(&name, &bytes),
-            Some(_) => while_compiling(&name, || sandbox.load(&name, &bytes)),
+            None => sandbox.load_trusted(name, bytes),
+            Some(_) => while_compiling(name, || sandbox.load(name, bytes)),
         };
-        loaded.map_err(|error| load_error(&name, &error))
+        loaded.map_err(|error| load_error(name, &error))
     }
 
     /// Reads the plugin. Returns its name in messages, and its bytes.

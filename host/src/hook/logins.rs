@@ -116,7 +116,7 @@ impl Logins {
 
     /// Decides a login before the user was asked.
     fn decide_first(&self, arrived: &Arrived<'_>, can_redirect: bool) -> ActionAnswer {
-        let loaded = self.decider.policies();
+        let loaded = self.decider.policies_for_login();
         let can_prompt = can_redirect && self.confirmations.is_some();
         let mut decided = self.run_policies(&loaded, arrived, UserStep::NotAsked { can_prompt });
         if let Decision::Suggest { .. } = decided.outcome.decision {
@@ -187,7 +187,7 @@ impl Logins {
     /// Decides a login after the user was asked. Without an answer that counts and suffices, the
     /// user has declined.
     fn decide_answered(&self, arrived: &Arrived<'_>, sealed: Option<&str>) -> ActionAnswer {
-        let loaded = self.decider.policies();
+        let loaded = self.decider.policies_for_login();
         let user = match self.directory.get(&arrived.event.user.user_id) {
             Ok(stored) => Some(stored.user),
             Err(ApiError::NotFound(_)) => None,

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use super::built_in::built_in_plugin;
 use super::{EntrySettings, LoadedPolicy, PLUGIN_NAME, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
-use crate::sandbox::{Cancel, LoadError, Options, Plugin, Sandbox, StartError, read_component};
+use crate::sandbox::{
+    Cancel, LoadError, Options, Plugin, Sandbox, SnapshotError, StartError, read_component,
+};
 
 /// The origin of one policy, and the sandbox that it runs in.
 #[derive(Clone)]
@@ -78,6 +80,17 @@ pub enum SourceError {
     Policy(#[from] PolicyError),
 }
 
+/// The reason why a plugin reads its document at every login.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The plugin's file cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no snapshot.
+    #[error("the plugin {0}")]
+    Snapshot(#[from] SnapshotError),
+}
+
 impl Source {
     /// The source of an entry. `options` are those of all policies; the limits
     /// and the profile of WASI are the entry's.
@@ -115,7 +128,8 @@ impl Source {
     /// that is pinned, or it refuses its policy document.
     pub fn load(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<LoadedPolicy, SourceError> {
         let document = self.document()?;
-        let plugin = self.plugin(before, cancel)?;
+        let (name, bytes) = self.read_plugin()?;
+        let plugin = self.plugin(before, (&name, &bytes), cancel)?;
         let settings = document.check(&plugin)?;
         let warnings = document.warnings(&plugin).unwrap_or_else(|why| {
             tracing::warn!(policy = %self.name, %why, "the plugin could not be asked for warnings about its settings");
@@ -125,25 +139,32 @@ impl Source {
         Ok(LoadedPolicy { name: self.name.clone(), plugin, settings, warnings })
     }
 
-    fn plugin(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
-        let (name, bytes) = match &self.entry.plugin {
-            None => match built_in_plugin() {
-                Some(plugin) => (PLUGIN_NAME.to_owned(), Cow::Borrowed(plugin)),
-                None => return Err(SourceError::NotBuiltIn { name: self.name.to_string() }),
-            },
-            Some(file) => {
-                let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
-                    let why = crate::reading::describe_read_error(&error);
-                    SourceError::Unreadable { file: file.clone(), why }
-                })?;
-                (file.display().to_string(), Cow::Owned(bytes))
-            }
+    /// Returns the plugin's name and component.
+    fn read_plugin(&self) -> Result<(String, Cow<'static, [u8]>), SourceError> {
+        let Some(file) = &self.entry.plugin else {
+            let plugin = built_in_plugin();
+            let plugin = plugin.ok_or_else(|| SourceError::NotBuiltIn { name: self.name.to_string() })?;
+            return Ok((PLUGIN_NAME.to_owned(), Cow::Borrowed(plugin)));
         };
+        let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
+            let why = crate::reading::describe_read_error(&error);
+            SourceError::Unreadable { file: file.clone(), why }
+        })?;
+        Ok((file.display().to_string(), Cow::Owned(bytes)))
+    }
+
+    fn plugin(
+        &self,
+        before: Option<&LoadedPolicy>,
+        (name, bytes): (&str, &[u8]),
+        cancel: &Cancel,
+    ) -> Result<Arc<Plugin>, SourceError> {
+        let name = name.to_owned();
         let limit = self.sandbox.limits().component_bytes;
         if bytes.len() > limit {
             return Err(SourceError::Unloadable { name, why: LoadError::TooLarge { limit } });
         }
-        let found = to_hexadecimal(&bytes);
+        let found = to_hexadecimal(bytes);
         if let Some(pinned) = &self.entry.sha256
             && !pinned.eq_ignore_ascii_case(&found)
         {
@@ -155,8 +176,8 @@ impl Source {
             return Ok(before.plugin.clone());
         }
         let loaded = match &self.entry.plugin {
-            None => self.sandbox.load_trusted(&name, &bytes),
-            Some(_) => self.compile(&name, &bytes, cancel),
+            None => self.sandbox.load_trusted(&name, bytes),
+            Some(_) => self.compile(&name, bytes, cancel),
         };
         loaded.map(Arc::new).map_err(|why| SourceError::Unloadable { name, why })
     }
@@ -169,6 +190,29 @@ impl Source {
         let ms = ambient.elapsed(start).as_millis();
         tracing::info!(plugin = name, is_loaded = loaded.is_ok(), ms = u64::try_from(ms).ok(), "compiled");
         loaded
+    }
+
+    /// Lets the plugin of a loaded policy read its document once, instead of at every login. Returns
+    /// none if it does not offer that or has done it, and if its file has changed since it was loaded.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin's file cannot be read, or there is no snapshot of the plugin.
+    pub fn prepare(
+        &self,
+        loaded: &LoadedPolicy,
+        cancel: &Cancel,
+    ) -> Result<Option<LoadedPolicy>, PrepareError> {
+        let LoadedPolicy { plugin, settings, .. } = loaded;
+        if plugin.has_read(settings) {
+            return Ok(None);
+        }
+        let (_, bytes) = self.read_plugin()?;
+        if to_hexadecimal(&bytes) != plugin.sha256() {
+            return Ok(None);
+        }
+        let prepared = self.sandbox.prepare_settings(plugin, &bytes, settings, cancel)?;
+        Ok(prepared.map(|plugin| LoadedPolicy { plugin: Arc::new(plugin), ..loaded.clone() }))
     }
 
     fn document(&self) -> Result<PolicyDocument, PolicyError> {

@@ -13,6 +13,6 @@ pub use built_in::PLUGIN;
 pub use built_in::PLUGIN_NAME;
 pub use document::{Origin, PolicyDocument, PolicyError, PolicyWarning};
 pub use entry::{EntrySettings, PoliciesFile, PolicyEntry};
-pub use load::{Source, SourceError};
+pub use load::{PrepareError, Source, SourceError};
 pub use loaded_policy::LoadedPolicy;
 pub use toml_entry::TomlEntry;

@@ -75,7 +75,7 @@ impl Sandbox {
         self.prepare_unless(bytes, &Cancel::default())
     }
 
-    fn prepare_unless(&self, bytes: &[u8], cancel: &Cancel) -> Prepared<Component> {
+    pub(super) fn prepare_unless(&self, bytes: &[u8], cancel: &Cancel) -> Prepared<Component> {
         match &self.options.compiler {
             Compiler::InProcess => prepare(&self.engine, &self.options, bytes),
             Compiler::Child(program) => prepare_in_child(self, program, bytes, cancel),
@@ -98,17 +98,18 @@ impl Sandbox {
             limits: self.options.limits.clone(),
             version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256_hex(bytes) }),
             login,
-            settings,
-            warnings,
+            settings: settings.map(Arc::new),
+            warnings: warnings.map(Arc::new),
+            snapshot: None,
         })
     }
 }
 
-fn describe_mismatch(error: wasmtime::Error) -> LoadError {
+pub(super) fn describe_mismatch(error: wasmtime::Error) -> LoadError {
     LoadError::Mismatch(format!("{error:#}"))
 }
 
-fn link_imports(
+pub(super) fn link_imports(
     engine: &Engine,
     component: &Component,
     profile: Wasi,

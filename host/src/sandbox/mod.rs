@@ -6,6 +6,7 @@
 //! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
 //! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `compile_note`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
+//! | `snapshot` | a plugin that has read its policy document before its logins |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
 //! | `state`, `deadline`, `resources`, `host_fuel`, `output`, `plugin_log` | the host's state for one login, within its limits |
 //! | `answer_limits`, `messages`, `failure` | the check of what a plugin returns, and failures in words |
@@ -33,6 +34,7 @@ mod profile;
 mod resources;
 mod semaphore;
 mod settings;
+mod snapshot;
 mod state;
 mod structure;
 mod v0_1;
@@ -53,3 +55,4 @@ pub use plugin_log::{LogLevel, LogLine};
 pub use profile::Wasi;
 pub(crate) use semaphore::{Permit, Semaphore};
 pub use settings::{Settings, SettingsError, SettingsWarning};
+pub use snapshot::SnapshotError;

@@ -19,8 +19,12 @@ const OFFERED: [(&str, &[&str]); 5] = [
 ];
 
 /// The interfaces of a plugin that the host calls.
-const USED: [&str; 3] =
-    ["ligature:login/handler@", "ligature:login/settings@", "ligature:login/settings-warnings@"];
+const USED: [&str; 4] = [
+    "ligature:login/handler@",
+    "ligature:login/settings@",
+    "ligature:login/settings-warnings@",
+    "ligature:login/prepared-settings@",
+];
 
 /// Refuses a component that imports something that is not offered, takes more than
 /// the limits allow, or does not answer logins.

@@ -13,7 +13,7 @@ use super::output::PluginOutput;
 use super::plugin_log::LogLine;
 use super::profile::Wasi;
 use super::semaphore::Semaphore;
-use super::settings::{SettingsError, SettingsWarning};
+use super::settings::{Settings, SettingsError, SettingsWarning};
 use super::state::{State, check_at_tick};
 use super::v0_1;
 use crate::ambient::Ambient;
@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, Outcome, Timestamp, User};
 
 /// A plugin that fits the contract and the WASI profile.
+#[derive(Clone)]
 pub struct Plugin {
     pub(super) engine: Engine,
     pub(super) wasi: Wasi,
@@ -31,9 +32,20 @@ pub struct Plugin {
     pub(super) limits: Limits,
     pub(super) version: Arc<PluginVersion>,
     pub(super) login: v0_1::PluginPre<State>,
-    pub(super) settings: Option<v0_1::Settings>,
-    pub(super) warnings: Option<v0_1::SettingsWarnings>,
+    pub(super) settings: Option<Arc<v0_1::Settings>>,
+    pub(super) warnings: Option<Arc<v0_1::SettingsWarnings>>,
+    pub(super) snapshot: Option<SettingsSnapshot>,
 }
+
+/// The code of a plugin that has read one policy document.
+#[derive(Clone)]
+pub(super) struct SettingsSnapshot {
+    pub(super) settings_sha256: Arc<str>,
+    pub(super) login: v0_1::PluginPre<State>,
+}
+
+/// The text that a login's event holds instead of a document that the instance has read.
+const SETTINGS_ARE_READ: &str = "null";
 
 /// The result of running a plugin for one login.
 #[derive(Debug)]
@@ -97,16 +109,26 @@ impl Plugin {
     pub fn run<A: HostCalls>(&self, input: &PluginInput, api: A) -> PluginRun<A> {
         let _permit = self.semaphore.acquire();
         let mut store = self.new_store(input.now, Box::new(api));
-        let answer = self
-            .login
+        let snapshot = self.snapshot.as_ref().filter(|it| it.settings_sha256 == *input.settings.sha256());
+        let (login, settings) = match snapshot {
+            Some(snapshot) => (&snapshot.login, SETTINGS_ARE_READ),
+            None => (&self.login, input.settings.text()),
+        };
+        let answer = login
             .instantiate(&mut store)
-            .and_then(|instance| v0_1::call_handler(&instance, &mut store, input));
+            .and_then(|instance| v0_1::call_handler(&instance, &mut store, (input, settings)));
         let outcome = match answer {
             Ok(Ok(outcome)) => v0_1::read_outcome(outcome, &self.limits).map_err(Failure::InvalidAnswer),
             Ok(Err(error)) => Err(Failure::GaveUp(error.into())),
             Err(error) => Err(self.explain(&error, &store)),
         };
         self.finish(store, outcome)
+    }
+
+    /// Returns whether the plugin has read this policy document, so that its logins do not.
+    #[must_use]
+    pub fn has_read(&self, settings: &Settings) -> bool {
+        self.snapshot.as_ref().is_some_and(|it| it.settings_sha256 == *settings.sha256())
     }
 
     /// Returns whether the plugin checks its policy document.
@@ -164,7 +186,7 @@ impl Plugin {
     }
 
     /// Creates the store of one login, with its limits.
-    fn new_store(&self, now: Timestamp, api: Box<dyn HostCalls>) -> Store<State> {
+    pub(super) fn new_store(&self, now: Timestamp, api: Box<dyn HostCalls>) -> Store<State> {
         let limits = &self.limits;
         let mut store = Store::new(&self.engine, State::new(limits, now, api, &self.ambient));
         store.limiter(|state| &mut state.resources);
@@ -178,7 +200,7 @@ impl Plugin {
     }
 
     /// The failure that an error of wasmtime means.
-    fn explain(&self, error: &wasmtime::Error, store: &Store<State>) -> Failure {
+    pub(super) fn explain(&self, error: &wasmtime::Error, store: &Store<State>) -> Failure {
         shorten_failure(Failure::from_wasmtime(error, &store.data().output().stderr, &self.limits))
     }
 
@@ -212,7 +234,7 @@ impl Plugin {
 }
 
 /// The host calls of a plugin that is run for no login: each is refused.
-struct NoLogin;
+pub(super) struct NoLogin;
 
 const NO_LOGIN: &str = "there is no login";
 

@@ -41,6 +41,11 @@ impl ResourceLimits {
             peak: 0,
         }
     }
+
+    /// Allows more memory than the limit, for the host's own use.
+    pub(super) fn allow_more(&mut self, bytes: usize) {
+        self.max_bytes = self.max_bytes.saturating_add(bytes);
+    }
 }
 
 /// Returns the sum after one of its parts has grown, if the limit allows it.

@@ -10,6 +10,7 @@
 //! | `plugin` | `export_handler!` |
 //! | `configurable-plugin` | `export_handler!`, `export_settings!` |
 //! | `warning-plugin` | `export_handler!`, `export_settings!`, `export_settings_warnings!` |
+//! | `prepared-plugin` | the same, and `export_prepared_settings!` |
 //!
 //! Each is called once, as `ligature_policy::bindings::export_handler!(MyType)`,
 //! for targets of the family `wasm` only.
@@ -17,6 +18,8 @@
 pub use handler::export_handler;
 pub use handler::exports::ligature::login::handler::{Answer, Guest as Handler, Proof, Response};
 pub use handler::ligature::login::{accounts, log, raw, types, users};
+pub use prepared_settings::export_prepared_settings;
+pub use prepared_settings::exports::ligature::login::prepared_settings::Guest as PreparedSettings;
 pub use settings::export_settings;
 pub use settings::exports::ligature::login::settings::{Guest as Settings, SettingsError};
 pub use settings_warnings::export_settings_warnings;
@@ -76,5 +79,24 @@ pub mod settings_warnings {
         pub_export_macro: true,
         export_macro_name: "export_settings_warnings",
         default_bindings_module: "ligature_policy::bindings::settings_warnings",
+    });
+}
+
+/// The interface `prepared-settings` alone, as `settings`.
+#[doc(hidden)]
+#[allow(unsafe_code, missing_docs, unreachable_pub, reason = "generated code")]
+pub mod prepared_settings {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "
+            package ligature:policy;
+            world prepared-settings-only {
+                export ligature:login/prepared-settings@0.1.0;
+            }
+        ",
+        with: { "ligature:login/types@0.1.0": super::handler::ligature::login::types },
+        pub_export_macro: true,
+        export_macro_name: "export_prepared_settings",
+        default_bindings_module: "ligature_policy::bindings::prepared_settings",
     });
 }

@@ -2,6 +2,7 @@
 //! connection selects the attack.
 
 mod answers;
+mod prepare;
 mod resources;
 
 mod bindings {
@@ -9,10 +10,18 @@ mod bindings {
 
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "plugin",
+        inline: "
+            package ligature:evil;
+            world evil {
+                include ligature:login/plugin@0.1.0;
+                export ligature:login/prepared-settings@0.1.0;
+            }
+        ",
+        generate_all,
     });
 
     pub(crate) use exports::ligature::login::handler::{Answer, Guest};
+    pub(crate) use exports::ligature::login::prepared_settings::Guest as PreparedSettings;
     export!(Evil);
 
     use super::Evil;

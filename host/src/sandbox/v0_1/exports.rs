@@ -3,20 +3,21 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use super::bindings::{Plugin, settings, settings_warnings, types};
+use super::bindings::{Plugin, prepared_settings, settings, settings_warnings, types};
 use super::to_contract::convert_event;
 use crate::sandbox::input::PluginInput;
 use crate::sandbox::messages::shorten;
 use crate::sandbox::settings::{SettingsError, SettingsWarning};
 use crate::sandbox::state::State;
 
-/// Calls `handler.on-login`, or `handler.on-continue` if there is an answer.
+/// Calls `handler.on-login`, or `handler.on-continue` if there is an answer. The event holds the text
+/// `settings`, which is not that of the input if the instance has read it before.
 pub(in crate::sandbox) fn call_handler(
     instance: &Plugin,
     store: &mut Store<State>,
-    input: &PluginInput,
+    (input, settings): (&PluginInput, &str),
 ) -> wasmtime::Result<Result<types::Outcome, types::ApiError>> {
-    let event = convert_event(input);
+    let event = convert_event(input, settings);
     let handler = instance.ligature_login_handler();
     match input.answer {
         None => handler.call_on_login(store, &event),
@@ -88,5 +89,28 @@ impl SettingsWarnings {
             message: it.message,
         };
         Ok(warned.into_iter().map(warning).collect())
+    }
+}
+
+/// The optional interface `prepared-settings` of a plugin.
+pub(in crate::sandbox) struct PreparedSettings(prepared_settings::GuestIndices);
+
+impl PreparedSettings {
+    /// Returns none if the plugin does not export it.
+    pub(in crate::sandbox) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+        let name = "ligature:login/prepared-settings@0.1.0";
+        if pre.component().component_type().get_export(pre.engine(), name).is_none() {
+            return Ok(None);
+        }
+        prepared_settings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+    }
+
+    pub(in crate::sandbox) fn prepare(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+        text: &str,
+    ) -> wasmtime::Result<Result<(), String>> {
+        self.0.load(&mut *store, instance)?.call_prepare(store, &text.to_owned())
     }
 }

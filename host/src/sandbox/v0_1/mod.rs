@@ -14,6 +14,6 @@ mod imports;
 mod to_contract;
 
 pub(super) use bindings::PluginPre;
-pub(super) use exports::{Settings, SettingsWarnings, call_handler};
+pub(super) use exports::{PreparedSettings, Settings, SettingsWarnings, call_handler};
 pub(super) use from_contract::read_outcome;
 pub(super) use imports::add_to_linker;

@@ -6,8 +6,8 @@ use super::bindings::{handler, types};
 use crate::model::{self, Identity, Step, User, Verification};
 use crate::sandbox::input::PluginInput;
 
-/// The event as the contract has it.
-pub(super) fn convert_event(input: &PluginInput) -> types::LoginEvent {
+/// The event as the contract has it, with this text as its settings.
+pub(super) fn convert_event(input: &PluginInput, settings: &str) -> types::LoginEvent {
     let event = input.event;
     let methods = event.authentication.iter().flat_map(|authentication| &authentication.methods);
     let transaction = event.transaction.as_ref();
@@ -28,7 +28,7 @@ pub(super) fn convert_event(input: &PluginInput) -> types::LoginEvent {
                 at: method.timestamp.map(model::Timestamp::as_millis),
             })
             .collect(),
-        settings: input.settings.text().to_owned(),
+        settings: settings.to_owned(),
         trace: input.trace,
     }
 }

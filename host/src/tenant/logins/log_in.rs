@@ -131,7 +131,7 @@ impl Logins {
                 return Err(NotLoggedIn::LacksSecondFactor);
             }
         }
-        let loaded = self.decider.policies();
+        let loaded = self.decider.policies_for_login();
         let policies: Vec<_> = loaded.iter().map(LoadedPolicy::borrowed).collect();
         let event = Arc::new(event);
         let request =

@@ -1,0 +1,202 @@
+//! The snapshot of a plugin that has read its policy document.
+//!
+//! Otherwise every login reads the document again. A plugin that exports `prepared-settings` reads it
+//! once, and Wizer writes a component whose memories and globals begin as they are then.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance, Lift, WasmList};
+use wasmtime_wizer::{ComponentInstanceState, Wizer};
+
+use super::compile_child::Cancel;
+use super::engine::Sandbox;
+use super::failure::{Failure, LoadError};
+use super::load::{describe_mismatch, link_imports};
+use super::plugin::{NoLogin, Plugin, SettingsSnapshot};
+use super::settings::Settings;
+use super::state::State;
+use super::v0_1;
+use crate::model::Timestamp;
+
+/// The reason why a plugin has no snapshot of its policy document. Each login reads the document then.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The component uses instructions whose effect a snapshot would lose.
+    #[error("no snapshot can be taken of it: {0}")]
+    Unsupported(String),
+    /// The component with the snapshot, or the one that it is taken of, does not load.
+    #[error("its snapshot {0}")]
+    Load(#[from] LoadError),
+    /// The plugin failed.
+    #[error("{0} when it read its policy document")]
+    Failed(Failure),
+    /// The plugin has refused the document.
+    #[error("did not read its policy document: {0}")]
+    Refused(String),
+    /// The plugin has called the host.
+    #[error("called the host when it read its policy document")]
+    HostCalled,
+}
+
+impl Sandbox {
+    /// Lets a plugin read a policy document now instead of at every login. `bytes` is the component
+    /// that the plugin was loaded from. Returns none if the plugin does not offer it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no snapshot. The plugin that was passed in still reads the document at each login.
+    pub fn prepare_settings(
+        &self,
+        plugin: &Plugin,
+        bytes: &[u8],
+        settings: &Settings,
+        cancel: &Cancel,
+    ) -> Result<Option<Plugin>, SnapshotError> {
+        let offered = v0_1::PreparedSettings::find_in(plugin.login.instance_pre());
+        if offered.map_err(describe_mismatch)?.is_none() {
+            return Ok(None);
+        }
+        let snapshot = self.take_snapshot(plugin, bytes, settings, cancel)?;
+        let component = self.prepare_unless(&snapshot, cancel).component?;
+        let pre = link_imports(&self.engine, &component, self.options.wasi)?;
+        let login = v0_1::PluginPre::new(pre).map_err(describe_mismatch)?;
+        let snapshot = SettingsSnapshot { settings_sha256: settings.sha256().clone(), login };
+        Ok(Some(Plugin { snapshot: Some(snapshot), ..plugin.clone() }))
+    }
+
+    /// Returns the component with the document in its memory.
+    fn take_snapshot(
+        &self,
+        plugin: &Plugin,
+        bytes: &[u8],
+        settings: &Settings,
+        cancel: &Cancel,
+    ) -> Result<Vec<u8>, SnapshotError> {
+        let unsupported = |error: wasmtime::Error| SnapshotError::Unsupported(format!("{error:#}"));
+        let mut wizer = Wizer::new();
+        // The contract names the function that reads the document, and a component keeps it.
+        wizer.keep_init_func(true);
+        let (parts, instrumented) = wizer.instrument_component(bytes).map_err(unsupported)?;
+        let component = self.prepare_unless(&instrumented, cancel).component?;
+        let _permit = plugin.semaphore.acquire();
+        let mut prepared = PreparedInstance::new(self, plugin, &component, settings)?;
+        let snapshot = finish_at_once(wizer.snapshot_component(&parts, &mut prepared));
+        match (prepared.failed, snapshot) {
+            (Some(error), _) | (None, Some(Err(error))) => Err(unsupported(error)),
+            (None, None) => Err(SnapshotError::Unsupported("it waits".to_owned())),
+            (None, Some(Ok(snapshot))) => Ok(snapshot),
+        }
+    }
+}
+
+/// Returns the result of a future that never waits.
+fn finish_at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+/// The memory that reading the instance's memories needs beyond their own, in bytes: the function
+/// that returns one writes its address and length into a new page.
+const READING: usize = 1 << 20;
+
+/// An instance that has read the document.
+struct PreparedInstance {
+    store: Store<State>,
+    instance: Instance,
+    /// The memories that were read. Reading changes them, so that each is read once.
+    memories: HashMap<String, Vec<u8>>,
+    /// The first error. The trait has no place for it.
+    failed: Option<wasmtime::Error>,
+}
+
+impl PreparedInstance {
+    fn new(
+        sandbox: &Sandbox,
+        plugin: &Plugin,
+        component: &Component,
+        settings: &Settings,
+    ) -> Result<Self, SnapshotError> {
+        let pre = link_imports(&sandbox.engine, component, sandbox.options.wasi)?;
+        let exported = v0_1::PreparedSettings::find_in(&pre).map_err(describe_mismatch)?;
+        let exported =
+            exported.ok_or_else(|| SnapshotError::Unsupported("its function is gone".to_owned()))?;
+        let mut store = plugin.new_store(Timestamp::default(), Box::new(NoLogin));
+        let instance = pre.instantiate(&mut store);
+        let before = store.data().host_fuel.spent();
+        let prepared = instance.and_then(|instance| {
+            exported.prepare(&instance, &mut store, settings.text()).map(|prepared| (instance, prepared))
+        });
+        let (instance, prepared) =
+            prepared.map_err(|error| SnapshotError::Failed(plugin.explain(&error, &store)))?;
+        prepared.map_err(SnapshotError::Refused)?;
+        // A handle that the plugin got would not exist in later instances.
+        if store.data().host_fuel.spent() != before {
+            return Err(SnapshotError::HostCalled);
+        }
+        store.set_hostcall_fuel(usize::MAX);
+        store.data_mut().resources.allow_more(READING);
+        Ok(Self { store, instance, memories: HashMap::new(), failed: None })
+    }
+
+    /// Calls a function that the instrumented component exports.
+    fn call<R: Lift + 'static>(&mut self, instance: &str, function: &str) -> wasmtime::Result<R> {
+        let missing = || wasmtime::format_err!("{instance}#{function} is missing");
+        let store = &mut self.store;
+        let (_, instance) = self.instance.get_export(&mut *store, None, instance).ok_or_else(missing)?;
+        let function = self.instance.get_export_index(&mut *store, Some(&instance), function);
+        let function = function.ok_or_else(missing)?;
+        let function = self.instance.get_typed_func::<(), (R,)>(&mut *store, function)?;
+        function.call(store, ()).map(|(result,)| result)
+    }
+
+    fn read<R: Lift + Default + 'static>(&mut self, instance: &str, function: &str) -> R {
+        self.call(instance, function).unwrap_or_else(|error| {
+            self.failed.get_or_insert(error);
+            R::default()
+        })
+    }
+
+    fn read_memory(&mut self, instance: &str, function: &str) -> wasmtime::Result<Vec<u8>> {
+        let list = self.call::<WasmList<u8>>(instance, function)?;
+        Ok(list.as_le_slice(&self.store).to_owned())
+    }
+}
+
+impl ComponentInstanceState for PreparedInstance {
+    async fn call_func_ret_list_u8(
+        &mut self,
+        instance: &str,
+        function: &str,
+        contents: impl FnOnce(&[u8]) + Send,
+    ) {
+        if !self.memories.contains_key(function) {
+            let bytes = self.read_memory(instance, function).unwrap_or_else(|error| {
+                self.failed.get_or_insert(error);
+                Vec::new()
+            });
+            self.memories.insert(function.to_owned(), bytes);
+        }
+        contents(&self.memories[function]);
+    }
+
+    async fn call_func_ret_s32(&mut self, instance: &str, function: &str) -> i32 {
+        self.read(instance, function)
+    }
+
+    async fn call_func_ret_s64(&mut self, instance: &str, function: &str) -> i64 {
+        self.read(instance, function)
+    }
+
+    async fn call_func_ret_f32(&mut self, instance: &str, function: &str) -> u32 {
+        self.read::<f32>(instance, function).to_bits()
+    }
+
+    async fn call_func_ret_f64(&mut self, instance: &str, function: &str) -> u64 {
+        self.read::<f64>(instance, function).to_bits()
+    }
+}

@@ -1,0 +1,145 @@
+//! Plugins that read their policy document once, before the logins.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ligature_host::harness::{Case, Report, run_case};
+use ligature_host::limits::Limits;
+use ligature_host::policies::PolicyDocument;
+use ligature_host::sandbox::{Allocator, Cancel, Plugin, Sandbox, Settings, SnapshotError, Wasi};
+use ligature_test_guests::{EVIL, MINIMAL};
+use serde_json::{Value, json};
+
+use crate::{decided, sandbox};
+
+fn pool() -> Sandbox {
+    sandbox(Allocator::Pool, Wasi::Minimal, &Limits::default())
+}
+
+/// The built-in policy, and the same after it has read this document.
+fn built_in(document: &str) -> (Plugin, Plugin) {
+    let sandbox = pool();
+    let plugin = sandbox.load("built-in", ligature_host::PLUGIN).expect("it loads");
+    let prepared = prepare(&sandbox, &plugin, document).expect("a snapshot").expect("it offers one");
+    assert!(prepared.has_read(&Settings::new(document)) && !plugin.has_read(&Settings::new(document)));
+    (plugin, prepared)
+}
+
+fn prepare(sandbox: &Sandbox, plugin: &Plugin, document: &str) -> Result<Option<Plugin>, SnapshotError> {
+    let bytes = if plugin.name() == "evil" { EVIL } else { ligature_host::PLUGIN };
+    sandbox.prepare_settings(plugin, bytes, &Settings::new(document), &Cancel::default())
+}
+
+fn read_case(file: &str) -> Case {
+    Case::read_file(&ligature_tests::workspace().join(file)).expect("a case")
+}
+
+fn fuel(report: &Report) -> u64 {
+    report.cost.expect("it is known").fuel
+}
+
+#[test]
+fn a_prepared_plugin_decides_as_it_does_without() {
+    for file in [
+        "examples/cases/verified-google-login.json",
+        "tests/cases/continue-with-mfa.json",
+        // Its decision depends on the text of the document.
+        "tests/cases/look-up-checked-before.json",
+    ] {
+        let case = read_case(file);
+        let (plain, prepared) = built_in(case.policy.settings().text());
+        for trace in [false, true] {
+            let plain = run_case(&plain, &case, trace).expect("it arrives");
+            let prepared = run_case(&prepared, &case, trace).expect("it arrives");
+            assert_eq!(prepared.to_snapshot(), plain.to_snapshot(), "{file}");
+            assert!(fuel(&prepared) < fuel(&plain), "{file}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "compiles the policy for each of 100 documents"]
+fn every_case_decides_the_same_with_a_prepared_plugin() {
+    let cases = ["tests/cases", "examples/cases"].map(|folder| ligature_tests::workspace().join(folder));
+    let files = cases.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder"));
+    let mut by_document: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for file in files.map(|entry| entry.expect("an entry").path()) {
+        if file.extension().is_some_and(|it| it == "json") {
+            let case = Case::read_file(&file).expect("a case");
+            by_document.entry(case.policy.settings().text().to_owned()).or_default().push(case);
+        }
+    }
+    for (document, cases) in by_document {
+        let (plain, prepared) = built_in(&document);
+        for case in cases {
+            for trace in [false, true] {
+                let run = |plugin| run_case(plugin, &case, trace).expect("it arrives").to_snapshot();
+                assert_eq!(run(&prepared), run(&plain), "{}", case.file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_login_with_another_document_reads_that() {
+    let case = read_case("examples/cases/verified-google-login.json");
+    let (plain, prepared) = built_in(r#"{"mode": "off"}"#);
+    let plain = run_case(&plain, &case, true).expect("it arrives");
+    let prepared = run_case(&prepared, &case, true).expect("it arrives");
+    assert_eq!(prepared.to_snapshot(), plain.to_snapshot());
+    assert_eq!(fuel(&prepared), fuel(&plain));
+}
+
+/// A login with a policy that trusts so many connections.
+fn fuel_of_policy(connections: usize) -> u64 {
+    let mut case = read_case("examples/cases/verified-google-login.json");
+    let mut document: Value = serde_json::from_str(case.policy.settings().text()).expect("JSON");
+    let trusted = document["trusted_connections"].as_array_mut().expect("a list");
+    trusted.extend((trusted.len()..connections).map(|number| json!(format!("connection-{number}"))));
+    let (_, prepared) = built_in(&document.to_string());
+    case.policy = PolicyDocument::from_json_value(Path::new("policy.json"), (1, 1), document.to_string());
+    let report = run_case(&prepared, &case, false).expect("it arrives");
+    assert_eq!(report.reasons[0].code, "LINKED_VERIFIED_BOTH");
+    fuel(&report)
+}
+
+#[test]
+fn a_login_costs_the_same_with_a_long_policy() {
+    let (short, long) = (fuel_of_policy(2), fuel_of_policy(1_000));
+    assert!(long < short + short / 20, "{short} with 2 connections, {long} with 1,000");
+}
+
+/// The result of a hostile plugin that is asked to read this document.
+fn evil(document: &str) -> String {
+    let sandbox = pool();
+    let plugin = sandbox.load("evil", EVIL).expect("it loads");
+    let prepared = prepare(&sandbox, &plugin, document);
+    match prepared {
+        Ok(prepared) => {
+            let prepared = prepared.expect("it offers one");
+            // Its instances differ from nobody else's.
+            assert!(decided(&prepared, "panic").contains("boom on purpose"));
+            "a snapshot".to_owned()
+        }
+        Err(why) => format!("the plugin {why}"),
+    }
+}
+
+#[test]
+fn a_plugin_that_fails_to_prepare_has_no_snapshot() {
+    let results: Vec<String> =
+        ["read", "refuse", "panic", "endless-loop", "fill-the-memory", "call-the-host", "write-a-line"]
+            .map(|attack| format!("{attack}: {}", evil(&json!({ "attack": attack }).to_string())))
+            .into();
+    insta::assert_snapshot!(results.join("\n"));
+}
+
+#[test]
+fn a_plugin_that_does_not_offer_it_has_no_snapshot() {
+    let sandbox = pool();
+    let plugin = sandbox.load("minimal", MINIMAL).expect("it loads");
+    let settings = Settings::new("{}");
+    let prepared = sandbox.prepare_settings(&plugin, MINIMAL, &settings, &Cancel::default());
+    assert!(prepared.expect("no failure").is_none());
+    assert!(!decided(&plugin, "panic").is_empty());
+}
