@@ -7,6 +7,7 @@
 //! | `server` | listeners, routes, limits, metrics, reload |
 //! | `flows` | unfinished logins |
 //! | `http` | a request: its parameters, its sender, the threads for its work |
+//! | `admission` | the bound on the requests that wait for a thread |
 //! | `signing` | issuer, keys, tokens and their verification |
 //! | `people` | sessions, refresh tokens, revocations, passwords, attempts, mails |
 //! | `logins` | one login: proof, event, decision, log event |
@@ -27,6 +28,7 @@
 //! | `state` | the tenant as a whole |
 
 mod account;
+mod admission;
 mod config;
 mod dev;
 mod embedded;

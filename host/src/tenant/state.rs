@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::directory::Administration;
+use crate::tenant::admission::Admission;
 use crate::tenant::config::Config;
 use crate::tenant::faults::Faults;
 use crate::tenant::flows::Flows;
@@ -28,6 +29,7 @@ pub(crate) struct Tenant {
     pub(crate) management_data: ManagementData,
     pub(crate) faults: Faults,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Admission,
     pub(crate) ambient: Ambient,
 }
 

@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::header::{ORIGIN, USER_AGENT};
-use axum::http::{HeaderMap, Method, request};
+use axum::http::{HeaderMap, Method, StatusCode, request};
 use axum::response::{IntoResponse, Response};
 
+use crate::tenant::admission::{FULL, Full, Place};
 use crate::tenant::http::blocking::{Route, RunsOn};
+use crate::tenant::http::html;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::logins::context::Sender;
 use crate::tenant::signing::issuer::Issuer;
@@ -28,6 +31,8 @@ pub(crate) struct Visit<P = Params> {
     pub(crate) params: P,
     route: Route,
     runs_on: RunsOn,
+    /// The place of its work, until the work ends.
+    place: Option<Place>,
 }
 
 impl<P: Send + Sync + 'static> Visit<P> {
@@ -51,8 +56,14 @@ impl<P: Send + Sync + 'static> Visit<P> {
 impl Visit<()> {
     /// The same visit with these parameters.
     pub(crate) fn with_params<P>(self, params: P) -> Visit<P> {
-        let Self { tenant, issuer, sender, headers, params: (), route, runs_on } = self;
-        Visit { tenant, issuer, sender, headers, params, route, runs_on }
+        let Self { tenant, issuer, sender, headers, params: (), route, runs_on, place } = self;
+        Visit { tenant, issuer, sender, headers, params, route, runs_on, place }
+    }
+
+    /// Takes a place for the work of this visit.
+    pub(crate) fn admit(self) -> Result<Self, Full> {
+        let place = self.tenant.admission.enter()?;
+        Ok(Self { place: Some(place), ..self })
     }
 }
 
@@ -65,7 +76,7 @@ impl FromRequestParts<Shared> for Visit<()> {
         let route = Route::from_parts(parts);
         let runs_on = RunsOn::decide(&route, &parts.headers, &Params::default());
         let (tenant, headers) = (tenant.clone(), parts.headers.clone());
-        Ok(Self { tenant, issuer, sender, headers, params: (), route, runs_on })
+        Ok(Self { tenant, issuer, sender, headers, params: (), route, runs_on, place: None })
     }
 }
 
@@ -74,6 +85,7 @@ impl FromRequest<Shared> for Visit {
 
     async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
+        let headers = parts.headers.clone();
         let visit = Visit::from_request_parts(&mut parts, tenant).await?;
         let params = if parts.method == Method::GET || parts.method == Method::HEAD {
             Params::from_query(&parts.uri)
@@ -81,9 +93,19 @@ impl FromRequest<Shared> for Visit {
             Params::from_body(Request::from_parts(parts, body), tenant).await
         };
         let params = params.map_err(IntoResponse::into_response)?;
+        let visit = visit.admit().map_err(|Full| refuse_without_place(&headers))?;
         let runs_on = RunsOn::decide(&visit.route, &visit.headers, &params);
         Ok(Self { runs_on, ..visit.with_params(params) })
     }
+}
+
+/// Returns the refusal of a request without a place: a page for people, and an OAuth error for all
+/// others.
+fn refuse_without_place(headers: &HeaderMap) -> Response {
+    if html::wants_page(headers) {
+        return html::error_page(StatusCode::SERVICE_UNAVAILABLE, FULL);
+    }
+    OAuthError::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", FULL).into_response()
 }
 
 impl FromRequestParts<Shared> for Sender {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, request};
+use axum::http::{HeaderMap, StatusCode, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::directory::{Actor, Administration, Provenance};
 use crate::model::{ApiError, User};
+use crate::tenant::admission::FULL;
 use crate::tenant::config::Config;
 use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
@@ -273,7 +274,10 @@ impl FromRequestParts<Shared> for ManagementCall {
 
     async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Response> {
         let visit = Visit::from_request_parts(parts, tenant).await?;
-        let caller = Caller::from_request_parts(parts, tenant).await;
-        Ok(Self { caller: caller.map_err(IntoResponse::into_response)?, visit })
+        let caller = Caller::from_request_parts(parts, tenant).await.map_err(IntoResponse::into_response)?;
+        // Only a caller with a valid token holds a place while its body arrives.
+        let full = |_| Problem::plain(StatusCode::SERVICE_UNAVAILABLE).with_message(FULL.to_owned());
+        let visit = visit.admit().map_err(|it| full(it).into_response())?;
+        Ok(Self { caller, visit })
     }
 }

@@ -1,0 +1,50 @@
+//! The bound on the work that waits for a thread.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The most requests whose work runs, or waits for a thread. The blocking pool has 512 threads; the
+/// others wait for as long as those take.
+pub(crate) const PLACES: usize = 1_024;
+
+/// The places for requests. A request takes one when its body has arrived, so that a slow sender
+/// holds none, and one without a place is refused at once.
+pub(crate) struct Admission(Arc<Semaphore>);
+
+/// A place, which is given back when it is dropped.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// There is no place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+pub(crate) const FULL: &str = "The tenant is busy with other requests. Try again in a second.";
+
+impl Admission {
+    pub(crate) fn new(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
+
+    /// Takes a place, if there is one.
+    pub(crate) fn enter(&self) -> Result<Place, Full> {
+        self.0.clone().try_acquire_owned().map(|permit| Place { _permit: permit }).map_err(|_| Full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Admission, Full};
+
+    #[test]
+    fn a_request_without_a_place_is_refused_until_another_ends() {
+        let admission = Admission::new(2);
+        let (first, second) = (admission.enter(), admission.enter());
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(admission.enter().err(), Some(Full));
+        drop(first);
+        assert!(admission.enter().is_ok());
+    }
+}
