@@ -28,7 +28,7 @@ help:
 	@echo 'make bench-backfill  measure previews of USERS=10000000 users, and links, in files, SQLite and PostgreSQL'
 	@echo 'make bench-compare  measure one login in the sandbox, natively and in sandboxes of Node (DOCS=docs/benchmarks.md)'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
-	@echo 'make bench-hook  measure the login hook under load, from another process'
+	@echo 'make bench-hook  measure the login hook under load, from another process (FIGURES=isolation: beside harmful logins)'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
 	@echo 'make figures  print every figure that the documentation quotes (release build)'
 	@echo 'make docs     generate docs/reasons.md, command-line.md and supported.md from the code'
@@ -164,7 +164,7 @@ bench-tenant: target
 bench-hook: target
 	$(CARGO) build --release --quiet --locked --bin ligature
 	LIGATURE_BENCH_PROGRAM="$(TARGET_DIR)/release/ligature" \
-		$(CARGO) bench --quiet --locked -p ligature-tests --bench hook
+		$(CARGO) bench --quiet --locked -p ligature-tests --bench hook -- $(FIGURES)
 
 bench-languages: target
 	$(CARGO) build --release --quiet --locked --bin ligature

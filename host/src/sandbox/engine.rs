@@ -174,7 +174,9 @@ fn new_pool(options: &Options) -> PoolingAllocationConfig {
         .max_core_instance_size(usize::MAX >> 1)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
-        .linear_memory_keep_resident(1 << 20)
+        // Twice what a login of the built-in policy changes. A plugin that fills its memory leaves no
+        // more than this resident in each place of the pool.
+        .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
     pool

@@ -10,20 +10,20 @@
 //! begins when its request was due, so a slow answer delays those behind it visibly.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use aws_lc_rs::hmac;
+use line::Line;
+use service::{Behind, Service};
 
-use program::{Running, program};
-
+mod isolation;
+mod line;
 #[path = "../program.rs"]
 mod program;
+mod service;
 
-const SECRET: &str = "the-secret-of-the-bench-0123456789abcdef";
 /// The connections, each driven by a thread.
 const CONNECTIONS: u64 = 16;
 const WINDOWS: usize = 5;
@@ -37,6 +37,9 @@ fn main() {
     let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-hook");
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(&place).expect("a folder");
+    if std::env::args().any(|word| word == "isolation") {
+        return isolation::measure(&place);
+    }
     for start in [Start::First, Start::Later] {
         let service = Service::start(&place, Behind::Nothing);
         std::thread::sleep(Duration::from_secs(2));
@@ -50,6 +53,8 @@ fn main() {
     println!();
     println!("SQLite behind:");
     measure_service(&Service::start(&place, Behind::Sqlite), "-");
+    println!();
+    isolation::measure(&place);
 }
 
 /// The number of a start, which decides whether the built-in component is compiled.
@@ -103,7 +108,7 @@ fn measure_rate(service: &Service) -> (f64, f64) {
             scope.spawn(|| {
                 let mut line = Line::open(address);
                 while !stop.load(Ordering::Relaxed) {
-                    line.ask();
+                    ask(&mut line);
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -129,7 +134,7 @@ fn measure_latencies(address: SocketAddr, rate: f64) -> Vec<Duration> {
                     let ask = |number| {
                         let due = first + interval * number;
                         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                        line.ask();
+                        ask(&mut line);
                         due.elapsed()
                     };
                     (0..count).map(ask).collect::<Vec<_>>()
@@ -142,58 +147,13 @@ fn measure_latencies(address: SocketAddr, rate: f64) -> Vec<Duration> {
     latencies
 }
 
-/// A kept connection that sends signed requests.
-struct Line {
-    stream: TcpStream,
-    key: hmac::Key,
-    number: u64,
-    buffer: Vec<u8>,
+fn ask(line: &mut Line) {
+    let answer = line.ask(event());
+    assert!(answer.body.starts_with("{\"action\":\"proceed\""), "another answer: {}", answer.body);
 }
 
 /// The event of the examples, with an address that is not verified.
 const EVENT: &str = include_str!("../../../examples/directory/event.json");
-
-/// Distinguishes the nonces of all connections.
-static NONCE: AtomicU64 = AtomicU64::new(0);
-
-impl Line {
-    fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the service accepts connections");
-        stream.set_nodelay(true).expect("an option");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("an option");
-        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-        Self { stream, key, number: NONCE.fetch_add(1 << 32, Ordering::Relaxed), buffer: vec![0; 16 << 10] }
-    }
-
-    /// Sends a request, and reads its answer.
-    fn ask(&mut self) {
-        self.number += 1;
-        let event = event();
-        let body = format!("{{\"nonce\":\"{}\",\"event\":{event}}}", self.number);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
-        let tag = hmac::sign(&self.key, format!("{now}.{body}").as_bytes());
-        let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let request = format!(
-            "POST /v1/auth0/post-login HTTP/1.1\r\nhost: hook\r\nx-ligature-timestamp: {now}\r\n\
-             x-ligature-signature: v1={tag}\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.write_all(request.as_bytes()).expect("the service reads");
-        let mut held = 0;
-        loop {
-            let read = self.stream.read(&mut self.buffer[held..]).expect("the service answers");
-            assert!(read > 0, "the service hung up");
-            held += read;
-            let answer = String::from_utf8_lossy(&self.buffer[..held]);
-            let Some((head, body)) = answer.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-            if body.len() == length.unwrap_or(0usize) {
-                assert!(body.starts_with("{\"action\":\"proceed\""), "another answer: {answer}");
-                return;
-            }
-        }
-    }
-}
 
 /// The event, compact, and read once.
 fn event() -> &'static str {
@@ -205,56 +165,6 @@ fn event() -> &'static str {
     })
 }
 
-/// The directory behind the hook.
-#[derive(Clone, Copy)]
-enum Behind {
-    Nothing,
-    Sqlite,
-}
-
-/// A running `ligature hook`.
-struct Service {
-    process: Running,
-    address: SocketAddr,
-}
-
-impl Service {
-    fn start(place: &Path, behind: Behind) -> Self {
-        let secret = place.join("secret");
-        fs::write(&secret, SECRET).expect("a file is written");
-        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(&secret, owner_only).expect("only its owner may read it");
-        let mut command = program(place);
-        command.args(["hook", "--listen", "127.0.0.1:0", "--secret-file"]).arg(place.join("secret"));
-        command.env("LIGATURE_LOG", "warn");
-        match behind {
-            Behind::Nothing => {
-                // Nothing listens on port 1.
-                command.args(["--directory", "auth0://127.0.0.1:1", "--journal"]);
-                command.arg(format!("sqlite:{}", place.join("journal.db").display()));
-                command.env("LIGATURE_AUTH0_CLIENT_ID", "bench").env("LIGATURE_AUTH0_CLIENT_SECRET", "bench");
-            }
-            Behind::Sqlite => {
-                command.args(["--directory", &import_users(place)]);
-            }
-        }
-        let (process, address) = Running::start(command, place, |ready| {
-            ready.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
-        });
-        Self { process, address }
-    }
-}
-
-/// Imports the users of the examples. Returns their directory.
-fn import_users(place: &Path) -> String {
-    let users = place.join("users.ndjson");
-    fs::write(&users, include_str!("../../../examples/directory/users.ndjson")).expect("a file is written");
-    let directory = format!("sqlite:{}", place.join("users.db").display());
-    let import = program(place).args(["users", "import", "--directory", &directory]).arg(&users).output();
-    assert!(import.is_ok_and(|it| it.status.success()), "the users are imported");
-    directory
-}
-
-fn print_figure(figure: &str, asked: &str, measured: &str, more: &str) {
+pub(crate) fn print_figure(figure: &str, asked: &str, measured: &str, more: &str) {
     println!("{figure:<30} {asked:>12} {measured:>12}   {more}");
 }
