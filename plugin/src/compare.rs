@@ -48,6 +48,10 @@ mod symbol {
     // SAFETY: the name and the signature are those of the C standard, and so is the result.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, length: usize) -> i32 {
+        if length == 0 {
+            // The addresses may be null then.
+            return 0;
+        }
         // SAFETY: the caller passes the addresses of so many bytes each.
         let (a, b) =
             unsafe { (std::slice::from_raw_parts(a, length), std::slice::from_raw_parts(b, length)) };

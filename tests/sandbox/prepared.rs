@@ -127,11 +127,37 @@ fn evil(document: &str) -> String {
 
 #[test]
 fn a_plugin_that_fails_to_prepare_has_no_snapshot() {
-    let results: Vec<String> =
-        ["read", "refuse", "panic", "endless-loop", "fill-the-memory", "call-the-host", "write-a-line"]
-            .map(|attack| format!("{attack}: {}", evil(&json!({ "attack": attack }).to_string())))
-            .into();
+    let results: Vec<String> = [
+        "read",
+        "refuse",
+        "panic",
+        "endless-loop",
+        "fill-the-memory",
+        "scatter-bytes",
+        "call-the-host",
+        "write-a-line",
+    ]
+    .map(|attack| format!("{attack}: {}", evil(&json!({ "attack": attack }).to_string())))
+    .into();
     insta::assert_snapshot!(results.join("\n"));
+}
+
+/// Wizer adds what it reads to the exports of a module, and fails if there are none.
+#[test]
+fn a_module_that_exports_nothing_prevents_the_snapshot() {
+    let sandbox = pool();
+    for module in ["(module (memory 1))", "(module (global (mut i32) (i32.const 0)))"] {
+        let module = wat::parse_str(module).expect("a module");
+        let bytes = ligature_test_guests::with_module(EVIL, &module);
+        let plugin = sandbox.load("evil", &bytes).expect("it loads");
+        let prepared = sandbox.prepare_settings(&plugin, &bytes, &Settings::new("read"), &Cancel::default());
+        let why = prepared.err().expect("no snapshot").to_string();
+        assert_eq!(
+            why,
+            "cannot be kept as a snapshot: a module in it has a memory or a global and exports nothing"
+        );
+        assert!(decided(&plugin, "panic").contains("boom on purpose"));
+    }
 }
 
 #[test]

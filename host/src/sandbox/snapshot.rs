@@ -4,9 +4,11 @@
 //! once, and Wizer writes a component whose memories and globals begin as they are then.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use wasmparser::{CanonicalFunction, Parser, Payload};
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
@@ -25,10 +27,10 @@ use crate::model::Timestamp;
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The component uses instructions whose effect a snapshot would lose.
-    #[error("no snapshot can be taken of it: {0}")]
+    #[error("cannot be kept as a snapshot: {0}")]
     Unsupported(String),
     /// The component with the snapshot, or the one that it is taken of, does not load.
-    #[error("its snapshot {0}")]
+    #[error("has a snapshot that {0}")]
     Load(#[from] LoadError),
     /// The plugin failed.
     #[error("{0} when it read its policy document")]
@@ -59,7 +61,12 @@ impl Sandbox {
         if offered.map_err(describe_mismatch)?.is_none() {
             return Ok(None);
         }
+        check_parts(bytes)?;
         let snapshot = self.take_snapshot(plugin, bytes, settings, cancel)?;
+        // A compiler in this process cannot be cancelled.
+        if cancel.is_cancelled() {
+            return Err(LoadError::Superseded.into());
+        }
         let component = self.prepare_unless(&snapshot, cancel).component?;
         let pre = link_imports(&self.engine, &component, self.options.wasi)?;
         let login = v0_1::PluginPre::new(pre).map_err(describe_mismatch)?;
@@ -79,17 +86,53 @@ impl Sandbox {
         let mut wizer = Wizer::new();
         // The contract names the function that reads the document, and a component keeps it.
         wizer.keep_init_func(true);
-        let (parts, instrumented) = wizer.instrument_component(bytes).map_err(unsupported)?;
+        let instrumented = catch_panic(|| wizer.instrument_component(bytes))?;
+        let (parts, instrumented) = instrumented.map_err(unsupported)?;
         let component = self.prepare_unless(&instrumented, cancel).component?;
         let _permit = plugin.semaphore.acquire();
         let mut prepared = PreparedInstance::new(self, plugin, &component, settings)?;
-        let snapshot = finish_at_once(wizer.snapshot_component(&parts, &mut prepared));
+        let snapshot = catch_panic(|| finish_at_once(wizer.snapshot_component(&parts, &mut prepared)))?;
         match (prepared.failed, snapshot) {
             (Some(error), _) | (None, Some(Err(error))) => Err(unsupported(error)),
             (None, None) => Err(SnapshotError::Unsupported("it waits".to_owned())),
             (None, Some(Ok(snapshot))) => Ok(snapshot),
         }
     }
+}
+
+/// Refuses a component whose snapshot would lack a part of its state.
+fn check_parts(bytes: &[u8]) -> Result<(), SnapshotError> {
+    let unsupported = |why: &str| Err(SnapshotError::Unsupported(why.to_owned()));
+    let (mut has_state, mut has_exports) = (false, true);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| SnapshotError::Unsupported(error.to_string()))? {
+            Payload::ModuleSection { .. } => (has_state, has_exports) = (false, false),
+            Payload::MemorySection(_) | Payload::GlobalSection(_) => has_state = true,
+            Payload::ExportSection(_) => has_exports = true,
+            // Wizer reads the state of a module by further exports, which it adds to the others.
+            Payload::End(_) if has_state && !has_exports => {
+                return unsupported("a module in it has a memory or a global and exports nothing");
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    // The handle would not exist in the snapshot.
+                    if let Ok(CanonicalFunction::ResourceNew { .. }) = function {
+                        return unsupported("it has resources of its own");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns the result of a function of Wizer, which panics for some components that it does not
+/// support.
+fn catch_panic<T>(function: impl FnOnce() -> T) -> Result<T, SnapshotError> {
+    // Nothing that the function has changed is used after a panic.
+    std::panic::catch_unwind(AssertUnwindSafe(function))
+        .map_err(|_| SnapshotError::Unsupported("Wizer has failed".to_owned()))
 }
 
 /// Returns the result of a future that never waits.
@@ -103,6 +146,10 @@ fn finish_at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 /// The memory that reading the instance's memories needs beyond their own, in bytes: the function
 /// that returns one writes its address and length into a new page.
 const READING: usize = 1 << 20;
+
+/// The most runs of bytes between zeros in a memory. Wizer holds each in a record several times as
+/// long.
+const MAX_RUNS: usize = 200_000;
 
 /// An instance that has read the document.
 struct PreparedInstance {
@@ -127,15 +174,15 @@ impl PreparedInstance {
             exported.ok_or_else(|| SnapshotError::Unsupported("its function is gone".to_owned()))?;
         let mut store = plugin.new_store(Timestamp::default(), Box::new(NoLogin));
         let instance = pre.instantiate(&mut store);
-        let before = store.data().host_fuel.spent();
         let prepared = instance.and_then(|instance| {
             exported.prepare(&instance, &mut store, settings.text()).map(|prepared| (instance, prepared))
         });
         let (instance, prepared) =
             prepared.map_err(|error| SnapshotError::Failed(plugin.explain(&error, &store)))?;
         prepared.map_err(SnapshotError::Refused)?;
-        // A handle that the plugin got would not exist in later instances.
-        if store.data().host_fuel.spent() != before {
+        // A handle that the plugin got would not exist in later instances, and the time was not that of
+        // a login.
+        if store.data().host_fuel.spent() != 0 {
             return Err(SnapshotError::HostCalled);
         }
         store.set_hostcall_fuel(usize::MAX);
@@ -163,7 +210,12 @@ impl PreparedInstance {
 
     fn read_memory(&mut self, instance: &str, function: &str) -> wasmtime::Result<Vec<u8>> {
         let list = self.call::<WasmList<u8>>(instance, function)?;
-        Ok(list.as_le_slice(&self.store).to_owned())
+        let bytes = list.as_le_slice(&self.store);
+        let begins = |pair: &&[u8]| pair[0] == 0 && pair[1] != 0;
+        if bytes.windows(2).filter(begins).count() > MAX_RUNS {
+            return Err(wasmtime::format_err!("its memory holds more than {MAX_RUNS} runs of bytes"));
+        }
+        Ok(bytes.to_owned())
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Decider {
     replacing: Mutex<()>,
     /// Cancels the latest reload.
     latest: Mutex<Cancel>,
+    /// The reloads that wait or run.
+    reloads: AtomicU64,
     /// The logins that the current policies have decided.
     logins: AtomicU64,
 }
@@ -33,6 +35,7 @@ impl Decider {
             policies: ArcSwap::from_pointee(policies),
             replacing: Mutex::new(()),
             latest: Mutex::new(latest),
+            reloads: AtomicU64::new(0),
             logins: AtomicU64::new(0),
         })
     }
@@ -62,8 +65,16 @@ impl Decider {
     fn prepare_policies(&self) {
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let cancel = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // A reload that begins after this line cancels the preparation.
+        if self.reloads.load(Ordering::SeqCst) > 0 {
+            self.logins.store(0, Ordering::Relaxed);
+            return;
+        }
         let prepare = |(source, loaded): (&Source, &LoadedPolicy)| {
             let policy = &*loaded.name;
+            if cancel.is_cancelled() {
+                return loaded.clone();
+            }
             match source.prepare(loaded, &cancel) {
                 Ok(Some(prepared)) => {
                     tracing::debug!(policy, "the plugin has read its policy document once for all logins");
@@ -86,6 +97,13 @@ impl Decider {
     /// current ones are kept. An earlier reload that is still compiling is cancelled, because its
     /// files are out of date.
     pub(crate) fn reload(&self) -> Result<bool, SourceError> {
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        let reloaded = self.reload_alone();
+        self.reloads.fetch_sub(1, Ordering::SeqCst);
+        reloaded
+    }
+
+    fn reload_alone(&self) -> Result<bool, SourceError> {
         let cancel = Cancel::default();
         {
             let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) const PLACES: usize = 1_024;
 
 /// The places for requests. A request takes one when its body has arrived, so that a slow sender
-/// holds none, and one without a place is refused at once.
+/// holds none. One that comes while there is no place is refused at once.
 pub(crate) struct Admission(Arc<Semaphore>);
 
 /// A place, which is given back when it is dropped.
@@ -28,6 +28,11 @@ impl Admission {
         Self(Arc::new(Semaphore::new(places)))
     }
 
+    /// Returns whether there is a place now.
+    pub(crate) fn has_place(&self) -> bool {
+        self.0.available_permits() > 0
+    }
+
     /// Takes a place, if there is one.
     pub(crate) fn enter(&self) -> Result<Place, Full> {
         self.0.clone().try_acquire_owned().map(|permit| Place { _permit: permit }).map_err(|_| Full)
@@ -43,8 +48,9 @@ mod tests {
         let admission = Admission::new(2);
         let (first, second) = (admission.enter(), admission.enter());
         assert!(first.is_ok() && second.is_ok());
-        assert_eq!(admission.enter().err(), Some(Full));
+        assert_eq!((admission.enter().err(), admission.has_place()), (Some(Full), false));
         drop(first);
+        assert!(admission.has_place());
         assert!(admission.enter().is_ok());
     }
 }

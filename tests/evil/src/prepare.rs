@@ -21,6 +21,10 @@ impl PreparedSettings for Evil {
                 hoard.push(vec![1_u8; 1 << 20]);
             }
             std::mem::forget(hoard);
+        } else if named("scatter-bytes") {
+            let mut scattered = vec![0_u8; 4 << 20];
+            scattered.iter_mut().step_by(2).for_each(|byte| *byte = 1);
+            std::mem::forget(scattered);
         } else if named("panic") {
             panic!("boom on purpose");
         } else if named("refuse") {

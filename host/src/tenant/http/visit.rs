@@ -37,7 +37,14 @@ pub(crate) struct Visit<P = Params> {
 
 impl<P: Send + Sync + 'static> Visit<P> {
     /// Does the work of this request, on the thread that [`RunsOn::decide`] has chosen.
-    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+    pub(crate) async fn run<T: Send + 'static>(
+        mut self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        // A request whose body another extractor has read was admitted before, and has no place yet.
+        if self.place.is_none() {
+            self.place = self.tenant.admission.enter().ok();
+        }
         let (runs_on, is_remote) = (self.runs_on, self.tenant.is_remote);
         runs_on.run(is_remote, move || work(&self)).await
     }
@@ -61,7 +68,7 @@ impl Visit<()> {
     }
 
     /// Takes a place for the work of this visit.
-    pub(crate) fn admit(self) -> Result<Self, Full> {
+    fn admit(self) -> Result<Self, Full> {
         let place = self.tenant.admission.enter()?;
         Ok(Self { place: Some(place), ..self })
     }
@@ -71,6 +78,9 @@ impl FromRequestParts<Shared> for Visit<()> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Response> {
+        if !tenant.admission.has_place() {
+            return Err(refuse_without_place(&parts.headers));
+        }
         let issuer = Issuer::from_request_parts(parts, tenant).await?;
         let Ok(sender) = Sender::from_request_parts(parts, tenant).await;
         let route = Route::from_parts(parts);

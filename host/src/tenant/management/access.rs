@@ -273,11 +273,12 @@ impl FromRequestParts<Shared> for ManagementCall {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Response> {
+        if !tenant.admission.has_place() {
+            let full = Problem::plain(StatusCode::SERVICE_UNAVAILABLE).with_message(FULL.to_owned());
+            return Err(full.into_response());
+        }
         let visit = Visit::from_request_parts(parts, tenant).await?;
         let caller = Caller::from_request_parts(parts, tenant).await.map_err(IntoResponse::into_response)?;
-        // Only a caller with a valid token holds a place while its body arrives.
-        let full = |_| Problem::plain(StatusCode::SERVICE_UNAVAILABLE).with_message(FULL.to_owned());
-        let visit = visit.admit().map_err(|it| full(it).into_response())?;
         Ok(Self { caller, visit })
     }
 }
