@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills races mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill bench-compare
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test compile-tests features features-lint features-test fuzz game kills races snapshots mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean bench-backfill bench-compare
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -22,6 +22,7 @@ help:
 	@echo 'make game     search for take-overs of accounts, and print how many states were explored'
 	@echo 'make races    64 logins link the same two accounts at once, 1000 times in each database (minutes)'
 	@echo 'make kills    kill two processes that link at once at 50 random points (minutes)'
+	@echo 'make snapshots  decide every case with a policy that has read its document before (minutes)'
 	@echo 'make mutants  change the code in small ways, and print the changes that no test notices (hours)'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
@@ -114,6 +115,11 @@ kills: target
 ROUNDS ?= 1000
 races: target
 	LIGATURE_RACE_ROUNDS=$(ROUNDS) $(CARGO) test --quiet --locked -p ligature-tests --test directories of_many_logins
+
+# Decides every case with the policy as it is, and after it has read the case's document. `make test`
+# does it with three documents.
+snapshots: target
+	LIGATURE_ALL_SNAPSHOTS=1 $(CARGO) test --quiet --locked -p ligature-tests --test sandbox a_prepared_plugin
 
 # cargo-mutants on the rules, and on the host's guard, decisions and links: by hand or
 # nightly. MUTANTS='--shard 0/8' tries a part, MUTANTS=--list prints the mutants.

@@ -17,6 +17,7 @@ use super::compile_child::Cancel;
 use super::engine::Sandbox;
 use super::failure::{Failure, LoadError};
 use super::load::{describe_mismatch, link_imports};
+use super::messages::shorten;
 use super::plugin::{NoLogin, Plugin, SettingsSnapshot};
 use super::settings::Settings;
 use super::state::State;
@@ -179,7 +180,7 @@ impl PreparedInstance {
         });
         let (instance, prepared) =
             prepared.map_err(|error| SnapshotError::Failed(plugin.explain(&error, &store)))?;
-        prepared.map_err(SnapshotError::Refused)?;
+        prepared.map_err(|message| SnapshotError::Refused(shorten(&message)))?;
         // A handle that the plugin got would not exist in later instances, and the time was not that of
         // a login.
         if store.data().host_fuel.spent() != 0 {

@@ -25,19 +25,19 @@ pub(in crate::sandbox) fn call_handler(
     }
 }
 
+/// Returns whether a plugin exports an interface.
+fn exports(pre: &InstancePre<State>, interface: &str) -> bool {
+    pre.component().component_type().get_export(pre.engine(), interface).is_some()
+}
+
 /// The optional interface `settings` of a plugin.
 pub(in crate::sandbox) struct Settings(settings::GuestIndices);
 
 impl Settings {
     /// Returns none if the plugin does not export it.
     pub(in crate::sandbox) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
-        let engine = pre.engine();
-        let exported = pre.component().component_type();
-        let name = "ligature:login/settings@0.1.0";
-        if exported.get_export(engine, name).is_none() {
-            return Ok(None);
-        }
-        settings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+        let indices = || settings::GuestIndices::new(pre).map(Self);
+        exports(pre, "ligature:login/settings@0.1.0").then(indices).transpose()
     }
 
     pub(in crate::sandbox) fn schema(
@@ -69,11 +69,8 @@ pub(in crate::sandbox) struct SettingsWarnings(settings_warnings::GuestIndices);
 impl SettingsWarnings {
     /// Returns none if the plugin does not export it.
     pub(in crate::sandbox) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
-        let name = "ligature:login/settings-warnings@0.1.0";
-        if pre.component().component_type().get_export(pre.engine(), name).is_none() {
-            return Ok(None);
-        }
-        settings_warnings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+        let indices = || settings_warnings::GuestIndices::new(pre).map(Self);
+        exports(pre, "ligature:login/settings-warnings@0.1.0").then(indices).transpose()
     }
 
     pub(in crate::sandbox) fn warn(
@@ -98,11 +95,8 @@ pub(in crate::sandbox) struct PreparedSettings(prepared_settings::GuestIndices);
 impl PreparedSettings {
     /// Returns none if the plugin does not export it.
     pub(in crate::sandbox) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
-        let name = "ligature:login/prepared-settings@0.1.0";
-        if pre.component().component_type().get_export(pre.engine(), name).is_none() {
-            return Ok(None);
-        }
-        prepared_settings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+        let indices = || prepared_settings::GuestIndices::new(pre).map(Self);
+        exports(pre, "ligature:login/prepared-settings@0.1.0").then(indices).transpose()
     }
 
     pub(in crate::sandbox) fn prepare(

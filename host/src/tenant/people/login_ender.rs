@@ -6,8 +6,9 @@ use crate::model::{Identity, User};
 use crate::tenant::observed::{Change, Observer, Separated};
 use crate::tenant::people::state::People;
 
-/// Ends logins when accounts become one, when an identity leaves an account, and when a user is blocked. Every change of the
-/// tenant's directory is reported to it, so that no way to separate accounts leaves a login open.
+/// Ends logins when accounts become one, when an identity leaves an account, and when a user is
+/// blocked. Every change of the tenant's directory is reported to it, so that no way to do that leaves
+/// a login open.
 pub(crate) struct LoginEnder {
     pub(crate) people: Arc<People>,
 }
