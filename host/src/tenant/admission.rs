@@ -1,12 +1,9 @@
 //! The bound on the work that waits for a thread.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// The most requests whose work runs, or waits for a thread. The blocking pool has 512 threads; the
-/// others wait for as long as those take.
-pub(crate) const PLACES: usize = 1_024;
 
 /// The places for requests. A request takes one when its body has arrived, so that a slow sender
 /// holds none. One that comes while there is no place is refused at once.
@@ -24,8 +21,8 @@ pub(crate) struct Full;
 pub(crate) const FULL: &str = "The tenant is busy with other requests. Try again in a second.";
 
 impl Admission {
-    pub(crate) fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(places)))
+    pub(crate) fn new(places: NonZeroU32) -> Self {
+        Self(Arc::new(Semaphore::new(places.get() as usize)))
     }
 
     /// Returns whether there is a place now.
@@ -41,11 +38,13 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::{Admission, Full};
 
     #[test]
     fn a_request_without_a_place_is_refused_until_another_ends() {
-        let admission = Admission::new(2);
+        let admission = Admission::new(NonZeroU32::MIN.saturating_add(1));
         let (first, second) = (admission.enter(), admission.enter());
         assert!(first.is_ok() && second.is_ok());
         assert_eq!((admission.enter().err(), admission.has_place()), (Some(Full), false));

@@ -41,11 +41,15 @@ pub struct RateLimits {
     /// Whether there is a limit to the messages that anybody can have sent: codes, links, and mails
     /// that verify an address.
     pub messages: bool,
+    /// The most requests whose work runs, or waits for a thread. The blocking pool has 512 threads;
+    /// further requests wait for as long as those take.
+    pub requests_at_once: NonZeroU32,
 }
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self { management: None, authentication: None, messages: true }
+        const REQUESTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
+        Self { management: None, authentication: None, messages: true, requests_at_once: REQUESTS_AT_ONCE }
     }
 }
 

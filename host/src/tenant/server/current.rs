@@ -16,7 +16,7 @@ use crate::directory::{Administration, Memory};
 use crate::model::ApiError;
 use crate::recording::LoginRecorder;
 use crate::service::{Decider, DecisionKeeping, DecisionRecorder};
-use crate::tenant::admission::{Admission, PLACES};
+use crate::tenant::admission::Admission;
 use crate::tenant::config::Config;
 use crate::tenant::dev::reset::{Reset, ResetError};
 use crate::tenant::faults::Faults;
@@ -225,7 +225,7 @@ impl Running {
             faults: Faults::new(&config.faults),
             signing: signing.clone(),
             metrics: metrics.clone(),
-            admission: Admission::new(PLACES),
+            admission: Admission::new(config.rate_limit.requests_at_once),
             ambient: ambient.clone(),
             config,
             directory,

@@ -15,6 +15,7 @@ crate::tests![
     too_many_requests,
     too_many_attempts,
     too_many_at_a_time,
+    more_requests_than_are_worked_on_at_once,
     a_directory_that_is_locked,
     a_directory_that_is_gone
 ];
@@ -132,6 +133,52 @@ fn too_many_at_a_time() {
     let busy: Vec<&Response> = answers.iter().filter(|it| it.status == 429).collect();
     assert!(!busy.is_empty(), "nobody was sent away");
     busy.into_iter().for_each(|it| assert_waits("busy", it, 429, "1"));
+}
+
+/// Another process holds the directory's write lock, so that the one request that is worked on waits.
+fn more_requests_than_are_worked_on_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("users.db");
+    let directory = format!("sqlite:{}", file.display());
+    let limits = "\n[rate_limit]\nrequests_at_once = 1\n".to_owned();
+    let tenant = Tenant::started(&(limits + &ada()), &["--directory", &directory]);
+    let token = tenant.client_token("web");
+    let other = rusqlite::Connection::open(&file).expect("the file");
+    other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+    let users = || Request::get("/api/v2/users/auth0%7Cada").bearer(&token);
+    let busy = "The tenant is busy with other requests. Try again in a second.";
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let patch = Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&json!({ "name": "Ada" }));
+            let patch = patch.bearer(&token);
+            // One of the requests below may have been there first.
+            let mut answers = std::iter::repeat_with(|| tenant.send(&patch));
+            answers.find(|it| !it.text().contains(busy)).expect("an answer")
+        });
+        let refused = |request: &Request| loop {
+            let response = tenant.send(request);
+            if response.status == 503 {
+                assert_waits(&request.target, &response, 503, "1");
+                return response;
+            }
+            // The other request has not arrived yet.
+            assert!(!waiting.is_finished(), "{}: {}", request.target, response.text());
+        };
+        let message = refused(&users()).json();
+        assert_eq!((&message["statusCode"], &message["message"]), (&json!(503), &json!(busy)));
+        let error = refused(&by_password(PASSWORD)).json();
+        assert_eq!(
+            (&error["error"], &error["error_description"]),
+            (&json!("temporarily_unavailable"), &json!(busy))
+        );
+        let page = refused(&Request::get("/u/login?state=x").header("accept", "text/html"));
+        assert!(page.text().contains(busy), "{}", page.text());
+        // Operators and load balancers are answered.
+        assert_eq!(tenant.send(&Request::get("/healthz")).status, 200);
+        assert_waits("the one that was worked on", &waiting.join().expect("an answer"), 503, "1");
+    });
+    other.execute_batch("ROLLBACK").expect("the lock ends");
+    assert_eq!(tenant.send(&users()).status, 200);
 }
 
 /// Another process holds the directory's write lock.
