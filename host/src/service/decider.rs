@@ -77,7 +77,7 @@ impl Decider {
             }
             match source.prepare(loaded, &cancel) {
                 Ok(Some(prepared)) => {
-                    tracing::debug!(policy, "the plugin has read its policy document once for all logins");
+                    tracing::info!(policy, "the plugin has read its policy document once for all logins");
                     return prepared;
                 }
                 Ok(None) => {}

@@ -20,6 +20,7 @@ crate::tests![
     a_login_that_is_under_way_is_answered_before_the_end,
     a_directory_that_is_away_is_told_and_the_login_goes_on,
     two_services_share_a_database,
+    after_many_logins_a_policy_that_was_read_once_decides_the_same,
 ];
 
 /// Keeps the SQLite directory locked for writers, so that a first login waits.
@@ -231,4 +232,45 @@ fn two_services_share_a_database() -> Result<(), NoServer> {
     let (first, second) = (place.start(&[]), place.start(&[]));
     link_at_once(&place, &[&first, &second, &first, &second]);
     Ok(())
+}
+
+fn after_many_logins_a_policy_that_was_read_once_decides_the_same() {
+    let usual = Place::new();
+    let decided = usual.start(&[]).ask(&event());
+    let place = Place::new();
+    let service = place.start(&[]);
+    for number in 0..=1_000 {
+        let mut unverified = other(number);
+        unverified["user"]["email_verified"] = json!(false);
+        assert_eq!(service.ask(&unverified)["action"], "proceed");
+    }
+    // Two compilations by a development build.
+    let until = Instant::now() + Duration::from_mins(2);
+    while !service.log().contains("the plugin has read its policy document once for all logins") {
+        assert!(Instant::now() < until, "no snapshot:\n{}", service.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(service.ask(&event()), decided);
+    // The entry names the same plugin and document.
+    assert_eq!(policy_of_link(&place), policy_of_link(&usual));
+    place.write("policy.json", json!({ "mode": "off" }).to_string());
+    service.log_with("plugin and policy reloaded");
+    assert_eq!(codes(&service.ask(&other(7))), ["POLICY_DISABLED"]);
+}
+
+/// The lines of the only link's journal entry that name its policy.
+fn policy_of_link(place: &Place) -> Vec<String> {
+    let print = |arguments: &[&str]| {
+        let output = place.ligature(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let listed = print(&["journal", "list"]);
+    let link = listed.lines().find(|line| line.contains("  link ")).expect("a link");
+    let id = link.split_whitespace().next().expect("an id");
+    let shown = print(&["journal", "show", id]);
+    let is_policy = |line: &&str| ["policy ", "plugin "].iter().any(|name| line.trim().starts_with(name));
+    let lines: Vec<String> = shown.lines().filter(is_policy).map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2, "{shown}");
+    lines
 }
