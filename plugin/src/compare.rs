@@ -5,38 +5,25 @@
 
 use std::cmp::Ordering;
 
+use crate::json::{load_word, order_of_eight};
+
 /// Returns the order of two texts of equal length.
 #[inline(always)]
 pub(crate) fn order_of_bytes(a: &[u8], b: &[u8]) -> Ordering {
-    let length = a.len();
+    let differ = |at: usize| {
+        let (ours, theirs) = (load_word(a, at), load_word(b, at));
+        (ours != theirs).then(|| order_of_eight(ours, theirs))
+    };
+    // The last eight bytes may be compared again, where they are equal.
+    let last = a.len().saturating_sub(8);
     let mut at = 0;
-    while let (Some(ours), Some(theirs)) = (word(a, at), word(b, at)) {
-        if ours != theirs {
-            return u64::from_be(ours).cmp(&u64::from_be(theirs));
+    while at < last {
+        if let Some(order) = differ(at) {
+            return order;
         }
         at += 8;
     }
-    if at == length {
-        return Ordering::Equal;
-    }
-    // The last eight bytes: those that were compared before are equal.
-    if let Some(last) = length.checked_sub(8)
-        && let (Some(ours), Some(theirs)) = (word(a, last), word(b, last))
-    {
-        return u64::from_be(ours).cmp(&u64::from_be(theirs));
-    }
-    while let (Some(ours), Some(theirs)) = (a.get(at), b.get(at)) {
-        if ours != theirs {
-            return ours.cmp(theirs);
-        }
-        at += 1;
-    }
-    Ordering::Equal
-}
-
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().map(|eight| u64::from_ne_bytes(*eight))
+    differ(last).unwrap_or(Ordering::Equal)
 }
 
 #[cfg(target_family = "wasm")]

@@ -11,8 +11,10 @@ use std::cmp::Ordering;
 
 use ligature_link_policy::members;
 
-pub(crate) use scan::{UnexpectedForm, any_escape_or, are_equal, may_hold_controls};
-use scan::{count_plain, load_word, mark_quotes, next_character, order_of_eight, skip_value, unescape};
+pub(crate) use scan::{
+    UnexpectedForm, any_escape_or, are_equal, load_word, may_hold_controls, order_of_eight,
+};
+use scan::{count_plain, mark_quotes, next_character, skip_value, unescape};
 
 /// A place in a JSON text. Numbers and words are not checked: they are only
 /// copied.

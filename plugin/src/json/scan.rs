@@ -10,13 +10,13 @@ use std::cmp::Ordering;
 pub(crate) struct UnexpectedForm;
 
 /// The first eight bytes in which two texts differ.
-pub(super) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {
+pub(crate) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {
     let place = (ours ^ theirs).trailing_zeros() & !7;
     (ours >> place & 0xff).cmp(&(theirs >> place & 0xff))
 }
 
 /// Eight bytes from this place on, zeros after the end.
-pub(super) fn load_word(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn load_word(bytes: &[u8], at: usize) -> u64 {
     if let Some([a, b, c, d, e, f, g, h, ..]) = bytes.get(at..) {
         return u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
     }
