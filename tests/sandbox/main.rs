@@ -3,6 +3,7 @@
 
 mod components;
 mod floods;
+mod output;
 mod prepared;
 
 use std::path::Path;

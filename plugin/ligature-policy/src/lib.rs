@@ -41,6 +41,9 @@
 //! - [`testing`]: a host for tests that refuses what the real one refuses.
 //! - [`bindings`]: the contract itself, for components that are bound by hand.
 //!
+//! With the feature `stderr-only`, everything that std prints goes to standard error, and the
+//! component has ten imports fewer: a login costs less.
+//!
 //! A new instance is made for every login: nothing is kept, and nothing has to
 //! be cleaned up.
 
@@ -50,6 +53,8 @@ mod host;
 mod outcome;
 mod policy;
 mod settings;
+#[cfg(all(feature = "stderr-only", target_family = "wasm"))]
+mod stderr_only;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 

@@ -51,6 +51,10 @@ pub enum Call {
     Now,
     /// `log` with this line.
     Log(String),
+    /// Prints this line to standard output so many times, and to standard error once. Components only.
+    Print(String, usize),
+    /// Panics with this message. Components only.
+    Panic(String),
 }
 
 /// A decision.
@@ -131,6 +135,12 @@ fn make_call(call: &Call, host: &mut impl Host) -> Result<String, ApiError> {
             host.log(LogLevel::Info, line);
             "logged".to_owned()
         }
+        Call::Print(line, times) => {
+            (0..*times).for_each(|_| println!("{line}"));
+            eprintln!("{line}");
+            "printed".to_owned()
+        }
+        Call::Panic(message) => panic!("{message}"),
     })
 }
 
