@@ -181,6 +181,20 @@ fn component_whose_handler_has_another_shape() {
 }
 
 #[test]
+fn component_whose_handler_has_other_types() {
+    let exporting = r#"(component
+        (core module $code (func (export "answer") (result i32) i32.const 1))
+        (core instance $instance (instantiate $code))
+        (func $answer (result bool) (canon lift (core func $instance "answer")))
+        (instance $handler (export "on-login" (func $answer)) (export "on-continue" (func $answer)))
+        (export "ligature:login/handler@0.1.0" (instance $handler)))"#;
+    assert_snapshot!(
+        refusal(&component(exporting)),
+        @"plugin evil does not fit ligature:login@0.1.0: the type of `on-login` in `ligature:login/handler@0.1.0` differs from the contract's: expected 1-tuple, found 0-tuple"
+    );
+}
+
+#[test]
 fn core_module() {
     assert_snapshot!(refusal(&component("(module)")));
 }

@@ -88,7 +88,7 @@ impl Sandbox {
         let pre = link_imports(&self.engine, &component, wasi)?;
         let settings = v0_1::Settings::find_in(&pre).map_err(describe_mismatch)?;
         let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(describe_mismatch)?;
-        let login = v0_1::PluginPre::new(pre).map_err(describe_mismatch)?;
+        let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
         Ok(Plugin {
             engine: self.engine.clone(),
             wasi,

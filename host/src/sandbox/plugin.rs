@@ -31,7 +31,7 @@ pub struct Plugin {
     pub(super) ambient: Ambient,
     pub(super) limits: Limits,
     pub(super) version: Arc<PluginVersion>,
-    pub(super) login: v0_1::PluginPre<State>,
+    pub(super) login: v0_1::HandlerPre,
     pub(super) settings: Option<Arc<v0_1::Settings>>,
     pub(super) warnings: Option<Arc<v0_1::SettingsWarnings>>,
     pub(super) snapshot: Option<SettingsSnapshot>,
@@ -41,7 +41,7 @@ pub struct Plugin {
 #[derive(Clone)]
 pub(super) struct SettingsSnapshot {
     pub(super) settings_sha256: Arc<str>,
-    pub(super) login: v0_1::PluginPre<State>,
+    pub(super) login: v0_1::HandlerPre,
 }
 
 /// The text that a login's event holds instead of a document that the instance has read.
@@ -114,10 +114,7 @@ impl Plugin {
             Some(snapshot) => (&snapshot.login, SETTINGS_ARE_READ),
             None => (&self.login, input.settings.text()),
         };
-        let answer = login
-            .instantiate(&mut store)
-            .and_then(|instance| v0_1::call_handler(&instance, &mut store, (input, settings)));
-        let outcome = match answer {
+        let outcome = match login.call(&mut store, input, settings) {
             Ok(Ok(outcome)) => v0_1::read_outcome(outcome, &self.limits).map_err(Failure::InvalidAnswer),
             Ok(Err(error)) => Err(Failure::GaveUp(error.into())),
             Err(error) => Err(self.explain(&error, &store)),

@@ -70,7 +70,7 @@ impl Sandbox {
         }
         let component = self.prepare_unless(&snapshot, cancel).component?;
         let pre = link_imports(&self.engine, &component, self.options.wasi)?;
-        let login = v0_1::PluginPre::new(pre).map_err(describe_mismatch)?;
+        let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
         let snapshot = SettingsSnapshot { settings_sha256: settings.sha256().clone(), login };
         Ok(Some(Plugin { snapshot: Some(snapshot), ..plugin.clone() }))
     }

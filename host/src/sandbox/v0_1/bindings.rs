@@ -26,7 +26,6 @@ mod optional_bindings {
 }
 
 pub(super) use login_bindings::Plugin;
-pub(in crate::sandbox) use login_bindings::PluginPre;
 pub(super) use login_bindings::exports::ligature::login::handler;
 pub(super) use login_bindings::ligature::login::{accounts, log, raw, types, users};
 pub(super) use optional_bindings::exports::ligature::login::{

@@ -1,29 +1,12 @@
-//! The functions of a plugin that the host calls.
+//! The optional interfaces of a plugin.
 
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use super::bindings::{Plugin, prepared_settings, settings, settings_warnings, types};
-use super::to_contract::convert_event;
-use crate::sandbox::input::PluginInput;
+use super::bindings::{prepared_settings, settings, settings_warnings};
 use crate::sandbox::messages::shorten;
 use crate::sandbox::settings::{SettingsError, SettingsWarning};
 use crate::sandbox::state::State;
-
-/// Calls `handler.on-login`, or `handler.on-continue` if there is an answer. The event holds the text
-/// `settings`, which is not that of the input if the instance has read it before.
-pub(in crate::sandbox) fn call_handler(
-    instance: &Plugin,
-    store: &mut Store<State>,
-    (input, settings): (&PluginInput, &str),
-) -> wasmtime::Result<Result<types::Outcome, types::ApiError>> {
-    let event = convert_event(input, settings);
-    let handler = instance.ligature_login_handler();
-    match input.answer {
-        None => handler.call_on_login(store, &event),
-        Some(answer) => handler.call_on_continue(store, &event, &answer.into()),
-    }
-}
 
 /// Returns whether a plugin exports an interface.
 fn exports(pre: &InstancePre<State>, interface: &str) -> bool {
