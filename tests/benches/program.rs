@@ -28,9 +28,19 @@ pub(crate) fn program(place: &Path) -> Command {
 pub(crate) struct Running(Child);
 
 impl Running {
-    /// Starts the command, with its log in this folder. Returns what `read` takes from the text
+    /// Starts the program, with its log in this folder. Returns what `read` takes from the text
     /// after `ligature: ready `.
     pub(crate) fn start<T>(
+        command: Command,
+        place: &Path,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> (Self, T) {
+        Self::start_by_line(command, place, |line| read(line.strip_prefix("ligature: ready ")?))
+    }
+
+    /// Starts any server, with its log in this folder. Returns what `read` takes from the first line
+    /// of its output.
+    pub(crate) fn start_by_line<T>(
         mut command: Command,
         place: &Path,
         read: impl FnOnce(&str) -> Option<T>,
@@ -41,8 +51,7 @@ impl Running {
         let mut line = String::new();
         let output = running.0.stdout.take().expect("its output");
         BufReader::new(output).read_line(&mut line).expect("a line");
-        let ready = line.strip_prefix("ligature: ready ").and_then(|line| read(line.trim_end()));
-        let ready = ready.unwrap_or_else(|| {
+        let ready = read(line.trim_end()).unwrap_or_else(|| {
             let log = fs::read_to_string(place.join("log")).unwrap_or_default();
             panic!("the program is not ready: {line:?}\n{log}")
         });

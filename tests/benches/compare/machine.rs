@@ -5,6 +5,7 @@ use std::{fs, thread};
 use ligature_host::ambient::Ambient;
 
 use crate::node::Scripts;
+use crate::servers::Servers;
 use crate::{Place, component};
 
 /// The machine and the programs of a run.
@@ -17,7 +18,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Asks the machine and the programs.
-    pub(crate) fn describe(place: &Place, scripts: Option<&Scripts>) -> Self {
+    pub(crate) fn describe(place: &Place, scripts: Option<&Scripts>, servers: Option<&Servers>) -> Self {
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let version = component::run(place, &["--version"]);
@@ -28,6 +29,7 @@ impl Machine {
             versions.push(format!("Node {}", scripts.node.trim_start_matches('v')));
             versions.extend(scripts.isolate.iter().map(|version| format!("isolated-vm {version}")));
         }
+        versions.extend(servers.iter().flat_map(|servers| servers.versions.iter().cloned()));
         Self {
             cpu: model.map_or("an unknown processor", |(_, name)| name).to_owned(),
             cores: thread::available_parallelism().map_or(1, usize::from),

@@ -1,12 +1,12 @@
-//! The same login, decided in several ways: `make bench-compare`.
+//! The same login, decided in several ways, and whole servers under the same load: `make bench-compare`.
 //!
 //! Every contender has to link what the case expects before it is measured. Each login has a directory of
 //! its own in memory, which is made before its time is taken. Without Node, only the component and the
-//! native policy are measured.
+//! native policy are measured, and no server.
 //!
-//! `LIGATURE_BENCH_SECONDS` is the time for which each login of each contender is measured in each round. With
-//! `LIGATURE_BENCH_DOCS`, the figures are written into that file, between two comments, and the chart
-//! beside it.
+//! `LIGATURE_BENCH_SECONDS` is the time for which each login of each contender, and each kind of request to
+//! each server, is measured in each round. With `LIGATURE_BENCH_DOCS`, the figures are written into that
+//! file, between two comments, and the chart beside it.
 //!
 //! Compare only figures of one run: the other load of the machine is in them.
 
@@ -19,6 +19,7 @@ use growth::Growth;
 use machine::Machine;
 use node::Scripts;
 use page::Page;
+use servers::Servers;
 
 mod cases;
 mod chart;
@@ -32,6 +33,7 @@ mod page;
 #[allow(dead_code, reason = "each bench uses what it needs")]
 #[path = "../program.rs"]
 mod program;
+mod servers;
 mod times;
 
 #[global_allocator]
@@ -58,9 +60,17 @@ fn main() {
         Err(why) => left_out.push(format!("every contender in JavaScript: {why}")),
     }
     let contenders = Contender::measure_all(&contenders, &logins);
-    let machine = Machine::describe(&place, scripts.as_ref().ok());
     let growth = Growth::measure(&place, seconds);
-    let page = Page { machine, contenders, left_out, growth };
+    let servers = Servers::install(&place);
+    let machine = Machine::describe(&place, scripts.as_ref().ok(), servers.as_ref().ok());
+    let servers = match servers {
+        Ok(servers) => Some(servers.measure_all(seconds, &mut left_out)),
+        Err(why) => {
+            left_out.push(format!("the whole servers: {why}"));
+            None
+        }
+    };
+    let page = Page { machine, contenders, left_out, growth, servers };
     println!("{}", page.text());
     if let Some(docs) = std::env::var_os("LIGATURE_BENCH_DOCS").filter(|docs| !docs.is_empty()) {
         page.write_into(docs.as_ref());

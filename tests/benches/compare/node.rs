@@ -105,7 +105,7 @@ fn build_embedded(place: &Place) -> Result<PathBuf, String> {
 }
 
 /// Copies the files of a folder, without the folders in it.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for file in fs::read_dir(from).expect("a folder").map(|file| file.expect("a file").path()) {
         if file.is_file() {

@@ -7,6 +7,7 @@ use crate::chart;
 use crate::contender::{Measured, format};
 use crate::growth::Growth;
 use crate::machine::Machine;
+use crate::servers::Figures;
 
 /// The comments around the figures in the documentation.
 const BEGIN: &str = "<!-- figures of make bench-compare -->\n";
@@ -20,13 +21,18 @@ pub(crate) struct Page {
     /// The contenders that were not measured, with the reasons.
     pub(crate) left_out: Vec<String>,
     pub(crate) growth: Growth,
+    /// The whole servers, unless they are left out.
+    pub(crate) servers: Option<Figures>,
 }
 
 impl Page {
     /// Returns the figures as they are printed.
     pub(crate) fn text(&self) -> String {
         let left_out: String = self.left_out.iter().map(|why| format!("\nLeft out: {why}.\n")).collect();
-        [&self.machine.sentence(), "\n\n", &self.table(), &left_out, "\n", &self.growth.table()].concat()
+        let servers =
+            self.servers.as_ref().map(|servers| format!("\n{}", servers.table())).unwrap_or_default();
+        [&self.machine.sentence(), "\n\n", &self.table(), &left_out, "\n", &self.growth.table(), &servers]
+            .concat()
     }
 
     fn table(&self) -> String {
@@ -63,6 +69,7 @@ impl Page {
     }
 }
 
-fn format_ratio(ratio: f64) -> String {
+/// Formats a ratio for people.
+pub(crate) fn format_ratio(ratio: f64) -> String {
     if ratio < 9.95 { format!("{ratio:.2}") } else { format!("{ratio:.0}") }
 }
