@@ -27,7 +27,7 @@ help:
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-backfill  measure previews of USERS=10000000 users, and links, in files, SQLite and PostgreSQL'
-	@echo 'make bench-compare  measure one login in the sandbox, natively and in sandboxes of Node (DOCS=docs/benchmarks.md)'
+	@echo 'make bench-compare  measure one login in the sandbox, natively and in sandboxes of Node, and whole servers (DOCS=docs/benchmarks.md)'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
 	@echo 'make bench-hook  measure the login hook under load, from another process (FIGURES=isolation: beside harmful logins)'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
