@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plugin::PluginArgs;
 use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
-use crate::harness::{BenchError, BenchLoad, Case, bench_case, group_thousands};
+use crate::harness::{BenchError, BenchLoad, Case, Scaling, bench_case, group_thousands};
 use crate::sandbox::{Allocator, Options};
 use crate::terminal::{Json, Text};
 
@@ -24,7 +24,8 @@ pub(super) struct Args {
     case: PathBuf,
     #[command(flatten)]
     plugin: PluginArgs,
-    /// The number of threads that decide logins
+    /// The number of threads that decide logins. Several are compared with one, and with a loop
+    /// that does nothing else
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
     /// The time to measure, in seconds
@@ -33,7 +34,8 @@ pub(super) struct Args {
     /// Let the policy report the verdict of each rule, as for decisions that are kept
     #[arg(long)]
     trace: bool,
-    /// Map memory for each instance instead of using the pool
+    /// Map memory for each instance instead of using the pool, and measure the resident memory of
+    /// as many logins at once as there are threads
     #[arg(long)]
     on_demand: bool,
     /// Read the policy document at each login, as `ligature run` does. Servers let a plugin that
@@ -87,9 +89,17 @@ impl Args {
         figure("p99", format!("{:.1} µs", bench.p99_us));
         let measured = group_thousands(bench.logins as u64);
         figure("logins", format!("{per_second}/s with {} thread(s), {measured} measured", bench.threads));
+        if let Some(scaling) = bench.scaling {
+            let Scaling { logins, spin_loop } = scaling;
+            figure("scaling", format!("{logins:.2} times one thread; a spin loop: {spin_loop:.2} times"));
+        }
         figure("fuel", group_thousands(bench.fuel));
         let memory = group_thousands(bench.peak_memory_bytes as u64);
         figure("memory", format!("{memory} bytes at its largest"));
+        if let Some(bytes) = bench.resident_bytes {
+            let kibibytes = bytes.div_ceil(1024);
+            figure("resident", format!("{kibibytes} KiB of each of {} login(s) at once", bench.threads));
+        }
         figure("host calls", bench.host_calls.to_string());
         figure("allocator", bench.allocator.to_owned());
         print(&text)

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::bench_login::{BenchError, BenchLoad, LoginFigures, measure_login};
+use super::bench_memory::measure_resident_bytes;
+use super::bench_scaling::{Scaling, measure_spin_loops};
 use super::case::Case;
-use crate::decide::{OnFailure, decide_by_plugin};
-use crate::directory::Memory;
-use crate::reading::InputError;
-use crate::sandbox::{Plugin, PluginInput, Sandbox};
+use crate::sandbox::{Plugin, Sandbox};
 
 /// The figures of a bench: fresh instances, a directory in memory, no recording.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +26,13 @@ pub struct Bench {
     pub fuel: u64,
     /// The largest size of the plugin's memory, in bytes.
     pub peak_memory_bytes: usize,
+    /// The resident memory of each login, in bytes, while as many as there are threads wait for
+    /// their link. Only with instances that are mapped on demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resident_bytes: Option<u64>,
+    /// The work of all threads together, as multiples of one thread's. Only of several threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     /// The host calls of one login, log lines included.
     pub host_calls: u32,
     /// The allocator of the instances, in words.
@@ -34,34 +41,6 @@ pub struct Bench {
     pub threads: usize,
     /// The number of measured logins.
     pub logins: usize,
-}
-
-/// The load of a bench.
-#[derive(Debug, Clone, Copy)]
-pub struct BenchLoad {
-    /// The threads that decide logins, at least one.
-    pub threads: usize,
-    /// The time for which each thread measures, after a quarter of it to warm up.
-    pub time: Duration,
-    /// Whether the plugin reports the verdict of each rule.
-    pub trace: bool,
-}
-
-/// The reason why there are no figures.
-#[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    /// The plugin fails on this case.
-    #[error("the plugin {0}")]
-    Failed(String),
-    /// Two runs of one case used different fuel.
-    #[error("the fuel differs from login to login ({0} and {1}): the plugin is not deterministic")]
-    NotDeterministic(u64, u64),
-    /// The case's login cannot arrive at its directory.
-    #[error(transparent)]
-    NotArrived(#[from] InputError),
-    /// A thread panicked.
-    #[error("a measuring thread died")]
-    ThreadDied,
 }
 
 /// Decides a case's login repeatedly, and measures it.
@@ -77,33 +56,56 @@ pub fn bench_case(
 ) -> Result<Bench, BenchError> {
     let threads = load.threads.max(1);
     let first = measure_first_login(plugin, case, load.trace)?;
-    let barrier = Barrier::new(threads);
-    let measured = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier))).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?)
-            .collect::<Result<Vec<_>, _>>()
-    })?;
+    let resident_bytes = match sandbox.keeps_memory() {
+        true => None,
+        false => measure_resident_bytes(plugin, case, load)?,
+    };
+    let measured = measure_in_threads(plugin, case, load)?;
+    let scaling = match threads {
+        1 => None,
+        _ => Some(Scaling {
+            logins: rate(&measured)
+                / rate(&measure_in_threads(plugin, case, BenchLoad { threads: 1, ..load })?),
+            spin_loop: measure_spin_loops(plugin.ambient(), threads, load.time / 4),
+        }),
+    };
     let mut times: Vec<u64> = measured.iter().flat_map(|thread| thread.times.iter().copied()).collect();
     times.sort_unstable();
     if let Some(thread) = measured.iter().find(|thread| thread.fuel != first.fuel) {
         return Err(BenchError::NotDeterministic(first.fuel, thread.fuel));
     }
-    let per_second =
-        measured.iter().map(|thread| thread.times.len() as f64 / thread.elapsed.as_secs_f64()).sum();
     Ok(Bench {
         p50_us: find_percentile(&times, 0.50),
         p99_us: find_percentile(&times, 0.99),
-        logins_per_s: per_second,
+        logins_per_s: rate(&measured),
         fuel: first.fuel,
         peak_memory_bytes: first.memory_bytes,
+        resident_bytes,
+        scaling,
         host_calls: first.host_calls,
         allocator: sandbox.allocator(),
         threads,
         logins: times.len(),
     })
+}
+
+fn measure_in_threads(
+    plugin: &Plugin,
+    case: &Case,
+    load: BenchLoad,
+) -> Result<Vec<ThreadFigures>, BenchError> {
+    let threads = load.threads.max(1);
+    let barrier = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..threads).map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier))).collect();
+        workers.into_iter().map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?).collect()
+    })
+}
+
+/// The logins of all threads in a second.
+fn rate(threads: &[ThreadFigures]) -> f64 {
+    threads.iter().map(|thread| thread.times.len() as f64 / thread.elapsed.as_secs_f64()).sum()
 }
 
 /// The figures of one thread.
@@ -112,14 +114,6 @@ struct ThreadFigures {
     times: Vec<u64>,
     elapsed: Duration,
     fuel: u64,
-}
-
-/// The figures of one login.
-struct LoginFigures {
-    fuel: u64,
-    memory_bytes: usize,
-    host_calls: u32,
-    took: Duration,
 }
 
 fn measure_logins(
@@ -156,34 +150,6 @@ fn measure_logins(
 fn measure_first_login(plugin: &Plugin, case: &Case, trace: bool) -> Result<LoginFigures, BenchError> {
     let (directory, case) = case.arrive()?;
     measure_login(plugin, &case, Arc::new(directory), trace)
-}
-
-fn measure_login(
-    plugin: &Plugin,
-    case: &Case,
-    directory: Arc<Memory>,
-    trace: bool,
-) -> Result<LoginFigures, BenchError> {
-    let settings = case.policy.settings();
-    let input = PluginInput {
-        event: &case.event,
-        settings: &settings,
-        now: case.now,
-        trace,
-        answer: case.answer.as_ref(),
-    };
-    let start = plugin.ambient().monotonic();
-    let run = decide_by_plugin(plugin, &input, directory, OnFailure::Proceed);
-    let took = plugin.ambient().elapsed(start);
-    match run.failure {
-        Some(failure) => Err(BenchError::Failed(failure.to_string())),
-        None => Ok(LoginFigures {
-            fuel: run.used.fuel,
-            memory_bytes: run.used.memory_bytes,
-            host_calls: run.used.host_calls,
-            took,
-        }),
-    }
 }
 
 /// Returns a percentile of sorted times in nanoseconds, in microseconds.

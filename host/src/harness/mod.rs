@@ -2,6 +2,9 @@
 //! with snapshots.
 
 mod bench;
+mod bench_login;
+mod bench_memory;
+mod bench_scaling;
 mod case;
 mod changes;
 mod faulty_directory;
@@ -12,7 +15,9 @@ mod report;
 mod run;
 mod snapshot;
 
-pub use bench::{Bench, BenchError, BenchLoad, bench_case};
+pub use bench::{Bench, bench_case};
+pub use bench_login::{BenchError, BenchLoad};
+pub use bench_scaling::Scaling;
 pub use case::{Case, NamedPolicy, case_schema, read_event};
 pub use changes::Change;
 pub use faulty_directory::{DirectoryFault, FaultyDirectory};

@@ -87,6 +87,11 @@ impl Sandbox {
         }
     }
 
+    /// Whether memory of earlier logins stays resident for later ones.
+    pub(crate) fn keeps_memory(&self) -> bool {
+        self.options.allocator == Allocator::Pool
+    }
+
     /// The limits of one login.
     #[must_use]
     pub fn limits(&self) -> &Limits {

@@ -66,6 +66,24 @@ fn bench_prints_its_figures() {
     assert!(bench["allocator"].is_string());
 }
 
+/// With instances that are mapped on demand, because a pool keeps memory.
+#[test]
+fn bench_of_several_threads_compares_them_with_one_and_measures_their_memory() {
+    let bench = |case: &str| -> Value {
+        let ran = ligature(&["bench", case, "--seconds", "0.05", "--threads", "3", "--on-demand", "--json"]);
+        serde_json::from_str(&ran.stdout).expect("JSON")
+    };
+    let linking = bench(DEMO);
+    for figure in
+        [&linking["scaling"]["logins"], &linking["scaling"]["spin_loop"], &linking["resident_bytes"]]
+    {
+        assert!(figure.as_f64().is_some_and(|figure| figure > 0.0), "{linking}");
+    }
+    // No login waits for a link.
+    let unverified = bench("tests/cases/S-55-beside-an-unverified.json");
+    assert_eq!(unverified["resident_bytes"], Value::Null, "{unverified}");
+}
+
 #[test]
 fn bench_shows_the_cost_of_a_trace() {
     let fuel = |more: &[&str]| {
