@@ -90,7 +90,7 @@ pub(crate) struct Situation<'a> {
     /// The indices into `eligible` of the candidates to link: those that belong to the person who logs in.
     /// Empty if that is ambiguous.
     pub(crate) meant: Vec<usize>,
-    /// The place in the party of the account that stays, and the reason.
+    /// The place in the party of the account that stays, and the reason. The login's account has place 0.
     primary: (usize, ReasonCode),
     /// The `user_metadata` and the `app_metadata` of the primary and the first
     /// secondary, once merged to find whether they differ.
@@ -236,7 +236,8 @@ impl<'a> Situation<'a> {
     /// The account that stays, and the reason.
     pub(crate) fn primary(&self) -> (&Account<'a>, ReasonCode) {
         let (place, code) = self.primary;
-        (self.party().nth(place).unwrap_or(&self.current), code)
+        let candidate = place.checked_sub(1).and_then(|place| self.meant.get(place));
+        (candidate.map_or(&self.current, |&index| &self.eligible[index].account), code)
     }
 
     fn choose_primary(&self) -> (usize, ReasonCode) {

@@ -216,7 +216,6 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
-    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let does_not_prove = |claim: &&AddressClaim| !s.is_proved_by(claim);
     for account in s.party().filter(|_| s.policy.trojan_identity == Caution::Suggest) {
         let mut foreign =
@@ -230,6 +229,7 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
             "A linked identity of {whose} does not prove the address through a trusted connection: {foreign}."
         );
         let reason = ReasonCode::TrojanIdentitySuspected.about(&[account.id()], detail);
+        let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
         return ask(s, Step::Confirm, &ids, reason);
     }
     // The account that logs in has logged in now.
@@ -305,7 +305,8 @@ pub(super) fn limits(s: &Situation, _: &EarlierRuling) -> RuleResult {
             format!("The user would have {identities} identities, more than `limits.max_identities`.");
         return no_op(ReasonCode::IdentityLimit.about(&[primary], detail));
     }
-    if primary.chars().count() > MAX_PRIMARY_ID {
+    // No text has more characters than bytes, which are counted already.
+    if primary.len() > MAX_PRIMARY_ID && primary.chars().count() > MAX_PRIMARY_ID {
         return no_op(
             ReasonCode::IdTooLong.about(&[primary], "The primary's user id has more than 128 characters."),
         );
