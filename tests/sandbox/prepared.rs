@@ -7,7 +7,7 @@ use ligature_host::harness::{Case, Report, run_case};
 use ligature_host::limits::Limits;
 use ligature_host::policies::PolicyDocument;
 use ligature_host::sandbox::{Allocator, Cancel, Plugin, Sandbox, Settings, SnapshotError, Wasi};
-use ligature_test_guests::{EVIL, MINIMAL};
+use ligature_test_guests::{EVIL, MINIMAL, PROBE};
 use serde_json::{Value, json};
 
 use crate::{decided, sandbox};
@@ -26,7 +26,11 @@ fn built_in(document: &str) -> (Plugin, Plugin) {
 }
 
 fn prepare(sandbox: &Sandbox, plugin: &Plugin, document: &str) -> Result<Option<Plugin>, SnapshotError> {
-    let bytes = if plugin.name() == "evil" { EVIL } else { ligature_host::PLUGIN };
+    let bytes = match plugin.name() {
+        "evil" => EVIL,
+        "probe" => PROBE,
+        _ => ligature_host::PLUGIN,
+    };
     sandbox.prepare_settings(plugin, bytes, &Settings::new(document), &Cancel::default())
 }
 
@@ -107,6 +111,23 @@ fn fuel_of_policy(connections: usize) -> u64 {
 fn a_login_costs_the_same_with_a_long_policy() {
     let (short, long) = (fuel_of_policy(2), fuel_of_policy(1_000));
     assert!(long < short + short / 20, "{short} with 2 connections, {long} with 1,000");
+}
+
+/// The macro of `ligature-policy` exports what the snapshot needs.
+#[test]
+fn a_policy_of_the_library_reads_its_document_once() {
+    let document = json!({"calls": ["ignores_case", "now"], "decision": {"deny": "Not today."}}).to_string();
+    let mut case = read_case("examples/cases/verified-google-login.json");
+    case.policy = PolicyDocument::from_json_value(Path::new("policy.json"), (1, 1), document.clone());
+    let sandbox = pool();
+    let plain = sandbox.load("probe", PROBE).expect("it loads");
+    let prepared = prepare(&sandbox, &plain, &document).expect("a snapshot").expect("it offers one");
+    assert!(prepared.has_read(&Settings::new(&document)));
+    let run = |plugin| run_case(plugin, &case, false).expect("it arrives");
+    let (plain, prepared) = (run(&plain), run(&prepared));
+    assert_eq!(plain.reasons.len(), 3, "{:?}", plain.reasons);
+    assert_eq!(prepared.to_snapshot(), plain.to_snapshot());
+    assert!(fuel(&prepared) < fuel(&plain));
 }
 
 /// The result of a hostile plugin that is asked to read this document.

@@ -1,42 +1,61 @@
-//! A policy as a component: the interfaces of the world `warning-plugin`.
+//! A policy as a component: the interfaces of the world `prepared-plugin`.
 
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use crate::Policy;
 
 /// The component that [`export!`](crate::export) makes of a policy.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Component<P: Policy>(PhantomData<P>);
+pub struct Component<P: Exported>(PhantomData<P>);
+
+/// A policy with a place for its settings. The macro implements it, because a static cannot have a
+/// type parameter.
+#[doc(hidden)]
+pub trait Exported: Policy {
+    /// The settings of the snapshot that this instance began as, if it is one.
+    fn prepared() -> &'static OnceLock<Self::Settings>;
+}
 
 #[cfg(target_family = "wasm")]
 mod exports {
     use std::mem::ManuallyDrop;
 
-    use super::Component;
+    use super::{Component, Exported};
     use crate::bindings::{self, Answer, SettingsError, Warning};
     use crate::host::Imports;
     use crate::settings::for_login;
-    use crate::{ApiError, LoginEvent, Outcome, Policy, Settings};
+    use crate::{ApiError, LoginEvent, Outcome, Settings};
 
-    impl<P: Policy> bindings::Handler for Component<P> {
+    impl<P: Exported> bindings::Handler for Component<P> {
         #[inline(always)]
         fn on_login(event: LoginEvent) -> Result<Outcome, ApiError> {
             // The instance ends with this call: nothing needs to be freed.
             let event = ManuallyDrop::new(event);
-            let settings = ManuallyDrop::new(for_login::<P::Settings>(&event.settings)?);
-            P::on_login(&event, &settings, &mut Imports)
+            with_settings::<P>(&event, |settings| P::on_login(&event, settings, &mut Imports))
         }
 
         #[inline(always)]
         fn on_continue(event: LoginEvent, answer: Answer) -> Result<Outcome, ApiError> {
             let (event, answer) = (ManuallyDrop::new(event), ManuallyDrop::new(answer));
-            let settings = ManuallyDrop::new(for_login::<P::Settings>(&event.settings)?);
-            P::on_continue(&event, &answer, &settings, &mut Imports)
+            with_settings::<P>(&event, |settings| P::on_continue(&event, &answer, settings, &mut Imports))
         }
     }
 
-    impl<P: Policy> bindings::Settings for Component<P> {
+    /// Decides with the settings of the snapshot, or else with those of the event.
+    #[inline(always)]
+    fn with_settings<P: Exported>(
+        event: &LoginEvent,
+        decide: impl FnOnce(&P::Settings) -> Result<Outcome, ApiError>,
+    ) -> Result<Outcome, ApiError> {
+        match P::prepared().get() {
+            Some(settings) => decide(settings),
+            None => decide(&ManuallyDrop::new(for_login::<P::Settings>(&event.settings)?)),
+        }
+    }
+
+    impl<P: Exported> bindings::Settings for Component<P> {
         fn schema() -> String {
             P::Settings::schema()
         }
@@ -46,9 +65,16 @@ mod exports {
         }
     }
 
-    impl<P: Policy> bindings::SettingsWarnings for Component<P> {
+    impl<P: Exported> bindings::SettingsWarnings for Component<P> {
         fn warn(settings: String) -> Vec<Warning> {
             P::Settings::parse(&settings).map(|settings| settings.warnings()).unwrap_or_default()
+        }
+    }
+
+    impl<P: Exported> bindings::PreparedSettings for Component<P> {
+        fn prepare(document: String) -> Result<(), String> {
+            let settings = P::Settings::parse(&document).map_err(|error| error.message)?;
+            P::prepared().set(settings).map_err(|_| "another document was read before".to_owned())
         }
     }
 }

@@ -41,8 +41,9 @@
 //! - [`testing`]: a host for tests that refuses what the real one refuses.
 //! - [`bindings`]: the contract itself, for components that are bound by hand.
 //!
-//! With the feature `stderr-only`, everything that std prints goes to standard error, and the
-//! component has ten imports fewer: a login costs less.
+//! With the feature `stderr-only`, everything that std prints goes to standard error, with its one
+//! limit of bytes, `std::env::var` finds nothing, even what `set_var` has set, and C code writes to
+//! standard error, whichever file it names. The component has ten imports fewer: a login costs less.
 //!
 //! A new instance is made for every login: nothing is kept, and nothing has to
 //! be cleaned up.
@@ -53,7 +54,7 @@ mod host;
 mod outcome;
 mod policy;
 mod settings;
-#[cfg(all(feature = "stderr-only", target_family = "wasm"))]
+#[cfg(all(feature = "stderr-only", target_os = "wasi", target_env = "p2"))]
 mod stderr_only;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -64,7 +65,7 @@ pub use bindings::types::{
 };
 pub use bindings::{Answer, Proof, Response, SettingsError, Warning};
 #[doc(hidden)]
-pub use component::Component;
+pub use component::{Component, Exported};
 pub use host::{Host, LogLevel};
 pub use policy::Policy;
 #[cfg(feature = "schema")]
@@ -72,8 +73,11 @@ pub use settings::schema_of;
 pub use settings::{Invalid, NoSettings, Settings};
 
 /// Makes a component of a type that implements [`Policy`]: of the world
-/// `warning-plugin`, or, `without settings`, of the world `plugin`. For native
+/// `prepared-plugin`, or, `without settings`, of the world `plugin`. For native
 /// targets it only checks that the type is a policy.
+///
+/// A server lets the policy read its document once, for all logins, and the event of such a login
+/// holds `null` in the place of the document. Read the settings that the policy is given.
 ///
 /// ```
 /// # use ligature_policy::{ApiError, Host, LoginEvent, NoSettings, Outcome, Policy};
@@ -95,11 +99,15 @@ macro_rules! export {
         };
         #[cfg(target_family = "wasm")]
         const _: () = {
+            $crate::keep_settings!($policy);
             type Component = $crate::Component<$policy>;
     $crate::bindings::export_handler!(Component with_types_in $crate::bindings::handler);
     $crate::bindings::export_settings!(Component with_types_in $crate::bindings::settings);
             $crate::bindings::export_settings_warnings!(
                 Component with_types_in $crate::bindings::settings_warnings
+            );
+            $crate::bindings::export_prepared_settings!(
+                Component with_types_in $crate::bindings::prepared_settings
             );
         };
     };
@@ -110,8 +118,24 @@ macro_rules! export {
         };
         #[cfg(target_family = "wasm")]
         const _: () = {
+            $crate::keep_settings!($policy);
             type Component = $crate::Component<$policy>;
     $crate::bindings::export_handler!(Component with_types_in $crate::bindings::handler);
         };
+    };
+}
+
+/// Gives a policy a place for its settings.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! keep_settings {
+    ($policy:ident) => {
+        impl $crate::Exported for $policy {
+            fn prepared() -> &'static std::sync::OnceLock<<Self as $crate::Policy>::Settings> {
+                static PREPARED: std::sync::OnceLock<<$policy as $crate::Policy>::Settings> =
+                    std::sync::OnceLock::new();
+                &PREPARED
+            }
+        }
     };
 }

@@ -9,6 +9,8 @@ use crate::{ApiError, SettingsError, Warning};
 
 /// A policy document, a JSON object: a serde type.
 ///
+/// It is kept in a static, so that it is `Send` and `Sync`, as types of plain values are.
+///
 /// Give the type `#[serde(deny_unknown_fields, default)]`. Without the first,
 /// a misspelt key is no error and its default holds unnoticed; without the
 /// second, a document has to name every key.
@@ -41,7 +43,7 @@ use crate::{ApiError, SettingsError, Warning};
 /// let error = MySettings::read_and_check("{\n  \"domains\": [\"x\"]\n}").err().unwrap();
 /// assert_eq!((error.line, error.column, error.message.as_str()), (2, 3, "`domains`: `x` is no domain"));
 /// ```
-pub trait Settings: DeserializeOwned {
+pub trait Settings: DeserializeOwned + Send + Sync + 'static {
     /// The JSON Schema (2020-12) of the document: a text that is stored beside the
     /// type, which `testing::assert_schema` writes and holds against the type
     /// (feature `schema`). `schema_of::<Self>()` generates it at each call, which
