@@ -49,8 +49,10 @@ impl Running {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut running = Self(command.spawn().expect("the program runs"));
         let mut line = String::new();
-        let output = running.0.stdout.take().expect("its output");
-        BufReader::new(output).read_line(&mut line).expect("a line");
+        let mut output = BufReader::new(running.0.stdout.take().expect("its output"));
+        output.read_line(&mut line).expect("a line");
+        // A server that cannot write its log would end.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         let ready = read(line.trim_end()).unwrap_or_else(|| {
             let log = fs::read_to_string(place.join("log")).unwrap_or_default();
             panic!("the program is not ready: {line:?}\n{log}")

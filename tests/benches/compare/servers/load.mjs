@@ -11,6 +11,7 @@ process.on("uncaughtException", (error) => {
 });
 
 const CONNECTIONS = 16;
+const TIMEOUT_MS = 30_000;
 const BY_EMAIL = "/api/v2/users-by-email?email=";
 
 const [server, kind, seconds, address] = process.argv.slice(2);
@@ -35,13 +36,14 @@ const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, rejectUnauth
 
 /** Sends a request, and returns the status and the text of its answer. */
 function send({ method = "GET", path, headers, body }) {
-  const options = { agent, method, path, host: "127.0.0.1", port, servername: "localhost" };
+  const options = { agent, method, path, host: "127.0.0.1", port, servername: "localhost", timeout: TIMEOUT_MS };
   return new Promise((resolve, reject) => {
     const sent = request({ ...options, headers: { host: `localhost:${port}`, ...headers } }, (answer) => {
       let text = "";
       answer.setEncoding("utf8").on("data", (part) => (text += part)).on("error", reject);
       answer.on("end", () => resolve({ status: answer.statusCode, text }));
     });
+    sent.on("timeout", () => sent.destroy(new Error(`${server} does not answer ${path} within ${TIMEOUT_MS} ms`)));
     sent.on("error", reject).end(body);
   });
 }
