@@ -27,7 +27,7 @@ pub struct Bench {
     /// The largest size of the plugin's memory, in bytes.
     pub peak_memory_bytes: usize,
     /// The resident memory of each login, in bytes, while as many as there are threads wait for
-    /// their link. Only with instances that are mapped on demand.
+    /// their link: pages that several share count once. Only with instances that are mapped on demand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resident_bytes: Option<u64>,
     /// The work of all threads together, as multiples of one thread's. Only of several threads.
@@ -63,21 +63,23 @@ pub fn bench_case(
     let measured = measure_in_threads(plugin, case, load)?;
     let scaling = match threads {
         1 => None,
-        _ => Some(Scaling {
-            logins: rate(&measured)
-                / rate(&measure_in_threads(plugin, case, BenchLoad { threads: 1, ..load })?),
-            spin_loop: measure_spin_loops(plugin.ambient(), threads, load.time / 4),
-        }),
+        _ => {
+            let alone = measure_in_threads(plugin, case, BenchLoad { threads: 1, ..load })?;
+            let logins = measured.logins_per_s() / alone.logins_per_s();
+            let spin_loop = measure_spin_loops(plugin.ambient(), threads, load.time / 4);
+            Some(Scaling { logins, spin_loop })
+        }
     };
-    let mut times: Vec<u64> = measured.iter().flat_map(|thread| thread.times.iter().copied()).collect();
+    let mut times: Vec<u64> =
+        measured.threads.iter().flat_map(|thread| thread.times.iter().copied()).collect();
     times.sort_unstable();
-    if let Some(thread) = measured.iter().find(|thread| thread.fuel != first.fuel) {
+    if let Some(thread) = measured.threads.iter().find(|thread| thread.fuel != first.fuel) {
         return Err(BenchError::NotDeterministic(first.fuel, thread.fuel));
     }
     Ok(Bench {
         p50_us: find_percentile(&times, 0.50),
         p99_us: find_percentile(&times, 0.99),
-        logins_per_s: rate(&measured),
+        logins_per_s: measured.logins_per_s(),
         fuel: first.fuel,
         peak_memory_bytes: first.memory_bytes,
         resident_bytes,
@@ -89,30 +91,37 @@ pub fn bench_case(
     })
 }
 
-fn measure_in_threads(
-    plugin: &Plugin,
-    case: &Case,
-    load: BenchLoad,
-) -> Result<Vec<ThreadFigures>, BenchError> {
-    let threads = load.threads.max(1);
-    let barrier = Barrier::new(threads);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier))).collect();
-        workers.into_iter().map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?).collect()
-    })
+/// The figures of all threads, and the time that they took together.
+struct Measured {
+    threads: Vec<ThreadFigures>,
+    took: Duration,
 }
 
-/// The logins of all threads in a second.
-fn rate(threads: &[ThreadFigures]) -> f64 {
-    threads.iter().map(|thread| thread.times.len() as f64 / thread.elapsed.as_secs_f64()).sum()
+impl Measured {
+    fn logins_per_s(&self) -> f64 {
+        let logins: usize = self.threads.iter().map(|thread| thread.times.len()).sum();
+        logins as f64 / self.took.as_secs_f64()
+    }
+}
+
+fn measure_in_threads(plugin: &Plugin, case: &Case, load: BenchLoad) -> Result<Measured, BenchError> {
+    let count = load.threads.max(1);
+    let barrier = Barrier::new(count + 1);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..count).map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier))).collect();
+        barrier.wait();
+        let start = plugin.ambient().monotonic();
+        let joined = workers.into_iter().map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?);
+        let threads = joined.collect::<Result<Vec<_>, _>>()?;
+        Ok(Measured { threads, took: plugin.ambient().elapsed(start) })
+    })
 }
 
 /// The figures of one thread.
 struct ThreadFigures {
     /// The time of each login, in nanoseconds.
     times: Vec<u64>,
-    elapsed: Duration,
     fuel: u64,
 }
 
@@ -122,17 +131,22 @@ fn measure_logins(
     load: BenchLoad,
     barrier: &Barrier,
 ) -> Result<ThreadFigures, BenchError> {
-    let (pristine, case) = case.arrive()?;
-    let decide = || {
-        let directory = Arc::new(pristine.clone());
-        measure_login(plugin, &case, directory, load.trace)
-    };
     let ambient = plugin.ambient();
+    let arrived = case.arrive();
+    let decide = || {
+        let (pristine, case) = arrived.as_ref().map_err(Clone::clone)?;
+        measure_login(plugin, case, Arc::new(pristine.clone()), load.trace)
+    };
     let warm = ambient.monotonic();
-    while ambient.elapsed(warm) < load.time / 4 {
-        decide()?;
+    let mut failed = None;
+    while ambient.elapsed(warm) < load.time / 4 && failed.is_none() {
+        failed = decide().err();
     }
+    // The others wait for this thread, even if it has failed.
     barrier.wait();
+    if let Some(error) = failed {
+        return Err(error);
+    }
     let mut times = Vec::with_capacity(1 << 16);
     let mut fuel = 0;
     let start = ambient.monotonic();
@@ -144,7 +158,7 @@ fn measure_logins(
         }
         fuel = login.fuel;
     }
-    Ok(ThreadFigures { times, elapsed: ambient.elapsed(start), fuel })
+    Ok(ThreadFigures { times, fuel })
 }
 
 fn measure_first_login(plugin: &Plugin, case: &Case, trace: bool) -> Result<LoginFigures, BenchError> {

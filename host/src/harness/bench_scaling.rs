@@ -25,7 +25,7 @@ pub(super) fn measure_spin_loops(ambient: &Ambient, threads: usize, time: Durati
 /// Returns the loops of all threads in a second.
 fn spin(ambient: &Ambient, threads: usize, time: Duration) -> f64 {
     const LOOPS: u64 = 100_000;
-    let barrier = Barrier::new(threads);
+    let barrier = Barrier::new(threads + 1);
     let spin_in_one_thread = || {
         barrier.wait();
         let start = ambient.monotonic();
@@ -35,10 +35,14 @@ fn spin(ambient: &Ambient, threads: usize, time: Duration) -> f64 {
             black_box(mixed);
             done += 1.0;
         }
-        done / ambient.elapsed(start).as_secs_f64()
+        done
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(spin_in_one_thread)).collect();
-        workers.into_iter().filter_map(|worker| worker.join().ok()).sum()
+        barrier.wait();
+        let start = ambient.monotonic();
+        let done: f64 = workers.into_iter().filter_map(|worker| worker.join().ok()).sum();
+        // Until the last one has ended: threads that wait for a core begin later.
+        done / ambient.elapsed(start).as_secs_f64()
     })
 }
