@@ -15,10 +15,14 @@ fn probe(limits: &Limits) -> Plugin {
 }
 
 fn run(plugin: &Plugin, call: Value) -> Report {
+    run_calls(plugin, &[call])
+}
+
+fn run_calls(plugin: &Plugin, calls: &[Value]) -> Report {
     let text = json!({
         "title": "output",
         "now": "2026-11-21T10:00:00Z",
-        "policy": {"calls": [call]},
+        "policy": {"calls": calls},
         "event": {
             "user": {"user_id": "google-oauth2|2", "email": "ada@example.com", "email_verified": true},
             "connection": {"name": "google-oauth2", "strategy": "google-oauth2"},
@@ -59,6 +63,15 @@ fn many_lines_take_one_handle() {
 fn a_panic_is_named_by_its_message() {
     let report = run(&probe(&Limits::default()), json!({"panic": "boom on purpose"}));
     let failure = report.failure.unwrap_or_default();
+    assert!(failure.starts_with("panicked: boom on purpose, at tests/probe/src/lib.rs:"), "{failure}");
+}
+
+/// Everything that is printed is in one stream, with one limit.
+#[test]
+fn a_panic_after_much_output_is_named_by_its_message() {
+    let limits = Limits { output_bytes: 100, ..Limits::default() };
+    let calls = [json!({"print": ["a line", 100]}), json!({"panic": "boom on purpose"})];
+    let failure = run_calls(&probe(&limits), &calls).failure.unwrap_or_default();
     assert!(failure.starts_with("panicked: boom on purpose, at tests/probe/src/lib.rs:"), "{failure}");
 }
 

@@ -223,7 +223,7 @@ fn panic_message(stderr: &str) -> Option<String> {
     if let Some(exception) = python_exception(stderr) {
         return Some(exception);
     }
-    if let Some((_, panic)) = stderr.split_once("panicked at ") {
+    if let Some(panic) = find_rust_panic(stderr) {
         let (place, message) = panic.split_once('\n').unwrap_or((panic, ""));
         let message = message.split("\nnote: run with `RUST_BACKTRACE").next().unwrap_or_default().trim();
         return Some(format!("{message}, at {}", place.trim_end_matches(':')));
@@ -231,6 +231,21 @@ fn panic_message(stderr: &str) -> Option<String> {
     // The last line of StarlingMonkey is about StarlingMonkey itself.
     let mut lines = stderr.lines().filter(|line| !line.contains("mozalloc_abort"));
     lines.next_back().map(str::to_owned)
+}
+
+/// Finds the text after the place where Rust's message of a panic begins: a line such as
+/// `thread 'main' (1) panicked at src/lib.rs:3:5:`.
+fn find_rust_panic(stderr: &str) -> Option<&str> {
+    let mut rest = stderr;
+    while let Some(at) = rest.find("thread '") {
+        let is_line = at == 0 || rest.as_bytes()[at - 1] == b'\n';
+        let line = rest[at..].lines().next().unwrap_or_default();
+        if let Some((before, _)) = line.split_once(" panicked at ").filter(|_| is_line) {
+            return Some(&rest[at + before.len() + " panicked at ".len()..]);
+        }
+        rest = &rest[at + "thread '".len()..];
+    }
+    None
 }
 
 /// Finds the exception of a Python traceback, with the last place that the traceback
@@ -265,6 +280,12 @@ mod tests {
     #[test]
     fn a_panic_is_one_line() {
         let stderr = "\nthread '<unnamed>' (1) panicked at src/lib.rs:3:5:\nboom\nnote: run with `RUST_BACKTRACE=1` …\n";
+        assert_eq!(panic_message(stderr).as_deref(), Some("boom, at src/lib.rs:3:5"));
+    }
+
+    #[test]
+    fn a_printed_line_about_panics_is_no_panic() {
+        let stderr = "it panicked at nine\nthread 'main' runs\n\nthread '<unnamed>' (1) panicked at src/lib.rs:3:5:\nboom\n";
         assert_eq!(panic_message(stderr).as_deref(), Some("boom, at src/lib.rs:3:5"));
     }
 

@@ -198,7 +198,7 @@ impl Plugin {
 
     /// The failure that an error of wasmtime means.
     pub(super) fn explain(&self, error: &wasmtime::Error, store: &Store<State>) -> Failure {
-        shorten_failure(Failure::from_wasmtime(error, &store.data().output().stderr, &self.limits))
+        shorten_failure(Failure::from_wasmtime(error, &store.data().stderr_with_end(), &self.limits))
     }
 
     /// Takes the login's results out of its store.

@@ -100,6 +100,11 @@ impl State {
         PluginOutput { stdout: text(&self.stdout), stderr: text(&self.stderr) }
     }
 
+    /// The plugin's standard error with its end, which holds the message of a panic.
+    pub(super) fn stderr_with_end(&self) -> String {
+        self.stderr.as_ref().map(Output::text_and_end).unwrap_or_default()
+    }
+
     /// Counts a call of the contract, unless the fuel or the time is used up.
     pub(super) fn enter(&mut self, call: &'static str) -> wasmtime::Result<()> {
         self.host_calls += 1;
