@@ -14,15 +14,25 @@ pub struct Component<P: Exported>(PhantomData<P>);
 /// type parameter.
 #[doc(hidden)]
 pub trait Exported: Policy {
-    /// The settings of the snapshot that this instance began as, if it is one.
-    fn prepared() -> &'static OnceLock<Self::Settings>;
+    /// The document of the snapshot that this instance began as, if it began as one.
+    fn prepared() -> &'static OnceLock<Prepared<Self::Settings>>;
+}
+
+/// A document that was read before the login.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Prepared<S> {
+    /// The settings.
+    pub settings: S,
+    /// Their text.
+    pub document: String,
 }
 
 #[cfg(target_family = "wasm")]
 mod exports {
     use std::mem::ManuallyDrop;
 
-    use super::{Component, Exported};
+    use super::{Component, Exported, Prepared};
     use crate::bindings::{self, Answer, SettingsError, Warning};
     use crate::host::Imports;
     use crate::settings::for_login;
@@ -32,27 +42,33 @@ mod exports {
         #[inline(always)]
         fn on_login(event: LoginEvent) -> Result<Outcome, ApiError> {
             // The instance ends with this call: nothing needs to be freed.
-            let event = ManuallyDrop::new(event);
-            with_settings::<P>(&event, |settings| P::on_login(&event, settings, &mut Imports))
+            with_settings::<P>(ManuallyDrop::new(event), |event, settings| {
+                P::on_login(event, settings, &mut Imports)
+            })
         }
 
         #[inline(always)]
         fn on_continue(event: LoginEvent, answer: Answer) -> Result<Outcome, ApiError> {
-            let (event, answer) = (ManuallyDrop::new(event), ManuallyDrop::new(answer));
-            with_settings::<P>(&event, |settings| P::on_continue(&event, &answer, settings, &mut Imports))
+            let answer = ManuallyDrop::new(answer);
+            with_settings::<P>(ManuallyDrop::new(event), |event, settings| {
+                P::on_continue(event, &answer, settings, &mut Imports)
+            })
         }
     }
 
-    /// Decides with the settings of the snapshot, or else with those of the event.
+    /// Decides with the settings of the snapshot, whose text the event gets back, or else with those
+    /// of the event.
     #[inline(always)]
     fn with_settings<P: Exported>(
-        event: &LoginEvent,
-        decide: impl FnOnce(&P::Settings) -> Result<Outcome, ApiError>,
+        mut event: ManuallyDrop<LoginEvent>,
+        decide: impl FnOnce(&LoginEvent, &P::Settings) -> Result<Outcome, ApiError>,
     ) -> Result<Outcome, ApiError> {
-        match P::prepared().get() {
-            Some(settings) => decide(settings),
-            None => decide(&ManuallyDrop::new(for_login::<P::Settings>(&event.settings)?)),
+        if let Some(Prepared { settings, document }) = P::prepared().get() {
+            event.settings.clone_from(document);
+            return decide(&event, settings);
         }
+        let settings = ManuallyDrop::new(for_login::<P::Settings>(&event.settings)?);
+        decide(&event, &settings)
     }
 
     impl<P: Exported> bindings::Settings for Component<P> {
@@ -74,7 +90,9 @@ mod exports {
     impl<P: Exported> bindings::PreparedSettings for Component<P> {
         fn prepare(document: String) -> Result<(), String> {
             let settings = P::Settings::parse(&document).map_err(|error| error.message)?;
-            P::prepared().set(settings).map_err(|_| "another document was read before".to_owned())
+            P::prepared()
+                .set(Prepared { settings, document })
+                .map_err(|_| "another document was read before".to_owned())
         }
     }
 }

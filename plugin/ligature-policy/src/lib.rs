@@ -65,7 +65,7 @@ pub use bindings::types::{
 };
 pub use bindings::{Answer, Proof, Response, SettingsError, Warning};
 #[doc(hidden)]
-pub use component::{Component, Exported};
+pub use component::{Component, Exported, Prepared};
 pub use host::{Host, LogLevel};
 pub use policy::Policy;
 #[cfg(feature = "schema")]
@@ -76,8 +76,7 @@ pub use settings::{Invalid, NoSettings, Settings};
 /// `prepared-plugin`, or, `without settings`, of the world `plugin`. For native
 /// targets it only checks that the type is a policy.
 ///
-/// A server lets the policy read its document once, for all logins, and the event of such a login
-/// holds `null` in the place of the document. Read the settings that the policy is given.
+/// A server lets the policy read its document once, for all logins.
 ///
 /// ```
 /// # use ligature_policy::{ApiError, Host, LoginEvent, NoSettings, Outcome, Policy};
@@ -131,9 +130,12 @@ macro_rules! export {
 macro_rules! keep_settings {
     ($policy:ident) => {
         impl $crate::Exported for $policy {
-            fn prepared() -> &'static std::sync::OnceLock<<Self as $crate::Policy>::Settings> {
-                static PREPARED: std::sync::OnceLock<<$policy as $crate::Policy>::Settings> =
-                    std::sync::OnceLock::new();
+            fn prepared() -> &'static std::sync::OnceLock<
+                $crate::Prepared<<Self as $crate::Policy>::Settings>,
+            > {
+                static PREPARED: std::sync::OnceLock<
+                    $crate::Prepared<<$policy as $crate::Policy>::Settings>,
+                > = std::sync::OnceLock::new();
                 &PREPARED
             }
         }

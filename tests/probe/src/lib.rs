@@ -51,6 +51,8 @@ pub enum Call {
     Now,
     /// `log` with this line.
     Log(String),
+    /// Tells the text of the settings in the event. It is not a call of the host.
+    Settings,
     /// Prints this line to standard output so many times, and to standard error once. Components only.
     Print(String, usize),
     /// Panics with this message. Components only.
@@ -92,11 +94,15 @@ impl Settings for ProbeSettings {
 impl Policy for Probe {
     type Settings = ProbeSettings;
 
-    fn on_login(_: &LoginEvent, settings: &ProbeSettings, host: &mut impl Host) -> Result<Outcome, ApiError> {
+    fn on_login(
+        login: &LoginEvent,
+        settings: &ProbeSettings,
+        host: &mut impl Host,
+    ) -> Result<Outcome, ApiError> {
         let mut reasons = vec![reason("PROBED", "The calls were made.".to_owned())];
         reasons[0].subject.clone_from(&settings.about);
         for call in &settings.calls {
-            match make_call(call, host) {
+            match make_call(call, login, host) {
                 Ok(told) => reasons.push(reason("ANSWERED", told)),
                 Err(error) if settings.gives_up => return Err(error),
                 Err(error) => reasons.push(reason("NOT_ANSWERED", format!("{error:?}"))),
@@ -106,7 +112,7 @@ impl Policy for Probe {
     }
 }
 
-fn make_call(call: &Call, host: &mut impl Host) -> Result<String, ApiError> {
+fn make_call(call: &Call, login: &LoginEvent, host: &mut impl Host) -> Result<String, ApiError> {
     Ok(match call {
         Call::Find(email) => {
             let found: Vec<User> = host.find_by_email(email)?;
@@ -135,6 +141,7 @@ fn make_call(call: &Call, host: &mut impl Host) -> Result<String, ApiError> {
             host.log(LogLevel::Info, line);
             "logged".to_owned()
         }
+        Call::Settings => login.settings.clone(),
         Call::Print(line, times) => {
             (0..*times).for_each(|_| println!("{line}"));
             eprintln!("{line}");
