@@ -28,6 +28,11 @@ pub(crate) const VERIFICATION_USED: &str = "This link has expired, or was used a
 /// Refuses a link that sets a password.
 pub(crate) const RESET_USED: &str = "This link has expired, or was used already. If you have used it, log in with your new password. Otherwise, go back to the application and request a new one.";
 
+/// Refuses a form of a login that was sent before. A browser that sends a form twice shows only the second
+/// response, although the first may have logged the user in.
+pub(crate) const FORM_USED: &str =
+    "This page was used already. Go back to the application: it shows whether you are logged in.";
+
 /// The page of a link whose account is blocked.
 pub(crate) const BLOCKED: &str = "This account is blocked, so that nothing was changed. Ask support.";
 

@@ -9,7 +9,7 @@ use axum::response::Response;
 use crate::model::User;
 use crate::tenant::flows::linking_request::{LinkingAction, LinkingRequest, LinkingStep};
 use crate::tenant::http::html;
-use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::oauth_error::{FORM_USED, OAuthError};
 use crate::tenant::linking::completion::Completion;
 use crate::tenant::linking::request::{find_owner, login_error, login_required};
 use crate::tenant::oauth::begin_linking::require_owner;
@@ -27,7 +27,7 @@ impl LoginForm<'_> {
     ) -> Response {
         // A form that is sent twice gets one response.
         if self.take_pending().is_none() {
-            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, FORM_USED);
         }
         match step {
             LinkingStep::Owner { .. } => self.continue_as_owner(linking, proved),
@@ -121,7 +121,7 @@ impl LoginForm<'_> {
     /// Ends a link because the user gives up.
     pub(crate) fn cancel_linking(self) -> Response {
         if self.take_pending().is_none() {
-            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, FORM_USED);
         }
         let error = OAuthError::access_denied("The user did not log in to the account.");
         self.browser_visit.refuse_linking(&self.pending.authorization, error)

@@ -12,7 +12,7 @@ use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::http::html;
 use crate::tenant::http::html::{see_other, see_result};
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
+use crate::tenant::http::oauth_error::{FORM_USED, NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::context::LoginRequest;
@@ -140,7 +140,7 @@ impl LoginForm<'_> {
         }
         // A form that is sent twice gets one response.
         if self.take_pending().is_none() {
-            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, FORM_USED);
         }
         match logged_in {
             Ok(LoggedIn::As(user)) => {

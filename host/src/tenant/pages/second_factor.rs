@@ -11,7 +11,7 @@ use crate::service::page::filters;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_result;
-use crate::tenant::http::oauth_error::{OAuthError, unavailable};
+use crate::tenant::http::oauth_error::{FORM_USED, OAuthError, unavailable};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::pages::login_form::LoginForm;
 use crate::tenant::pages::page_view::{BackLink, Page, View, page_path};
@@ -91,7 +91,7 @@ impl LoginForm<'_> {
             return self.show_unavailable(first, &error);
         }
         let Some(pending) = self.take_pending() else {
-            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, FORM_USED);
         };
         // The code or ticket of the first factor is used by now.
         let first = ProvedIdentity { by: None, ..first.clone() };
