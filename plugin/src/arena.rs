@@ -13,18 +13,20 @@ use std::alloc::Layout;
 pub(crate) struct Unused {
     /// The first byte that no block has.
     pub(crate) start: usize,
-    /// The first byte after the memory.
+    /// The first byte after the memory. Not less than the start.
     pub(crate) end: usize,
 }
 
 impl Unused {
     /// Returns the address of a new block, and the rest. `None`: it does not fit.
+    #[inline(always)]
     pub(crate) fn place(self, layout: Layout) -> Option<(usize, Self)> {
         // An alignment is a power of two.
-        let below = layout.align() - 1;
-        let block = self.start.checked_add(below)? & !below;
-        let start = block.checked_add(layout.size())?;
-        (start <= self.end).then_some((block, Self { start, ..self }))
+        let padding = self.start.wrapping_neg() & (layout.align() - 1);
+        // A layout's size, rounded up to its alignment, does not overflow, by its definition.
+        let needed = padding + layout.size();
+        (needed <= self.end - self.start)
+            .then(|| (self.start + padding, Self { start: self.start + needed, ..self }))
     }
 
     /// Returns the rest after the newest block has got `size` bytes. `None`: it is not the newest
@@ -62,6 +64,25 @@ mod global {
 
     // SAFETY: a component has one thread.
     unsafe impl Sync for FirstMemory {}
+
+    /// Gives the host a block for a part of an argument or of a result.
+    ///
+    /// Source: the canonical ABI, `realloc`. The generated bindings have one of their own, which the
+    /// linker leaves out for this one: most calls of the host are for new blocks, and these are
+    /// placed with no further call.
+    #[unsafe(export_name = "cabi_realloc")]
+    unsafe extern "C" fn reallocate(old: *mut u8, old_size: usize, align: usize, size: usize) -> *mut u8 {
+        // SAFETY: the host passes a valid layout, as the canonical ABI requires of it.
+        let layout =
+            unsafe { Layout::from_size_align_unchecked(if old_size == 0 { size } else { old_size }, align) };
+        // SAFETY: the host passes the block that it got and the size that it asked for.
+        let block =
+            unsafe { if old_size == 0 { ARENA.alloc(layout) } else { ARENA.realloc(old, layout, size) } };
+        if block.is_null() {
+            std::alloc::handle_alloc_error(layout);
+        }
+        block
+    }
 
     struct Arena {
         unused: Cell<Unused>,
@@ -181,6 +202,8 @@ mod tests {
         assert_eq!(place(5), None);
         let last = Unused { start: usize::MAX - 3, end: usize::MAX };
         assert_eq!(last.place(Layout::from_size_align(1, 8).expect("a layout")), None, "it overflows");
+        let largest = Layout::from_size_align(isize::MAX.cast_unsigned() - 7, 8).expect("a layout");
+        assert_eq!(unused.place(largest), None, "the largest layout");
     }
 
     #[test]
