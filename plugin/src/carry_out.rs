@@ -11,6 +11,7 @@ use crate::bindings::{
 use crate::counterfactual;
 use crate::decide::{BeforeLookUp, Input, Login, PlannedDecision, PlannedOutcome};
 use crate::error_words::error_words;
+use crate::json::holds_capital;
 use crate::linking_state::LinkingState;
 use crate::reason::ReasonCode;
 
@@ -138,7 +139,7 @@ fn decide_and_do(
         return Outcome { trace: plan.trace, ..decide_unproved(event, policy, why) };
     }
     let counterfactual = event.trace.then(|| counterfactual::explain(&input, &plan)).flatten();
-    let trace = plan.trace.clone();
+    let trace = std::mem::take(&mut plan.trace);
     let was_to_link = matches!(plan.decision, PlannedDecision::Link(_));
     let done = carry_out(plan, policy, host);
     // The changes explain the decision only where its links were made.
@@ -155,7 +156,7 @@ fn carry_out(plan: PlannedOutcome, policy: &Policy, host: &mut impl Host) -> Out
             outcome(Decision::Suggest(Suggestion { step, candidates }), reasons)
         }
         PlannedDecision::Deny(message) => outcome(Decision::Deny(message), reasons),
-        PlannedDecision::Link(requests) => link(&requests, reasons, policy, host),
+        PlannedDecision::Link(requests) => link(requests, reasons, policy, host),
     }
 }
 
@@ -165,10 +166,9 @@ fn carry_out(plan: PlannedOutcome, policy: &Policy, host: &mut impl Host) -> Out
 fn look_up(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Result<Vec<User>, ApiError> {
     let email = event.user.email.as_deref().unwrap_or_default();
     let mut found = host.find_by_email(email)?;
-    let lower = email.to_ascii_lowercase();
-    let is_wanted = lower != email && policy.email_compare != ligature_link_policy::EmailCompare::Exact;
-    if is_wanted && !host.ignores_case() {
-        for user in host.find_by_email(&lower)? {
+    let is_exact = policy.email_compare == ligature_link_policy::EmailCompare::Exact;
+    if !is_exact && holds_capital(email.as_bytes()) && !host.ignores_case() {
+        for user in host.find_by_email(&email.to_ascii_lowercase())? {
             if found.iter().all(|known| known.user_id != user.user_id) {
                 found.push(user);
             }
@@ -178,17 +178,17 @@ fn look_up(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Result<
 }
 
 fn link(
-    requests: &[LinkRequest],
+    requests: Vec<LinkRequest>,
     mut reasons: Vec<Reason>,
     policy: &Policy,
     host: &mut impl Host,
 ) -> Outcome {
     let mut linked = None;
-    for request in requests {
-        match host.link(request) {
-            Ok(()) => linked = Some(request.primary.clone()),
+    for mut request in requests {
+        match request_link(&mut request, &mut reasons, host) {
+            Ok(()) => linked = Some(request.primary),
             Err(error) => {
-                reasons.insert(0, link_failed(request, &error));
+                reasons.insert(0, link_failed(&request, &error));
                 let decision = match (linked, policy.on_error) {
                     // An earlier link stays, and the login follows it.
                     (Some(primary), _) => Decision::Linked(primary),
@@ -209,6 +209,23 @@ fn link(
     }
     let decision = linked.map_or(Decision::Proceed, Decision::Linked);
     outcome(decision, reasons)
+}
+
+/// Makes one link. The deciding reason, which is the first one, moves into the request and back: the
+/// others are in the outcome.
+fn request_link(
+    request: &mut LinkRequest,
+    reasons: &mut Vec<Reason>,
+    host: &mut impl Host,
+) -> Result<(), ApiError> {
+    request.reasons = vec![reasons.swap_remove(0)];
+    let linked = host.link(request);
+    if let Some(deciding) = request.reasons.pop() {
+        reasons.push(deciding);
+        let last = reasons.len() - 1;
+        reasons.swap(0, last);
+    }
+    linked
 }
 
 fn link_failed(request: &LinkRequest, error: &ApiError) -> Reason {

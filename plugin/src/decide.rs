@@ -6,11 +6,8 @@ use ligature_link_policy::{LookUp, Mode};
 use crate::account::Account;
 use crate::bindings::{LinkRequest, Reason, Step, Verdict};
 use crate::metadata;
-use crate::reason::{ReasonCode, truncate};
-use crate::rules::{
-    self, AFTER_LOOK_UP, BEFORE_LOOK_UP, EarlierRuling, RuleResult, Ruling, RulingKind, weigh_after,
-    weigh_before,
-};
+use crate::reason::ReasonCode;
+use crate::rules::{self, BEFORE_LOOK_UP, Ruling, RulingKind, Weighing, weigh_after, weigh_before};
 use crate::situation::{LoginContext, Situation};
 
 pub use crate::rules::RULES;
@@ -46,89 +43,49 @@ const REASONS: usize = 50;
 /// A login that the rules before the look-up have been weighed for.
 pub struct BeforeLookUp<'a> {
     login: LoginContext<'a>,
-    earlier: EarlierRuling,
-    passed: usize,
-    trace: Vec<Verdict>,
+    weighing: Weighing,
 }
 
 impl<'a> BeforeLookUp<'a> {
     /// Weighs the rules before the look-up.
     #[must_use]
     pub fn weigh(login: Login<'a>) -> Self {
-        let event = login.event;
+        let mut weighing = Weighing::new(login.event.trace);
         let login = LoginContext::new(login);
-        let (mut earlier, mut passed, mut trace): (EarlierRuling, _, _) =
-            (None, BEFORE_LOOK_UP.len(), Vec::new());
-        for place in 0..BEFORE_LOOK_UP.len() {
-            let result = weigh_before(place, &login);
-            let is_decided = earlier.is_some();
-            if event.trace {
-                trace.push(trace_line(place, &result, is_decided));
-            }
-            if let RuleResult::Decides(stop) = result
-                && !is_decided
-            {
-                (earlier, passed) = (Some(stop), place);
-            }
-            if earlier.is_some() && !event.trace {
-                break;
-            }
-        }
-        Self { login, earlier, passed, trace }
+        weigh_before(&mut weighing, &login);
+        Self { login, weighing }
     }
 
     /// Returns whether the other accounts have to be looked up: a look-up costs a call,
     /// and an unverified login may not make one.
     #[must_use]
     pub fn needs_look_up(&self) -> bool {
-        self.earlier.is_none()
+        self.weighing.earlier.is_none()
     }
 
     /// The number of rules that passed before one stopped the login.
     pub(crate) fn passed(&self) -> usize {
-        self.passed
+        let decided_by = self.weighing.decided_by;
+        let place = decided_by.and_then(|name| BEFORE_LOOK_UP.iter().position(|rule| *rule == name));
+        place.unwrap_or(BEFORE_LOOK_UP.len())
     }
 
     /// Decides with the result of the look-up, which is not regarded where none was
     /// needed. `input` is of the same login and policy.
     #[must_use]
     pub fn decide(self, input: &Input) -> PlannedOutcome {
-        let Self { login, mut earlier, mut trace, .. } = self;
-        let was_looked_up = earlier.is_none();
+        let Self { login, mut weighing } = self;
+        weighing.lacks_look_up = weighing.earlier.is_some();
         let situation = Situation::new(login, input);
-        let mut overruled: Vec<Reason> = Vec::new();
-        let mut notes: Vec<Reason> = Vec::new();
-        for (place, rule) in AFTER_LOOK_UP.iter().enumerate() {
-            let is_decided = earlier.is_some();
-            // Only an overruling rule can change a decision; the others are weighed for
-            // the trace.
-            if is_decided && !rule.overrules && !input.event.trace {
-                continue;
-            }
-            // Without a look-up, only the rules that look at the decision alone are weighed.
-            let result = if was_looked_up || rule.overrules {
-                weigh_after(place, &situation, &earlier)
-            } else {
-                RuleResult::NotApplicable
-            };
-            if input.event.trace {
-                trace.push(trace_line(trace.len(), &result, is_decided));
-            }
-            match result {
-                RuleResult::Decides(stop) if !is_decided => earlier = Some(stop),
-                RuleResult::Overrules(stop) => {
-                    overruled.extend(earlier.replace(stop).map(|stop| stop.reason))
-                }
-                RuleResult::Notes(reasons) if !is_decided => notes.extend(reasons),
-                _ => {}
-            }
-        }
+        weigh_after(&mut weighing, &situation);
+        let Weighing { earlier, overruled, notes, trace, lacks_look_up, .. } = weighing;
         // The last rule decides if no other has.
         let Ruling { kind, reason } = earlier.unwrap_or_else(proceed_without_stop);
-        let mut reasons = vec![reason];
+        let mut reasons = Vec::with_capacity(overruled.len() + notes.len() + 3);
+        reasons.push(reason);
         reasons.extend(overruled);
         reasons.extend(notes);
-        if was_looked_up {
+        if !lacks_look_up {
             reasons.extend(note_check(input));
         }
         // One for every account left out would be as many as the directory has.
@@ -169,35 +126,15 @@ fn proceed_without_stop() -> Ruling {
     Ruling { kind: RulingKind::Proceed, reason: ReasonCode::NoCandidate.about(&[], "No rule has decided.") }
 }
 
-/// The line of the trace for the rule at this place, from 0.
-fn trace_line(place: usize, result: &RuleResult, decided: bool) -> Verdict {
-    let codes = |reasons: &[Reason]| reasons.iter().map(|it| it.code.as_str()).collect::<Vec<_>>().join(", ");
-    let (word, evidence) = match result {
-        RuleResult::NotApplicable => ("not applicable", String::new()),
-        RuleResult::Passes(evidence) => ("passes", evidence.to_string()),
-        RuleResult::Notes(reasons) => ("notes", codes(reasons)),
-        RuleResult::Decides(stop) if decided => ("would decide", stop.reason.code.clone()),
-        RuleResult::Decides(stop) => ("decides", stop.reason.code.clone()),
-        RuleResult::Overrules(stop) => ("overrules", stop.reason.code.clone()),
-    };
-    Verdict {
-        rule: format!("{} {}", place + 1, RULES[place]),
-        verdict: word.to_owned(),
-        evidence: truncate(evidence),
-    }
-}
-
 /// The links that join the party, the login's own account in every one of them.
 fn plan_links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
     let primary = situation.primary().0;
-    // The login's account comes first in the party: after its link the login is
-    // the primary.
-    let secondaries = situation.party().filter(|account| account.id() != primary.id());
     let rules = &situation.policy.metadata;
     let mut taken = PrimaryMetadata::default();
-    let mut links = Vec::new();
+    let mut links = Vec::with_capacity(situation.meant.len());
     let mut first = situation.merged.get().cloned();
-    for secondary in secondaries {
+    // The login's account comes first: after its link the login is the primary.
+    for secondary in situation.secondaries() {
         let [user, app] = match first.take() {
             Some(merged) => *merged,
             None => [
@@ -217,8 +154,8 @@ fn plan_links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkReque
             secondary: secondary.id().to_owned(),
             user_metadata: user.patch,
             app_metadata: app.patch,
-            // The deciding one; the others are in the outcome.
-            reasons: reasons[..1].to_vec(),
+            // The deciding one is added when the link is made.
+            reasons: Vec::new(),
         });
     }
     links

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use ligature_link_policy::members;
 
 pub(crate) use scan::{
-    UnexpectedForm, any_escape_or, are_equal, load_word, may_hold_controls, order_of_eight,
+    UnexpectedForm, any_escape_or, are_equal, holds_capital, load_word, may_hold_controls, order_of_eight,
 };
 use scan::{count_plain, mark_quotes, next_character, skip_value, unescape};
 

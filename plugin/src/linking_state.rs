@@ -12,11 +12,14 @@ use crate::bindings::Timestamp;
 use crate::json::{Reader, UnexpectedForm, any_escape_or};
 use crate::role_names::RoleNames;
 
-/// The marks of one account. A mark that is absent has no effect. An object of
-/// marks that cannot be read opts the account out.
+/// The marks of one account; most accounts have none. A mark that is absent has no effect. An object
+/// of marks that cannot be read opts the account out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkingState(Option<Box<Marks>>);
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
-pub struct LinkingState {
+struct Marks {
     no_link: Mark,
     privileged: Mark,
     roles: RoleNames,
@@ -117,12 +120,12 @@ impl<'de> Deserialize<'de> for Mark {
 /// text is not parsed. Only an escape can hide a key: then the keys are read.
 fn may_hold_marks(text: &str) -> bool {
     let begins_mark = |rest: &[u8]| {
-        let key = match rest.first() {
-            Some(b'l') => LINKING,
-            Some(b'n') => NO_LINK,
-            Some(b'p') => PRIVILEGED,
-            Some(b'r') => ROLES,
-            Some(b'a') => AUTHORIZATION,
+        let key = match rest {
+            [b'l', b'i', ..] => LINKING,
+            [b'n', b'o', ..] => NO_LINK,
+            [b'p', b'r', ..] => PRIVILEGED,
+            [b'r', b'o', ..] => ROLES,
+            [b'a', b'u', ..] => AUTHORIZATION,
             _ => return false,
         };
         rest.strip_prefix(key.as_bytes()).is_some_and(|behind| behind.first() == Some(&b'"'))
@@ -154,51 +157,54 @@ impl LinkingState {
         let Some(text) = app_metadata.filter(|text| may_hold_marks(text)) else {
             return Self::default();
         };
-        match serde_json::from_str::<Object<Self>>(text) {
+        let marks = match serde_json::from_str::<Object<Marks>>(text) {
             Ok(Object(read)) => read,
-            Err(_) => Self { no_link: Mark(true), ..Self::default() },
-        }
+            Err(_) => Marks { no_link: Mark(true), ..Marks::default() },
+        };
+        Self((marks != Marks::default()).then(|| Box::new(marks)))
     }
 
     /// Returns whether the account is excepted from linking.
     #[must_use]
     pub fn opted_out(&self) -> bool {
-        self.no_link.0 || self.linking.0.opt_out.0
+        self.0.as_ref().is_some_and(|marks| marks.no_link.0 || marks.linking.0.opt_out.0)
     }
 
     /// Returns whether the account is marked as privileged.
     #[must_use]
     pub fn privileged(&self) -> bool {
-        self.privileged.0
+        self.0.as_ref().is_some_and(|marks| marks.privileged.0)
     }
 
     /// Returns whether the account is deleted, or being deleted.
     #[must_use]
     pub fn deleted(&self) -> bool {
-        self.linking.0.deleted.0
+        self.linking().is_some_and(|linking| linking.deleted.0)
     }
 
     /// Returns whether a directory manages the account.
     #[must_use]
     pub fn managed(&self) -> bool {
-        self.linking.0.managed_by.is_some()
+        self.linking().is_some_and(|linking| linking.managed_by.is_some())
     }
 
     /// Returns whether another address than the present one was verified.
     #[must_use]
     pub fn verification_is_stale(&self, email: &str) -> bool {
-        self.linking.0.verified_email.as_deref().is_some_and(|verified| !verified.eq_ignore_ascii_case(email))
+        let verified = self.linking().and_then(|linking| linking.verified_email.as_deref());
+        verified.is_some_and(|verified| !verified.eq_ignore_ascii_case(email))
     }
 
     /// Returns whether a change of the address is pending.
     #[must_use]
     pub fn email_change_is_pending(&self) -> bool {
-        self.linking.0.pending_email.is_some()
+        self.linking().is_some_and(|linking| linking.pending_email.is_some())
     }
 
     /// The names of roles in the metadata.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.roles.iter().chain(self.authorization.roles.iter())
+        let marks = self.0.iter();
+        marks.flat_map(|marks| marks.roles.iter().chain(marks.authorization.roles.iter()))
     }
 
     /// Returns who has unlinked the account from the other one, if that is less than
@@ -210,8 +216,9 @@ impl LinkingState {
         days: u32,
         now: Timestamp,
     ) -> Option<PartedBy> {
+        let linking = self.linking()?;
         let cooldown = u64::from(days) * 86_400_000;
-        let mut unlinked = self.linking.0.unlinked.iter().flatten().map(|Object(it)| it);
+        let mut unlinked = linking.unlinked.iter().flatten().map(|Object(it)| it);
         let mark = unlinked.find(|it| now.saturating_sub(it.at) < cooldown && is_other(&it.from))?;
         let is_operator = mark.by.as_deref() == Some(OPERATOR);
         Some(if is_operator { PartedBy::Operator } else { PartedBy::User })
@@ -220,14 +227,15 @@ impl LinkingState {
     /// Returns whether the account was unlinked from another one.
     #[must_use]
     pub fn was_unlinked(&self) -> bool {
-        self.linking.0.unlinked.as_ref().is_some_and(|unlinked| !unlinked.is_empty())
+        let unlinked = self.linking().and_then(|linking| linking.unlinked.as_ref());
+        unlinked.is_some_and(|unlinked| !unlinked.is_empty())
     }
 
     /// Returns the fingerprint of a look-up that found no other account less than this
     /// many days ago. A look-up of the future does not count.
     #[must_use]
     pub fn checked_within(&self, days: u32, now: Timestamp) -> Option<&str> {
-        let Object(checked) = self.linking.0.checked.as_ref()?;
+        let Object(checked) = self.linking()?.checked.as_ref()?;
         let age = now.checked_sub(checked.at)?;
         (age < u64::from(days) * 86_400_000).then_some(checked.fingerprint.as_str())
     }
@@ -235,14 +243,18 @@ impl LinkingState {
     /// The number of prompts that the user has had.
     #[must_use]
     pub fn prompts(&self) -> u32 {
-        self.linking.0.prompts.unwrap_or(0)
+        self.linking().and_then(|linking| linking.prompts).unwrap_or(0)
     }
 
     /// Returns whether the user was asked less than this many days ago.
     #[must_use]
     pub fn asked_within(&self, days: u32, now: Timestamp) -> bool {
-        let at = self.linking.0.last_prompted_at.unwrap_or(0);
+        let Some(at) = self.linking().and_then(|linking| linking.last_prompted_at) else { return false };
         at != 0 && now.saturating_sub(at) < u64::from(days) * 86_400_000
+    }
+
+    fn linking(&self) -> Option<&Linking> {
+        self.0.as_ref().map(|marks| &marks.linking.0)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use ligature_link_policy::{Caution, OnMultiple, Policy, Primary};
 
@@ -87,9 +88,9 @@ pub(crate) struct Situation<'a> {
     pub(crate) barred: Vec<(&'a str, ReasonCode)>,
     /// The other candidates, in the order of user ids.
     pub(crate) eligible: Vec<Candidate<'a>>,
-    /// The indices into `eligible` of the candidates to link: those that belong to the person who logs in.
+    /// The places in `eligible` of the candidates to link: those that belong to the person who logs in.
     /// Empty if that is ambiguous.
-    pub(crate) meant: Vec<usize>,
+    pub(crate) meant: Range<usize>,
     /// The place in the party of the account that stays, and the reason. The login's account has place 0.
     primary: (usize, ReasonCode),
     /// The `user_metadata` and the `app_metadata` of the primary and the first
@@ -110,8 +111,8 @@ impl<'a> Situation<'a> {
             current: login.current,
             dropped: Vec::new(),
             barred: Vec::new(),
-            eligible: Vec::new(),
-            meant: Vec::new(),
+            eligible: Vec::with_capacity(input.found.len()),
+            meant: 0..0,
             primary: (0, ReasonCode::PrimaryByUserId),
             merged: OnceCell::new(),
         };
@@ -181,31 +182,41 @@ impl<'a> Situation<'a> {
         find_address_fault(account)
     }
 
-    /// Returns the indices of the eligible candidates that are meant.
-    fn choose(&self) -> Vec<usize> {
+    /// Returns the places of the eligible candidates that are meant: all of them, one, or none.
+    fn choose(&self) -> Range<usize> {
         if let Some(proof) = self.input.proof {
-            return self.indices(|candidate| candidate.account.id() == proof.candidate);
+            return self.find_only(|candidate| candidate.account.id() == proof.candidate);
         }
-        if self.eligible.len() <= 1 {
-            return (0..self.eligible.len()).collect();
+        let all = 0..self.eligible.len();
+        if all.len() <= 1 {
+            return all;
         }
         match self.policy.on_multiple {
-            OnMultiple::LinkAll => (0..self.eligible.len()).collect(),
+            OnMultiple::LinkAll => all,
             OnMultiple::PreferLinked => {
-                let linked = self.indices(|candidate| candidate.account.user.identities.len() > 1);
-                if linked.len() == 1 { linked } else { Vec::new() }
+                self.find_only(|candidate| candidate.account.user.identities.len() > 1)
             }
-            OnMultiple::ConflictReport | OnMultiple::Choose | OnMultiple::DenyLogin => Vec::new(),
+            OnMultiple::ConflictReport | OnMultiple::Choose | OnMultiple::DenyLogin => 0..0,
         }
     }
 
-    fn indices(&self, is_meant: impl Fn(&Candidate) -> bool) -> Vec<usize> {
-        (0..self.eligible.len()).filter(|&index| is_meant(&self.eligible[index])).collect()
+    /// Returns the place of the only eligible candidate of this kind; none if there are several.
+    fn find_only(&self, is_of_kind: impl Fn(&Candidate) -> bool) -> Range<usize> {
+        let mut places = (0..self.eligible.len()).filter(|&place| is_of_kind(&self.eligible[place]));
+        match (places.next(), places.next()) {
+            (Some(place), None) => place..place + 1,
+            _ => 0..0,
+        }
     }
 
     /// Returns the candidates that are meant.
-    pub(crate) fn meant(&self) -> impl Iterator<Item = &Candidate<'a>> {
-        self.meant.iter().map(|&index| &self.eligible[index])
+    pub(crate) fn meant(&self) -> std::slice::Iter<'_, Candidate<'a>> {
+        self.eligible.get(self.meant.clone()).unwrap_or_default().iter()
+    }
+
+    /// Returns the ids of the candidates that are meant.
+    pub(crate) fn meant_ids(&self) -> Vec<&'a str> {
+        self.meant().map(|candidate| candidate.account.id()).collect()
     }
 
     /// Returns the login's account and the candidates that are meant.
@@ -222,10 +233,9 @@ impl<'a> Situation<'a> {
 
     /// Returns every pair of the candidates that are meant.
     pub(crate) fn pairs_of_meant(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
-        self.meant.iter().enumerate().flat_map(move |(place, &a)| {
-            let others = self.meant.iter().skip(place + 1);
-            others.map(move |&b| (&self.eligible[a].account, &self.eligible[b].account))
-        })
+        self.meant()
+            .enumerate()
+            .flat_map(move |(place, a)| self.meant().skip(place + 1).map(move |b| (&a.account, &b.account)))
     }
 
     /// Returns every pair of accounts of the party.
@@ -236,11 +246,28 @@ impl<'a> Situation<'a> {
     /// The account that stays, and the reason.
     pub(crate) fn primary(&self) -> (&Account<'a>, ReasonCode) {
         let (place, code) = self.primary;
-        let candidate = place.checked_sub(1).and_then(|place| self.meant.get(place));
-        (candidate.map_or(&self.current, |&index| &self.eligible[index].account), code)
+        let candidate = place.checked_sub(1).and_then(|place| self.eligible.get(self.meant.start + place));
+        (candidate.map_or(&self.current, |candidate| &candidate.account), code)
+    }
+
+    /// Returns the accounts of the party except the primary, in the order of the party.
+    pub(crate) fn secondaries(&self) -> impl Iterator<Item = &Account<'a>> {
+        let primary = self.primary.0;
+        self.party().enumerate().filter(move |(place, _)| *place != primary).map(|(_, account)| account)
+    }
+
+    /// Returns the ids of the party, that of the primary first.
+    pub(crate) fn ids_primary_first(&self) -> Vec<&'a str> {
+        let mut ids = Vec::with_capacity(1 + self.meant.len());
+        ids.push(self.primary().0.id());
+        ids.extend(self.secondaries().map(Account::id));
+        ids
     }
 
     fn choose_primary(&self) -> (usize, ReasonCode) {
+        if self.meant.is_empty() {
+            return (0, ReasonCode::PrimaryByUserId);
+        }
         let (mut place, mut best, mut runner_up) = (0, self.rank(&self.current), None);
         for (index, account) in self.party().enumerate().skip(1) {
             let rank = self.rank(account);

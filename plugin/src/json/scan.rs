@@ -68,20 +68,44 @@ pub(super) fn mark_quotes(eight: u64) -> u64 {
 /// Returns whether there is a backslash, or a text that begins with a small letter and
 /// is accepted; the test is given what follows the quote.
 pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bool {
-    // The last of eight bytes is examined again, with its follower.
-    (0..bytes.len()).step_by(7).any(|at| {
+    // The mark of a quote before these eight bytes, at the first of them.
+    let mut quote_before = 0;
+    let mut at = 0;
+    while at < bytes.len() {
         let eight = load_word(bytes, at);
-        let small_letters = eight << 1 & eight << 2;
-        let mut found = mark_byte(eight, b'"') & small_letters >> 8;
+        let quotes = mark_byte(eight, b'"');
+        let mut found = (quotes << 8 | quote_before) & eight << 1 & eight << 2;
         while found != 0 {
             let place = at + found.trailing_zeros() as usize / 8;
-            if bytes[place] == b'"' && accepts(&bytes[place + 1..]) {
+            if bytes[place - 1] == b'"' && accepts(&bytes[place..]) {
                 return true;
             }
             found &= found - 1;
         }
-        mark_byte(eight, b'\\') != 0
-    })
+        if mark_byte(eight, b'\\') != 0 {
+            return true;
+        }
+        quote_before = quotes >> 56;
+        at += 8;
+    }
+    false
+}
+
+/// Returns whether there is a capital ASCII letter.
+pub(crate) fn holds_capital(bytes: &[u8]) -> bool {
+    let mut at = 0;
+    while at < bytes.len() {
+        let eight = load_word(bytes, at);
+        let low = eight & !(ONES << 7);
+        // The highest bit of each byte: set from `A` on, and from the byte behind `Z` on.
+        let (from_a, behind_z) =
+            (low + ONES * (0x80 - u64::from(b'A')), low + ONES * (0x7f - u64::from(b'Z')));
+        if from_a & !behind_z & !eight & (ONES << 7) != 0 {
+            return true;
+        }
+        at += 8;
+    }
+    false
 }
 
 /// Returns the number of bytes before the next quote or backslash.
@@ -207,4 +231,28 @@ pub(super) fn unescape(mut text: &[u8]) -> impl Iterator<Item = u8> {
         text = text.get(length..)?;
         Some(byte)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{any_escape_or, holds_capital};
+
+    proptest! {
+        #[test]
+        fn every_text_that_begins_with_a_small_letter_is_found(text in "[\"a-cA!é]{0,40}", escape in "\\\\?") {
+            let bytes = text.as_bytes();
+            let begins = |at: usize| bytes[at - 1] == b'"' && bytes[at..].starts_with(b"ab");
+            let expected = (1..bytes.len()).any(begins);
+            prop_assert_eq!(any_escape_or(bytes, |rest| rest.starts_with(b"ab")), expected);
+            let escaped = [&text, escape.as_str()].concat();
+            prop_assert_eq!(any_escape_or(escaped.as_bytes(), |_| false), !escape.is_empty());
+        }
+
+        #[test]
+        fn a_capital_is_found_at_every_place(text in "[@-Z\\[`a-z{é\u{7f}]{0,40}") {
+            prop_assert_eq!(holds_capital(text.as_bytes()), text.bytes().any(|byte| byte.is_ascii_uppercase()));
+        }
+    }
 }

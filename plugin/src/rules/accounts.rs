@@ -66,12 +66,6 @@ pub(super) fn managed(s: &Situation, _: &EarlierRuling) -> RuleResult {
     passes_with(s, || format!("{}", managed.len()))
 }
 
-/// Returns the accounts of the link except the primary.
-pub(super) fn secondaries<'s, 'a>(s: &'s Situation<'a>) -> impl Iterator<Item = &'s Account<'a>> {
-    let primary = s.primary().0.id();
-    s.party().filter(move |account| account.id() != primary)
-}
-
 /// Returns the metadata that `of` selects from both accounts, for a merge.
 pub(crate) fn sides<'a>(
     primary: &Account<'a>,
@@ -94,7 +88,7 @@ pub(super) fn metadata_equal(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if !metadata::can_conflict(&rules.user) && !metadata::can_conflict(&rules.app) {
         return passes("it is");
     }
-    for secondary in secondaries(s) {
+    for secondary in s.secondaries() {
         let user = metadata::merge(&sides(primary, secondary, |it| it.user_metadata.as_deref()), &rules.user);
         let app = metadata::merge(&sides(primary, secondary, |it| it.app_metadata.as_deref()), &rules.app);
         if let Some(key) = user.conflict.as_ref().or(app.conflict.as_ref()) {
@@ -125,9 +119,8 @@ pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
         return passes("no role, mark or entry in the list");
     };
     let reason = ReasonCode::PrivilegedAccount.about(&[account.id()], "One of the accounts is privileged.");
-    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     match list.decision {
-        PrivilegedDecision::Suggest => ask(s, Step::StepUpMfa, &ids, reason),
+        PrivilegedDecision::Suggest => ask(s, Step::StepUpMfa, &s.meant_ids(), reason),
         PrivilegedDecision::NoOp => no_op(reason),
         PrivilegedDecision::Ignore => passes("the policy ignores it"),
     }
@@ -144,7 +137,6 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let Some(account) = candidate.or_else(|| s.party().find(has_mfa)) else {
         return passes("no account has any");
     };
-    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     // A login passes the second factor of its own account only, which a new account can enrol with
     // the mailbox alone.
     let (step, detail) = if candidate.is_some() {
@@ -164,7 +156,7 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     };
     let reason = ReasonCode::MfaDowngrade.about(&[account.id()], detail);
     match s.policy.mfa {
-        Mfa::StepUp => ask(s, step, &ids, reason),
+        Mfa::StepUp => ask(s, step, &s.meant_ids(), reason),
         Mfa::Deny => no_op(reason),
         Mfa::Ignore => passes("the policy ignores it"),
     }
@@ -175,12 +167,16 @@ pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
-    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let step = Step::ReauthenticateCandidate;
     let lacks_proof = s.policy.require_verified == RequireVerified::FreshMailboxProof && !s.proves_mailbox();
     if lacks_proof && s.proves_now("email") {
         let detail = "This login proved a mailbox that is not the address's.";
-        return ask(s, step, &ids, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
+        return ask(
+            s,
+            step,
+            &s.meant_ids(),
+            ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail),
+        );
     }
     for account in s.party() {
         let claim = account.root();
@@ -202,11 +198,16 @@ pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
                 format!("Addresses of `{connection}` count as verified only by a setting of the tenant."),
             ),
         };
-        return ask(s, step, &ids, code.about(&[account.id()], detail));
+        return ask(s, step, &s.meant_ids(), code.about(&[account.id()], detail));
     }
     if lacks_proof {
         let detail = "The policy requires a proof of the mailbox at this login, and there was none.";
-        return ask(s, step, &ids, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
+        return ask(
+            s,
+            step,
+            &s.meant_ids(),
+            ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail),
+        );
     }
     passes("they are")
 }
@@ -229,8 +230,7 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
             "A linked identity of {whose} does not prove the address through a trusted connection: {foreign}."
         );
         let reason = ReasonCode::TrojanIdentitySuspected.about(&[account.id()], detail);
-        let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-        return ask(s, Step::Confirm, &ids, reason);
+        return ask(s, Step::Confirm, &s.meant_ids(), reason);
     }
     // The account that logs in has logged in now.
     let never = |user: &User| user.last_login.is_none() && user.logins_count.unwrap_or(0) == 0;
@@ -259,7 +259,7 @@ pub(super) fn primary(s: &Situation, _: &EarlierRuling) -> RuleResult {
         }
     };
     let mut notes = vec![code.about(&[primary.id()], detail)];
-    for secondary in secondaries(s) {
+    for secondary in s.secondaries() {
         if !secondary.user.roles.is_empty() {
             let detail = format!(
                 "{} role(s) of the secondary are not given to the primary.",
@@ -276,7 +276,7 @@ pub(super) fn demotes(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
-    let Some(demoted) = secondaries(s).find(|account| account.user.identities.len() > 1) else {
+    let Some(demoted) = s.secondaries().find(|account| account.user.identities.len() > 1) else {
         return passes("none is");
     };
     if s.policy.allow_demote_with_identities {
@@ -284,8 +284,7 @@ pub(super) fn demotes(s: &Situation, _: &EarlierRuling) -> RuleResult {
     }
     let detail =
         format!("An account with {} identities would become a secondary.", demoted.user.identities.len());
-    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    ask(s, Step::Confirm, &ids, ReasonCode::DemotesCluster.about(&[demoted.id()], detail))
+    ask(s, Step::Confirm, &s.meant_ids(), ReasonCode::DemotesCluster.about(&[demoted.id()], detail))
 }
 
 /// Longest user id that a login can be switched to. Source: Auth0 Actions,

@@ -69,21 +69,19 @@ const LINKS: usize = 2;
 
 /// Stops or asks if several candidates could be linked.
 pub(super) fn one_meant(s: &Situation, _: &EarlierRuling) -> RuleResult {
-    let ids: Vec<&str> = s.eligible.iter().map(|candidate| candidate.account.id()).collect();
-    match (ids.len(), s.meant.len()) {
+    let ids = || -> Vec<&str> { s.eligible.iter().map(|candidate| candidate.account.id()).collect() };
+    match (s.eligible.len(), s.meant.len()) {
         (0, _) => return RuleResult::NotApplicable,
-        (1, 1) => return passes_with(s, || ids[0].to_owned()),
+        (1, 1) => return passes_with(s, || ids().concat()),
         (_, meant) if meant > LINKS => {
             let detail =
                 format!("{meant} other accounts could be linked, and a login links at most {LINKS}.");
-            return no_op(ReasonCode::MultipleCandidates.about(&ids, detail));
+            return no_op(ReasonCode::MultipleCandidates.about(&ids(), detail));
         }
-        (_, 1..) => {
-            let meant: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-            return passes_with(s, || format!("{} of {}", meant.join(", "), ids.len()));
-        }
+        (all, 1..) => return passes_with(s, || format!("{} of {all}", s.meant_ids().join(", "))),
         (_, 0) => {}
     }
+    let ids = ids();
     if s.input.proof.is_some() {
         let detail = "The account that was proved is no longer a candidate of this login.";
         return no_op(ReasonCode::ProofStale.about(&ids, detail));

@@ -11,46 +11,33 @@ mod candidates;
 mod case_variants;
 mod mode;
 mod ruling;
+mod weighing;
 
 use crate::situation::{LoginContext, Situation};
 
 pub(crate) use accounts::sides;
-pub(crate) use ruling::{EarlierRuling, RuleResult, Ruling, RulingKind};
+pub(crate) use ruling::{Ruling, RulingKind};
+pub(crate) use weighing::Weighing;
 
-/// Calls the function at a place of a list. Function pointers would cost more than most rules: the
-/// host prepares each function that is called through one in every new instance.
-macro_rules! call_at {
-    ($place:expr, $arguments:tt, $number:expr;) => {
-        RuleResult::NotApplicable
-    };
-    ($place:expr, ($($argument:expr),*), $number:expr; $rule:path, $($others:path,)*) => {
-        if $place == $number {
-            $rule($($argument),*)
-        } else {
-            call_at!($place, ($($argument),*), $number + 1; $($others,)*)
-        }
-    };
-}
-
-/// A rule of a table.
-pub(crate) struct Rule {
-    pub(crate) name: &'static str,
-    /// Whether the rule can replace the ruling of an earlier rule.
-    pub(crate) overrules: bool,
-}
-
-/// Declares a table of rules, in order, and the function that evaluates the rule at a place.
+/// Declares a table of rules, in order, and the function that weighs all of them. The function calls
+/// each rule where it stands: the host prepares a function that is called through a pointer anew in
+/// every instance, and a loop over the places costs more than most rules.
 macro_rules! rules {
-    ($(#[$doc:meta])* $table:ident, $weigh:ident($($argument:ident: $kind:ty),+) {
+    ($(#[$doc:meta])* $table:ident, $weigh:ident($weighing:ident, $subject:ident: $kind:ty)
+    $arguments:tt {
         $($name:literal => $rule:path $([$overrules:ident])?;)+
     }) => {
         $(#[$doc])*
-        pub(crate) const $table: &[Rule] =
-            &[$(Rule { name: $name, overrules: stringify!($($overrules)?).len() > 0 }),+];
+        pub(crate) const $table: &[&str] = &[$($name),+];
 
-        /// Evaluates the rule at this place of the table.
-        pub(crate) fn $weigh(place: usize, $($argument: $kind),+) -> RuleResult {
-            call_at!(place, ($($argument),+), 0; $($rule,)+)
+        /// Weighs the rules of the table, in order.
+        pub(crate) fn $weigh($weighing: &mut Weighing, $subject: $kind) {
+            $(
+                if $weighing.is_due($name, stringify!($($overrules)?).len() > 0) {
+                    let result = $rule $arguments;
+                    $weighing.take($name, result);
+                }
+            )+
         }
     };
 }
@@ -58,7 +45,7 @@ macro_rules! rules {
 rules! {
     /// The rules on the login alone, in the order of evaluation. No account is looked up
     /// for a login that one of these rules stops.
-    BEFORE_LOOK_UP, weigh_before(login: &LoginContext) {
+    BEFORE_LOOK_UP, weigh_before(weighing, login: &LoginContext)(login) {
         "the login is not excluded" => before_look_up::excluded;
         "the login's account is not blocked" => before_look_up::blocked;
         "the address can be compared" => before_look_up::address;
@@ -71,7 +58,7 @@ rules! {
 
 rules! {
     /// The rules on the login and the accounts found, in the order of evaluation.
-    AFTER_LOOK_UP, weigh_after(situation: &Situation, earlier: &EarlierRuling) {
+    AFTER_LOOK_UP, weigh_after(weighing, situation: &Situation)(situation, &weighing.earlier) {
         "the look-up is complete" => candidates::look_up_complete;
         "no candidate is excluded" => candidates::excluded;
         "the candidates' connections may claim the domain" => candidates::domain_owned;
@@ -109,8 +96,8 @@ pub const RULES: [&str; BEFORE_LOOK_UP.len() + AFTER_LOOK_UP.len()] = {
     let mut place = 0;
     while place < names.len() {
         names[place] = match place.checked_sub(BEFORE_LOOK_UP.len()) {
-            None => BEFORE_LOOK_UP[place].name,
-            Some(behind) => AFTER_LOOK_UP[behind].name,
+            None => BEFORE_LOOK_UP[place],
+            Some(behind) => AFTER_LOOK_UP[behind],
         };
         place += 1;
     }

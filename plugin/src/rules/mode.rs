@@ -2,9 +2,7 @@
 
 use ligature_link_policy::Mode;
 
-use super::accounts::secondaries;
 use super::ruling::{EarlierRuling, RuleResult, Ruling, RulingKind, ask, passes, passes_with, rule};
-use crate::account::Account;
 use crate::bindings::{Level, Step};
 use crate::reason::ReasonCode;
 use crate::situation::{Situation, is_silent};
@@ -16,17 +14,17 @@ pub(super) fn mode_asks(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
-    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let days = s.policy.prompts.ask_again_after_days;
     let reason = if matches!(s.policy.mode, Mode::Suggest | Mode::Required) {
-        ReasonCode::Suggested.about(&ids, "The policy asks the user to log in to the other account too.")
+        ReasonCode::Suggested
+            .about(&s.meant_ids(), "The policy asks the user to log in to the other account too.")
     } else if let Some(asked) = s.party().find(|account| account.state.asked_within(days, s.input.now)) {
         ReasonCode::NotConfirmed
             .about(&[asked.id()], "This account's user was asked recently, and has proved no other account.")
     } else {
         return RuleResult::NotApplicable;
     };
-    ask(s, Step::ReauthenticateCandidate, &ids, reason)
+    ask(s, Step::ReauthenticateCandidate, &s.meant_ids(), reason)
 }
 
 /// Protocols without a browser that could be sent somewhere. Source: Auth0
@@ -98,11 +96,9 @@ pub(super) fn observes(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
         RuleResult::Overrules(Ruling { kind: RulingKind::Proceed, reason: code.about(subject, detail) })
     };
     let Some(stop) = earlier else {
-        let mut party: Vec<&str> = vec![s.primary().0.id()];
-        party.extend(secondaries(s).map(Account::id));
         return would(
             ReasonCode::WouldLink,
-            &party,
+            &s.ids_primary_first(),
             "In mode `auto` these would have been linked, the first as primary.",
         );
     };
@@ -127,8 +123,7 @@ pub(super) fn link_or_proceed(s: &Situation, earlier: &EarlierRuling) -> RuleRes
     if earlier.is_some() {
         return RuleResult::NotApplicable;
     }
-    let mut party: Vec<&str> = vec![s.primary().0.id()];
-    party.extend(secondaries(s).map(Account::id));
+    let party = s.ids_primary_first();
     let reason = if s.input.proof.is_some() {
         ReasonCode::LinkedByProof
             .about(&party, "The user has proved both accounts; the first one is the primary.")
