@@ -18,12 +18,22 @@ fn main() {
         std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"),
     );
     let workspace = host.parent().expect("the host lies in the workspace");
-    ligature_build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
+    let guest = ligature_build_guest::Guest::package("link-users-by-email");
+    hash_plugin(&guest.build(workspace, "link_users_by_email.wasm"));
     #[cfg(feature = "cli")]
     {
         version::set_environment(workspace);
         scaffold::embed(&host.join("src/scaffold/templates"), workspace);
     }
+}
+
+/// Passes the component's SHA-256 to the host, which would otherwise compute it at each start.
+#[cfg(feature = "built-in")]
+fn hash_plugin(component: &std::path::Path) {
+    use sha2::{Digest, Sha256};
+    let bytes = std::fs::read(component).expect("the component was built just now");
+    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("cargo::rustc-env=LIGATURE_PLUGIN_SHA256={hash}");
 }
 
 #[cfg(not(feature = "built-in"))]

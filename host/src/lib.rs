@@ -97,6 +97,6 @@ pub mod terminal;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 
-#[cfg(feature = "built-in")]
-pub use policies::PLUGIN;
 pub use policies::PLUGIN_NAME;
+#[cfg(feature = "built-in")]
+pub use policies::{PLUGIN, PLUGIN_SHA256};

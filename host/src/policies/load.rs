@@ -10,7 +10,7 @@ use super::built_in::built_in_plugin;
 use super::{EntrySettings, LoadedPolicy, PLUGIN_NAME, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
 use crate::sandbox::{
-    Cancel, LoadError, Options, Plugin, Sandbox, SnapshotError, StartError, read_component,
+    Cancel, ComponentBytes, LoadError, Options, Plugin, Sandbox, SnapshotError, StartError, read_component,
 };
 
 /// The origin of one policy, and the sandbox that it runs in.
@@ -19,6 +19,14 @@ pub struct Source {
     entry: PolicyEntry,
     name: Arc<str>,
     sandbox: Sandbox,
+}
+
+/// A plugin as it was read.
+struct PluginFile {
+    /// The file, or the plugin's name.
+    name: String,
+    bytes: Cow<'static, [u8]>,
+    sha256: Cow<'static, str>,
 }
 
 /// The reason why a policy is not loaded.
@@ -128,8 +136,7 @@ impl Source {
     /// that is pinned, or it refuses its policy document.
     pub fn load(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<LoadedPolicy, SourceError> {
         let document = self.document()?;
-        let (name, bytes) = self.read_plugin()?;
-        let plugin = self.plugin(before, (&name, &bytes), cancel)?;
+        let plugin = self.plugin(before, self.read_plugin()?, cancel)?;
         let settings = document.check(&plugin)?;
         let warnings = document.warnings(&plugin).unwrap_or_else(|why| {
             tracing::warn!(policy = %self.name, %why, "the plugin could not be asked for warnings about its settings");
@@ -139,54 +146,62 @@ impl Source {
         Ok(LoadedPolicy { name: self.name.clone(), plugin, settings, warnings })
     }
 
-    /// Returns the plugin's name and component.
-    fn read_plugin(&self) -> Result<(String, Cow<'static, [u8]>), SourceError> {
+    fn read_plugin(&self) -> Result<PluginFile, SourceError> {
         let Some(file) = &self.entry.plugin else {
             let plugin = built_in_plugin();
-            let plugin = plugin.ok_or_else(|| SourceError::NotBuiltIn { name: self.name.to_string() })?;
-            return Ok((PLUGIN_NAME.to_owned(), Cow::Borrowed(plugin)));
+            let ComponentBytes { bytes, sha256 } =
+                plugin.ok_or_else(|| SourceError::NotBuiltIn { name: self.name.to_string() })?;
+            let name = PLUGIN_NAME.to_owned();
+            return Ok(PluginFile { name, bytes: bytes.into(), sha256: sha256.into() });
         };
         let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
             let why = crate::reading::describe_read_error(&error);
             SourceError::Unreadable { file: file.clone(), why }
         })?;
-        Ok((file.display().to_string(), Cow::Owned(bytes)))
+        let sha256 = to_hexadecimal(&bytes).into();
+        Ok(PluginFile { name: file.display().to_string(), bytes: bytes.into(), sha256 })
     }
 
     fn plugin(
         &self,
         before: Option<&LoadedPolicy>,
-        (name, bytes): (&str, &[u8]),
+        file: PluginFile,
         cancel: &Cancel,
     ) -> Result<Arc<Plugin>, SourceError> {
-        let name = name.to_owned();
+        let PluginFile { name, bytes, sha256 } = file;
         let limit = self.sandbox.limits().component_bytes;
         if bytes.len() > limit {
             return Err(SourceError::Unloadable { name, why: LoadError::TooLarge { limit } });
         }
-        let found = to_hexadecimal(bytes);
         if let Some(pinned) = &self.entry.sha256
-            && !pinned.eq_ignore_ascii_case(&found)
+            && !pinned.eq_ignore_ascii_case(&sha256)
         {
+            let found = sha256.into_owned();
             return Err(SourceError::NotPinned { name, found, pinned: pinned.clone() });
         }
         if let Some(before) = before
-            && before.plugin.sha256() == found
+            && before.plugin.sha256() == sha256
         {
             return Ok(before.plugin.clone());
         }
+        let component = ComponentBytes { bytes: &bytes, sha256: &sha256 };
         let loaded = match &self.entry.plugin {
-            None => self.sandbox.load_trusted(&name, bytes),
-            Some(_) => self.compile(&name, bytes, cancel),
+            None => self.sandbox.load_trusted(&name, component),
+            Some(_) => self.compile(&name, component, cancel),
         };
         loaded.map(Arc::new).map_err(|why| SourceError::Unloadable { name, why })
     }
 
-    fn compile(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
-        tracing::info!(plugin = name, bytes = bytes.len(), "compiling a plugin");
+    fn compile(
+        &self,
+        name: &str,
+        component: ComponentBytes<'_>,
+        cancel: &Cancel,
+    ) -> Result<Plugin, LoadError> {
+        tracing::info!(plugin = name, bytes = component.bytes.len(), "compiling a plugin");
         let ambient = self.sandbox.ambient();
         let start = ambient.monotonic();
-        let loaded = self.sandbox.load_unless(name, bytes, cancel);
+        let loaded = self.sandbox.load_unless(name, component, cancel);
         let ms = ambient.elapsed(start).as_millis();
         tracing::info!(plugin = name, is_loaded = loaded.is_ok(), ms = u64::try_from(ms).ok(), "compiled");
         loaded
@@ -207,8 +222,8 @@ impl Source {
         if plugin.has_read(settings) {
             return Ok(None);
         }
-        let (_, bytes) = self.read_plugin()?;
-        if to_hexadecimal(&bytes) != plugin.sha256() {
+        let PluginFile { bytes, sha256, .. } = self.read_plugin()?;
+        if sha256 != plugin.sha256() {
             return Ok(None);
         }
         let prepared = self.sandbox.prepare_settings(plugin, &bytes, settings, cancel)?;

@@ -8,9 +8,9 @@ mod load;
 mod loaded_policy;
 mod toml_entry;
 
-#[cfg(feature = "built-in")]
-pub use built_in::PLUGIN;
 pub use built_in::PLUGIN_NAME;
+#[cfg(feature = "built-in")]
+pub use built_in::{PLUGIN, PLUGIN_SHA256};
 pub use document::{Origin, PolicyDocument, PolicyError, PolicyWarning};
 pub use entry::{EntrySettings, PoliciesFile, PolicyEntry};
 pub use load::{PrepareError, Source, SourceError};

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use wasmparser::Validator;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
 use super::engine::FEATURES;
 use super::failure::LoadError;
@@ -15,6 +14,16 @@ use super::offer;
 use super::options::Options;
 use super::structure::Structure;
 use crate::limits::Limits;
+
+/// The bytes of a component, with their hash, which takes long enough to compute it only once.
+#[derive(Debug, Clone, Copy)]
+pub struct ComponentBytes<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// SHA-256 of the bytes, in lower-case hexadecimal. Compiled code is kept by it, so it must not be
+    /// that of other bytes.
+    pub sha256: &'a str,
+}
 
 /// The result of checking and compiling a component.
 pub(super) struct Prepared<C> {
@@ -30,17 +39,28 @@ impl<C> From<LoadError> for Prepared<C> {
     }
 }
 
-/// Reads a component, checks it, and compiles it in this process.
-pub(super) fn prepare(engine: &Engine, options: &Options, bytes: &[u8]) -> Prepared<Component> {
-    let structure = match read_structure(bytes, options) {
-        Ok(structure) => structure,
-        Err(error) => return error.into(),
-    };
-    let component = offer::check_structure(&structure, options.wasi, &options.limits).and_then(|()| {
-        let compiled = Component::from_binary(engine, bytes);
-        compiled.map_err(|error| explain_failure(bytes, &format!("{error:#}")))
-    });
-    Prepared { structure: Some(structure), component }
+impl<C> Prepared<C> {
+    /// Continues with the compiled code, if there was no reason against it.
+    pub(super) fn and_then<D>(self, next: impl FnOnce(C) -> Result<D, LoadError>) -> Prepared<D> {
+        Prepared { structure: self.structure, component: self.component.and_then(next) }
+    }
+}
+
+/// Reads a component and checks its structure.
+pub(super) fn check(bytes: &[u8], options: &Options) -> Prepared<()> {
+    match read_structure(bytes, options) {
+        Ok(structure) => {
+            let component = offer::check_structure(&structure, options.wasi, &options.limits);
+            Prepared { structure: Some(structure), component }
+        }
+        Err(error) => error.into(),
+    }
+}
+
+/// Compiles a component in this process.
+pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let compiled = engine.precompile_component(bytes);
+    compiled.map_err(|error| explain_failure(bytes, &format!("{error:#}")))
 }
 
 /// Reads a component's file. Reading stops one byte after the limit, so that a file

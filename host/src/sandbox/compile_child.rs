@@ -2,7 +2,7 @@
 //! kilobytes can keep a compiler busy for minutes.
 
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +10,12 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wasmtime::component::Component;
 
-use super::compile::{Prepared, check_file, prepare};
+use super::compile::{ComponentBytes, Prepared, check, check_file, compile};
 use super::engine::Sandbox;
 use super::failure::LoadError;
+use super::kept_code::KeptCode;
 use super::options::{Allocator, Options};
 use super::profile::Wasi;
 use super::structure::Structure;
@@ -45,7 +47,8 @@ struct CompileRequest {
     wasi: Wasi,
     allocator: Allocator,
     optimise: bool,
-    cache: Option<PathBuf>,
+    /// Whether the parent needs the code. If it has it, the child only checks the structure.
+    is_compiled: bool,
     component_bytes: usize,
 }
 
@@ -62,50 +65,50 @@ const POLL: Duration = Duration::from_millis(20);
 /// The most bytes of the child's standard error that are kept.
 const MAX_STDERR: u64 = 4 << 10;
 
-/// Checks and compiles a component in a child process.
-pub(super) fn prepare_in_child(
-    sandbox: &Sandbox,
-    program: &Path,
-    bytes: &[u8],
-    cancel: &Cancel,
-) -> Prepared<wasmtime::component::Component> {
-    let limits = &sandbox.options.limits;
-    if let Err(error) = check_file(bytes, limits.component_bytes) {
-        return error.into();
-    }
-    if cancel.is_cancelled() {
-        return LoadError::Superseded.into();
-    }
-    let (response, code) = match run_child(sandbox, program, bytes, cancel) {
-        Ok(responded) => responded,
-        Err(error) => return error.into(),
-    };
-    let component = match response.error {
-        Some(error) => Err(error),
-        None => deserialize(sandbox, &code),
-    };
-    Prepared { structure: response.structure, component }
+/// Checks and compiles components in child processes.
+pub(super) struct ChildCompiler<'a> {
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) program: &'a Path,
+    pub(super) kept_code: &'a KeptCode,
+    pub(super) cancel: &'a Cancel,
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the code comes from a child process of this program, through a pipe that no other process has: it \
-              is as trustworthy as if this process had compiled it"
-)]
-fn deserialize(sandbox: &Sandbox, code: &[u8]) -> Result<wasmtime::component::Component, LoadError> {
-    // SAFETY: the bytes are those that `Component::serialize` wrote in the child.
-    let component = unsafe { wasmtime::component::Component::deserialize(&sandbox.engine, code) };
-    component.map_err(|error| LoadError::NoCompiler(format!("{error:#}")))
+impl ChildCompiler<'_> {
+    /// Checks a component in a child process, and compiles it there unless its code is kept. A hostile
+    /// component can take much memory to check, too.
+    pub(super) fn prepare(&self, component: ComponentBytes<'_>) -> Prepared<Component> {
+        let ComponentBytes { bytes, sha256 } = component;
+        if let Err(error) = check_file(bytes, self.sandbox.options.limits.component_bytes) {
+            return error.into();
+        }
+        if self.cancel.is_cancelled() {
+            return LoadError::Superseded.into();
+        }
+        let kept = self.kept_code.find(sha256);
+        let (response, code) = match run_child(self, bytes, kept.is_none()) {
+            Ok(responded) => responded,
+            Err(error) => return error.into(),
+        };
+        let component = match (response.error, kept) {
+            (Some(error), _) => Err(error),
+            (None, Some(kept)) => Ok(kept),
+            (None, None) => {
+                let loaded = self.kept_code.load(sha256, &code);
+                loaded.map_err(|error| LoadError::NoCompiler(format!("{error:#}")))
+            }
+        };
+        Prepared { structure: response.structure, component }
+    }
 }
 
 /// Runs a child process, and ends it at a limit. Returns its response and the
 /// compiled code.
 fn run_child(
-    sandbox: &Sandbox,
-    program: &Path,
+    compiler: &ChildCompiler<'_>,
     bytes: &[u8],
-    cancel: &Cancel,
+    is_compiled: bool,
 ) -> Result<(CompileResponse, Vec<u8>), LoadError> {
+    let ChildCompiler { sandbox, program, cancel, .. } = compiler;
     let Sandbox { options, ambient, .. } = sandbox;
     let no_compiler = |error: io::Error| LoadError::NoCompiler(format!("{}: {error}", program.display()));
     let request = CompileRequest {
@@ -113,7 +116,7 @@ fn run_child(
         wasi: options.wasi,
         allocator: options.allocator,
         optimise: options.optimise,
-        cache: options.cache.clone(),
+        is_compiled,
         component_bytes: bytes.len(),
     };
     let mut child = start_child(program).map_err(no_compiler)?;
@@ -260,15 +263,13 @@ pub fn compile_for_parent() -> io::Result<()> {
         wasi: request.wasi,
         allocator: request.allocator,
         optimise: request.optimise,
-        cache: request.cache,
         ..Options::default()
     };
-    let engine = Sandbox::start_compiler(&options).map_err(io::Error::other)?;
-    let Prepared { structure, component } = prepare(&engine, &options, &bytes);
-    let serialized = component.and_then(|component| {
-        component.serialize().map_err(|error| LoadError::NotCompiled(format!("{error:#}")))
-    });
-    let (error, code) = match serialized {
+    let engine = request.is_compiled.then(|| Sandbox::start_compiler(&options)).transpose();
+    let engine = engine.map_err(io::Error::other)?;
+    let Prepared { structure, component: code } = check(&bytes, &options)
+        .and_then(|()| engine.map_or(Ok(Vec::new()), |engine| compile(&engine, &bytes)));
+    let (error, code) = match code {
         Ok(code) => (None, code),
         Err(error) => (Some(error), Vec::new()),
     };

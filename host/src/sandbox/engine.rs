@@ -1,14 +1,13 @@
 //! The engine that compiles and runs plugins.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wasmparser::WasmFeatures;
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
+use super::kept_code::KeptCode;
 use super::options::{Allocator, Options};
 use super::semaphore::Semaphore;
 use crate::ambient::Ambient;
@@ -41,6 +40,7 @@ pub struct StartError(String);
 pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) options: Options,
+    pub(super) kept_code: KeptCode,
     pub(super) semaphore: Semaphore,
     pub(super) ambient: Ambient,
 }
@@ -63,7 +63,8 @@ impl Sandbox {
         start_ticking(&engine)?;
         let pooled = options.allocator == Allocator::Pool;
         let semaphore = Semaphore::new(if pooled { options.concurrent_logins } else { u32::MAX });
-        Ok(Self { engine, options, semaphore, ambient: ambient.clone() })
+        let kept_code = KeptCode::open(&engine, &options);
+        Ok(Self { engine, options, kept_code, semaphore, ambient: ambient.clone() })
     }
 
     /// Creates an engine that compiles for a sandbox with these options, and runs
@@ -127,10 +128,6 @@ fn new_config(options: &Options) -> Config {
             .memory_guard_size(64 << 10)
             .memory_reservation_for_growth(0);
     }
-    // Without a cache everything works, only more slowly, so a failure is ignored.
-    if let Some(cache) = options.cache.as_ref().and_then(|directory| open_cache(directory.clone())) {
-        config.cache(Some(cache));
-    }
     config
 }
 
@@ -185,28 +182,4 @@ fn new_pool(options: &Options) -> PoolingAllocationConfig {
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// Opens the cache of compiled code. Its content is run unchecked, so a folder that
-/// another user can write to is not used.
-fn open_cache(directory: PathBuf) -> Option<Cache> {
-    if !is_private(&directory) {
-        return None;
-    }
-    let mut config = CacheConfig::new();
-    config.with_directory(directory);
-    Cache::new(config).ok()
-}
-
-#[cfg(unix)]
-pub(super) fn is_private(directory: &Path) -> bool {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let metadata = created.and_then(|()| std::fs::metadata(directory));
-    metadata.is_ok_and(|it| it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o022 == 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_private(_: &Path) -> bool {
-    true
 }

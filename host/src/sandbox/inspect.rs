@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::compile::ComponentBytes;
+use super::compile_child::Cancel;
 use super::contract::parse_contract;
 use super::engine::Sandbox;
 use super::failure::LoadError;
@@ -64,16 +66,18 @@ impl Sandbox {
     /// When the bytes are not a component, or reading them takes more than the limits
     /// allow.
     pub fn inspect(&self, name: &str, bytes: &[u8]) -> Result<Inspection, LoadError> {
-        let prepared = self.prepare(bytes);
+        let sha256 = sha256_hex(bytes);
+        let component = ComponentBytes { bytes, sha256: &sha256 };
+        let prepared = self.prepare(component, &self.kept_code, &Cancel::default());
         let Some(structure) = &prepared.structure else {
             return Err(prepared.component.err().unwrap_or(LoadError::Empty));
         };
-        let loaded = prepared.component.and_then(|component| self.link(name, bytes, component));
+        let loaded = prepared.component.and_then(|code| self.link(name, component, &code));
         let items = list_items(structure, self.options.wasi);
         Ok(Inspection {
             name: name.to_owned(),
             size_bytes: bytes.len(),
-            sha256: sha256_hex(bytes),
+            sha256,
             contract: items.iter().find_map(|item| parse_contract(&item.name)),
             items,
             needs: structure.needs,

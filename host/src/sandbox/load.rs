@@ -5,11 +5,11 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use super::compile::{Prepared, prepare};
-use super::compile_child::{Cancel, prepare_in_child};
-use super::compile_note::CompileNote;
+use super::compile::{ComponentBytes, Prepared, check, compile};
+use super::compile_child::{Cancel, ChildCompiler};
 use super::engine::Sandbox;
 use super::failure::LoadError;
+use super::kept_code::KeptCode;
 use super::options::Compiler;
 use super::plugin::Plugin;
 use super::profile::Wasi;
@@ -27,7 +27,8 @@ impl Sandbox {
     /// When the bytes are not a component, or the component imports something that
     /// is not offered or takes more than the limits allow.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        self.load_unless(name, bytes, &Cancel::default())
+        let sha256 = sha256_hex(bytes);
+        self.load_unless(name, ComponentBytes { bytes, sha256: &sha256 }, &Cancel::default())
     }
 
     /// Loads a plugin as [`Sandbox::load`] does, unless it is cancelled. Only a
@@ -36,67 +37,92 @@ impl Sandbox {
     /// # Errors
     ///
     /// The same as of [`Sandbox::load`], and [`LoadError::Superseded`].
-    pub fn load_unless(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
-        let component = self.prepare_unless(bytes, cancel).component?;
-        self.link(name, bytes, component)
+    pub fn load_unless(
+        &self,
+        name: &str,
+        component: ComponentBytes<'_>,
+        cancel: &Cancel,
+    ) -> Result<Plugin, LoadError> {
+        let code = self.prepare(component, &self.kept_code, cancel).component?;
+        self.link(name, component, &code)
     }
 
-    /// Loads a trusted plugin, for which no limit of time and memory applies. It is compiled in a
-    /// child process where there is one, because a compiler's memory stays with its process; and in
-    /// this process if the child fails, or if the cache holds the code.
+    /// Loads a trusted plugin, for which no limit of time and memory applies. If its code is not kept,
+    /// it is compiled in a child process where there is one, because a compiler's memory of some 50 MB
+    /// stays with its process; and in this process if the child fails.
     ///
     /// # Errors
     ///
     /// The same as of [`Sandbox::load`].
-    pub fn load_trusted(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let in_child = self.prepare_first_time(bytes);
-        let component = match in_child {
-            Some(component) => component,
-            None => prepare(&self.engine, &self.options, bytes).component?,
+    pub fn load_trusted(&self, name: &str, component: ComponentBytes<'_>) -> Result<Plugin, LoadError> {
+        check(component.bytes, &self.options).component?;
+        let code = match self.kept_code.find(component.sha256) {
+            Some(kept) => kept,
+            None => self.compile_trusted(component)?,
         };
-        self.link(name, bytes, component)
+        self.link(name, component, &code)
     }
 
-    /// Compiles a component in a child process, unless the cache is known to hold it. Returns none
-    /// if it has to be compiled in this process.
-    fn prepare_first_time(&self, bytes: &[u8]) -> Option<Component> {
-        let Compiler::Child(program) = &self.options.compiler else { return None };
-        let note = CompileNote::find(&self.engine, &self.options, bytes);
-        if note.exists() {
-            return None;
+    fn compile_trusted(&self, component: ComponentBytes<'_>) -> Result<Component, LoadError> {
+        if let Compiler::Child(_) = &self.options.compiler
+            && let Ok(code) = self.prepare(component, &self.kept_code, &Cancel::default()).component
+        {
+            return Ok(code);
         }
-        let component = prepare_in_child(self, program, bytes, &Cancel::default()).component.ok()?;
-        note.write();
-        Some(component)
+        self.compile_here(component, &self.kept_code)
     }
 
-    /// Checks the structure of the component and compiles it.
-    pub(super) fn prepare(&self, bytes: &[u8]) -> Prepared<Component> {
-        self.prepare_unless(bytes, &Cancel::default())
-    }
-
-    pub(super) fn prepare_unless(&self, bytes: &[u8], cancel: &Cancel) -> Prepared<Component> {
+    /// Checks the structure of the component, and compiles it unless its code is among `kept_code`.
+    pub(super) fn prepare(
+        &self,
+        component: ComponentBytes<'_>,
+        kept_code: &KeptCode,
+        cancel: &Cancel,
+    ) -> Prepared<Component> {
         match &self.options.compiler {
-            Compiler::InProcess => prepare(&self.engine, &self.options, bytes),
-            Compiler::Child(program) => prepare_in_child(self, program, bytes, cancel),
+            Compiler::InProcess => {
+                check(component.bytes, &self.options).and_then(|()| self.compile_here(component, kept_code))
+            }
+            Compiler::Child(program) => {
+                ChildCompiler { sandbox: self, program, kept_code, cancel }.prepare(component)
+            }
         }
+    }
+
+    /// Returns the kept code, or compiles in this process.
+    fn compile_here(
+        &self,
+        component: ComponentBytes<'_>,
+        kept_code: &KeptCode,
+    ) -> Result<Component, LoadError> {
+        if let Some(kept) = kept_code.find(component.sha256) {
+            return Ok(kept);
+        }
+        let code = compile(&self.engine, component.bytes)?;
+        let loaded = kept_code.load(component.sha256, &code);
+        loaded.map_err(|error| LoadError::NotCompiled(format!("{error:#}")))
     }
 
     /// Links a compiled component to the interfaces that the host offers.
-    pub(super) fn link(&self, name: &str, bytes: &[u8], component: Component) -> Result<Plugin, LoadError> {
+    pub(super) fn link(
+        &self,
+        name: &str,
+        component: ComponentBytes<'_>,
+        code: &Component,
+    ) -> Result<Plugin, LoadError> {
         let wasi = self.options.wasi;
-        let pre = link_imports(&self.engine, &component, wasi)?;
+        let pre = link_imports(&self.engine, code, wasi)?;
         let settings = v0_1::Settings::find_in(&pre).map_err(describe_mismatch)?;
         let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(describe_mismatch)?;
         let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
         Ok(Plugin {
             engine: self.engine.clone(),
             wasi,
-            size_bytes: bytes.len(),
+            size_bytes: component.bytes.len(),
             semaphore: self.semaphore.clone(),
             ambient: self.ambient.clone(),
             limits: self.options.limits.clone(),
-            version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256_hex(bytes) }),
+            version: Arc::new(PluginVersion { name: name.to_owned(), sha256: component.sha256.to_owned() }),
             login,
             settings: settings.map(Arc::new),
             warnings: warnings.map(Arc::new),

@@ -4,7 +4,7 @@
 //! | files | contents |
 //! |---|---|
 //! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
-//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `compile_note`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
+//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
 //! | `snapshot` | a plugin that has read its policy document before its logins |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
@@ -14,7 +14,6 @@
 mod answer_limits;
 mod compile;
 mod compile_child;
-mod compile_note;
 mod contract;
 mod deadline;
 mod engine;
@@ -22,6 +21,7 @@ mod failure;
 mod host_fuel;
 mod input;
 mod inspect;
+mod kept_code;
 mod load;
 mod messages;
 mod needs;
@@ -40,7 +40,7 @@ mod structure;
 mod v0_1;
 mod wasi;
 
-pub use compile::read_component;
+pub use compile::{ComponentBytes, read_component};
 pub use compile_child::{COMPILE_COMMAND, Cancel, compile_for_parent};
 pub use contract::CONTRACT;
 pub use engine::{Sandbox, StartError};

@@ -13,13 +13,14 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
+use super::compile::ComponentBytes;
 use super::compile_child::Cancel;
 use super::engine::Sandbox;
 use super::failure::{Failure, LoadError};
 use super::load::{describe_mismatch, link_imports};
 use super::messages::shorten;
 use super::plugin::{NoLogin, Plugin, SettingsSnapshot};
-use super::settings::Settings;
+use super::settings::{Settings, sha256_hex};
 use super::state::State;
 use super::v0_1;
 use crate::model::Timestamp;
@@ -68,11 +69,17 @@ impl Sandbox {
         if cancel.is_cancelled() {
             return Err(LoadError::Superseded.into());
         }
-        let component = self.prepare_unless(&snapshot, cancel).component?;
+        let component = self.compile_snapshot(&snapshot, cancel)?;
         let pre = link_imports(&self.engine, &component, self.options.wasi)?;
         let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
         let snapshot = SettingsSnapshot { settings_sha256: settings.sha256().clone(), login };
         Ok(Some(Plugin { snapshot: Some(snapshot), ..plugin.clone() }))
+    }
+
+    /// Compiles a component that Wizer has written, unless its code is kept.
+    fn compile_snapshot(&self, bytes: &[u8], cancel: &Cancel) -> Result<Component, LoadError> {
+        let component = ComponentBytes { bytes, sha256: &sha256_hex(bytes) };
+        self.prepare(component, &self.kept_code.of_snapshots(), cancel).component
     }
 
     /// Returns the component with the document in its memory.
@@ -89,7 +96,7 @@ impl Sandbox {
         wizer.keep_init_func(true);
         let instrumented = catch_panic(|| wizer.instrument_component(bytes))?;
         let (parts, instrumented) = instrumented.map_err(unsupported)?;
-        let component = self.prepare_unless(&instrumented, cancel).component?;
+        let component = self.compile_snapshot(&instrumented, cancel)?;
         let _permit = plugin.semaphore.acquire();
         let mut prepared = PreparedInstance::new(self, plugin, &component, settings)?;
         let snapshot = catch_panic(|| finish_at_once(wizer.snapshot_component(&parts, &mut prepared)))?;

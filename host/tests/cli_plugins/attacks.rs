@@ -206,3 +206,28 @@ fn the_child_alone_says_for_whom_it_is() {
         String::from_utf8_lossy(&ran.stderr).starts_with("error: this command is internal to this program")
     );
 }
+
+/// The limits may be lower than when it was compiled.
+#[test]
+fn a_component_is_checked_although_its_code_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let limits = directory.path().join("limits.toml");
+    fs::write(&limits, "[limits]\nfunctions = 1\n").expect("it is written");
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_ligature"));
+        program.args(arguments).env("XDG_CACHE_HOME", directory.path());
+        program.output().expect("the program runs")
+    };
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/cases/verified-google-login.json");
+    // A plugin's file, and the built-in policy.
+    for arguments in [["inspect", ligature_test_guests::MINIMAL_FILE], ["run", case]] {
+        let ran = run(&arguments);
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let limits = limits.to_str().expect("UTF-8");
+        let ran = run(&[arguments[0], arguments[1], "--limits", limits]);
+        assert_eq!(ran.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned() + &String::from_utf8_lossy(&ran.stdout);
+        assert!(said.contains("a login may take 1 (the limit is `functions`)"), "{said}");
+    }
+    assert_eq!(fs::read_dir(directory.path().join("ligature")).expect("a folder").count(), 2);
+}

@@ -7,9 +7,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use ligature_host::PLUGIN;
 use ligature_host::ambient::Ambient;
-use ligature_host::sandbox::{Compiler, Options, Sandbox};
+use ligature_host::sandbox::{Cancel, Compiler, ComponentBytes, Options, Sandbox, Settings};
+use ligature_host::{PLUGIN, PLUGIN_SHA256};
+
+const BUILT_IN: ComponentBytes<'_> = ComponentBytes { bytes: PLUGIN, sha256: PLUGIN_SHA256 };
 
 /// Writes a compiler that notes each of its runs, and then does the same as the program.
 fn write_compiler(folder: &Path) -> PathBuf {
@@ -28,7 +30,7 @@ fn write_compiler(folder: &Path) -> PathBuf {
 fn load(folder: &Path, compiler: PathBuf, cache: Option<PathBuf>) -> usize {
     let options = Options { compiler: Compiler::Child(compiler), cache, ..Options::default() };
     let sandbox = Sandbox::start(options, &Ambient::system()).expect("a sandbox");
-    sandbox.load_trusted("built-in", PLUGIN).expect("it loads");
+    sandbox.load_trusted("built-in", BUILT_IN).expect("it loads");
     fs::read_to_string(folder.join("runs")).unwrap_or_default().lines().count()
 }
 
@@ -37,13 +39,20 @@ fn a_child_compiles_it_at_the_first_start_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let (compiler, cache) = (write_compiler(folder.path()), folder.path().join("cache"));
     assert_eq!(load(folder.path(), compiler.clone(), Some(cache.clone())), 1);
-    assert_eq!(load(folder.path(), compiler.clone(), Some(cache)), 1);
-    // The first cache stays: its sandboxes may still write to it.
+    assert_eq!(load(folder.path(), compiler.clone(), Some(cache.clone())), 1);
     let other_cache = folder.path().join("other-cache");
     assert_eq!(load(folder.path(), compiler.clone(), Some(other_cache)), 2);
-    // Without a cache nothing is known.
+    // Without a folder nothing is kept.
     assert_eq!(load(folder.path(), compiler.clone(), None), 3);
-    assert_eq!(load(folder.path(), compiler, None), 4);
+    assert_eq!(load(folder.path(), compiler.clone(), None), 4);
+    // Code that is lost or damaged is compiled again.
+    for file in fs::read_dir(&cache).expect("a folder").map(|file| file.expect("a file").path()) {
+        fs::write(file, "damaged").expect("it is written");
+    }
+    assert_eq!(load(folder.path(), compiler.clone(), Some(cache.clone())), 5);
+    fs::remove_dir_all(&cache).expect("it is removed");
+    assert_eq!(load(folder.path(), compiler.clone(), Some(cache.clone())), 6);
+    assert_eq!(load(folder.path(), compiler, Some(cache)), 6);
 }
 
 #[test]
@@ -51,8 +60,29 @@ fn it_is_compiled_in_the_process_if_the_child_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = folder.path().join("cache");
     assert_eq!(load(folder.path(), folder.path().join("missing"), Some(cache.clone())), 0);
-    // The failure is not noted: the next start uses a child again.
+    // The next start finds the code.
     let compiler = write_compiler(folder.path());
-    assert_eq!(load(folder.path(), compiler.clone(), Some(cache.clone())), 1);
-    assert_eq!(load(folder.path(), compiler, Some(cache)), 1);
+    assert_eq!(load(folder.path(), compiler.clone(), Some(cache)), 0);
+    // The failure is not noted: where the code is not kept, a start uses a child again.
+    let other_cache = folder.path().join("other-cache");
+    assert_eq!(load(folder.path(), compiler, Some(other_cache)), 1);
+}
+
+#[test]
+fn its_snapshot_is_kept_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = Options { cache: Some(folder.path().to_owned()), optimise: false, ..Options::default() };
+    let kept = |prefix: &str| {
+        let files = fs::read_dir(folder.path()).expect("a folder").map(|file| file.expect("a file"));
+        files.filter(|file| file.file_name().to_string_lossy().starts_with(prefix)).count()
+    };
+    for _ in 0..2 {
+        let sandbox = Sandbox::start(options.clone(), &Ambient::system()).expect("a sandbox");
+        let plugin = sandbox.load_trusted("built-in", BUILT_IN).expect("it loads");
+        let settings = Settings::new("{}");
+        let prepared = sandbox.prepare_settings(&plugin, PLUGIN, &settings, &Cancel::default());
+        assert!(prepared.expect("a snapshot").expect("it offers one").has_read(&settings));
+        // The component that the snapshot is taken of is one of the two.
+        assert_eq!((kept("code-"), kept("snapshot-"), kept("")), (1, 2, 3));
+    }
 }

@@ -1,0 +1,336 @@
+//! Compiled code that is kept in files, so that the next process does not compile again.
+//!
+//! A file is mapped into memory, so that a process reads only the parts that it runs. Its name holds the
+//! SHA-256 of the component and a hash of the engine: its settings, the processor, and the version of
+//! wasmtime.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::options::Options;
+
+/// The most bytes of components' code in the folder.
+const MOST_CODE: u64 = 256 << 20;
+
+/// The most bytes of snapshots' code in the folder. Each policy document has snapshots of its own, so
+/// that a policy that is edited often would displace the components.
+const MOST_SNAPSHOTS: u64 = 32 << 20;
+
+/// The code that is kept for one engine.
+#[derive(Clone)]
+pub(super) struct KeptCode {
+    engine: Engine,
+    /// The folder of the files; none keeps nothing.
+    folder: Option<Arc<Path>>,
+    engine_hash: u64,
+    prefix: &'static str,
+    most_bytes: u64,
+}
+
+impl KeptCode {
+    /// Opens the folder of the options. Its files are run unchecked, so a folder that another user can
+    /// write to is not used.
+    pub(super) fn open(engine: &Engine, options: &Options) -> Self {
+        let folder = options.cache.as_deref().filter(|folder| is_private(folder));
+        // wasmtime itself checks all of this again, but only the major part of its version.
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Self {
+            engine: engine.clone(),
+            folder: folder.map(Arc::from),
+            engine_hash: hasher.finish(),
+            prefix: "code-",
+            most_bytes: MOST_CODE,
+        }
+    }
+
+    /// The code of snapshots, and of the components that they are taken of.
+    pub(super) fn of_snapshots(&self) -> Self {
+        Self { prefix: "snapshot-", most_bytes: MOST_SNAPSHOTS, ..self.clone() }
+    }
+
+    /// Returns the kept code of the component with this hash. A file that cannot be used is removed.
+    pub(super) fn find(&self, sha256: &str) -> Option<Component> {
+        let file = self.file(sha256)?;
+        if !is_own_file(&file) {
+            return None;
+        }
+        // A file of a file system that is mounted with `noexec` can be read, but its code cannot be mapped.
+        match self.map(&file).or_else(|_| self.copy(&fs::read(&file)?)) {
+            Ok(component) => {
+                note_use(&file);
+                Some(component)
+            }
+            Err(_) => {
+                // If it stays, the next compilation replaces it.
+                let _ = fs::remove_file(&file);
+                None
+            }
+        }
+    }
+
+    /// Loads code that was just compiled from the component with this hash, and keeps it. `code` is what
+    /// a compiler of this program returned.
+    pub(super) fn load(&self, sha256: &str, code: &[u8]) -> wasmtime::Result<Component> {
+        // A failure to keep it is ignored: without a file everything works, and the next process
+        // compiles again.
+        match self.write(sha256, code).ok().and_then(|file| self.map(&file).ok()) {
+            Some(component) => Ok(component),
+            None => self.copy(code),
+        }
+    }
+
+    fn file(&self, sha256: &str) -> Option<PathBuf> {
+        let Self { folder, engine_hash, prefix, .. } = self;
+        Some(folder.as_ref()?.join(format!("{prefix}{sha256}-{engine_hash:016x}")))
+    }
+
+    /// Writes a file under its final name only when it is complete and on the disk.
+    fn write(&self, sha256: &str, code: &[u8]) -> io::Result<PathBuf> {
+        let (Some(folder), Some(file)) = (&self.folder, self.file(sha256)) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if code.len() as u64 > self.most_bytes {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // On Unix it is created with the mode 0600.
+        let mut new = tempfile::Builder::new().prefix(self.prefix).suffix(".new").tempfile_in(folder)?;
+        new.write_all(code)?;
+        new.as_file().sync_data()?;
+        new.persist(&file)?;
+        remove_oldest(folder, self.prefix, self.most_bytes)?;
+        Ok(file)
+    }
+
+    #[allow(
+        unsafe_code,
+        reason = "the folder belongs to this user alone, so only this program has written the file; `write` names \
+                  it after the engine and the component"
+    )]
+    fn map(&self, file: &Path) -> wasmtime::Result<Component> {
+        // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one. It is
+        // removed or replaced, but never changed while it is mapped. wasmtime checks settings and version.
+        unsafe { Component::deserialize_file(&self.engine, file) }
+    }
+
+    #[allow(
+        unsafe_code,
+        reason = "the code comes from this process, from a child process of this program through a pipe that no \
+                  other process has, or from a file as in `map`"
+    )]
+    fn copy(&self, code: &[u8]) -> wasmtime::Result<Component> {
+        // SAFETY: the bytes are those that wasmtime's compiler returned, for an engine like this one.
+        unsafe { Component::deserialize(&self.engine, code) }
+    }
+}
+
+/// Removes the files with this prefix that were not used for longest, until the others have no more than
+/// these bytes. A process that has mapped one keeps its content.
+fn remove_oldest(folder: &Path, prefix: &str, most_bytes: u64) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        // Another process may have removed it.
+        let Ok(metadata) = entry.metadata() else { continue };
+        files.push((metadata.modified()?, metadata.len(), entry.path()));
+    }
+    files.sort();
+    let mut bytes = 0_u64;
+    for (_, length, file) in files.iter().rev() {
+        bytes = bytes.saturating_add(*length);
+        if bytes > most_bytes {
+            let _ = fs::remove_file(file);
+        }
+    }
+    Ok(())
+}
+
+/// Creates the folder if it does not exist. Returns whether only this user can write to it.
+#[cfg(unix)]
+fn is_private(folder: &Path) -> bool {
+    use std::os::unix::fs::DirBuilderExt;
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    created.and_then(|()| fs::metadata(folder)).is_ok_and(|it| is_own(&it))
+}
+
+#[cfg(not(unix))]
+fn is_private(folder: &Path) -> bool {
+    fs::create_dir_all(folder).is_ok()
+}
+
+/// Returns whether it is a regular file that only this user can write to.
+fn is_own_file(file: &Path) -> bool {
+    fs::symlink_metadata(file).is_ok_and(|it| it.is_file() && is_own(&it))
+}
+
+#[cfg(unix)]
+fn is_own(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &fs::Metadata) -> bool {
+    true
+}
+
+/// Sets the time of the file's last use. It fails on a read-only file system, where nothing is removed.
+#[cfg(unix)]
+fn note_use(file: &Path) {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    let _ = utimensat(CWD, file, &times, AtFlags::SYMLINK_NOFOLLOW);
+}
+
+#[cfg(not(unix))]
+fn note_use(_: &Path) {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    use super::{KeptCode, Options, remove_oldest};
+
+    const SHA256: &str = "of a component";
+
+    fn open(folder: &std::path::Path) -> KeptCode {
+        let options = Options { cache: Some(folder.to_owned()), ..Options::default() };
+        KeptCode::open(&wasmtime::Engine::default(), &options)
+    }
+
+    fn compile(kept: &KeptCode) -> Vec<u8> {
+        kept.engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
+    }
+
+    fn names(folder: &std::path::Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn code_is_found_again_by_an_engine_with_the_same_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = open(folder.path());
+        assert!(kept.find(SHA256).is_none());
+        kept.load(SHA256, &compile(&kept)).unwrap();
+        assert_eq!(names(folder.path()).len(), 1);
+        assert!(open(folder.path()).find(SHA256).is_some());
+        assert!(kept.of_snapshots().find(SHA256).is_none());
+        let mut other = wasmtime::Config::new();
+        other.consume_fuel(true);
+        let options = Options { cache: Some(folder.path().to_owned()), ..Options::default() };
+        let other = KeptCode::open(&wasmtime::Engine::new(&other).unwrap(), &options);
+        assert!(other.find(SHA256).is_none());
+        assert!(kept.find(SHA256).is_some());
+    }
+
+    #[test]
+    fn a_damaged_file_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = open(folder.path());
+        let code = compile(&kept);
+        for damaged in [&b""[..], b"damaged", &code[..code.len() / 2]] {
+            fs::write(kept.file(SHA256).unwrap(), damaged).unwrap();
+            assert!(kept.find(SHA256).is_none());
+            assert_eq!(names(folder.path()), [""; 0]);
+        }
+        kept.load(SHA256, &code).unwrap();
+        assert!(kept.find(SHA256).is_some());
+    }
+
+    #[test]
+    fn without_a_folder_code_is_loaded_all_the_same() {
+        let kept = KeptCode::open(&wasmtime::Engine::default(), &Options::default());
+        kept.load(SHA256, &compile(&kept)).unwrap();
+        assert!(kept.find(SHA256).is_none());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a file");
+        fs::write(&file, "").unwrap();
+        let kept = open(&file);
+        kept.load(SHA256, &compile(&kept)).unwrap();
+        assert!(kept.find(SHA256).is_none());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_others_can_change_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let kept = open(folder.path());
+        let code = compile(&kept);
+        kept.load(SHA256, &code).unwrap();
+        let file = kept.file(SHA256).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(kept.find(SHA256).is_none());
+        let other = folder.path().join("other");
+        fs::rename(&file, &other).unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&other, &file).unwrap();
+        assert!(kept.find(SHA256).is_none());
+        // The next compilation replaces it.
+        kept.load(SHA256, &code).unwrap();
+        assert!(kept.find(SHA256).is_some() && !file.is_symlink());
+    }
+
+    #[test]
+    fn the_files_that_were_not_used_for_longest_are_removed_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: usize, seconds: u64| {
+            fs::write(folder.path().join(name), vec![0; bytes]).unwrap();
+            let used = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            fs::File::open(folder.path().join(name)).unwrap().set_modified(used).unwrap();
+        };
+        for (name, seconds) in [("code-b", 20), ("code-a", 10), ("code-c", 30)] {
+            write(name, 10, seconds);
+        }
+        write("another", 100, 1);
+        remove_oldest(folder.path(), "code-", 30).unwrap();
+        assert_eq!(names(folder.path()), ["another", "code-a", "code-b", "code-c"]);
+        remove_oldest(folder.path(), "code-", 20).unwrap();
+        assert_eq!(names(folder.path()), ["another", "code-b", "code-c"]);
+        remove_oldest(folder.path(), "code-", 5).unwrap();
+        assert_eq!(names(folder.path()), ["another"]);
+    }
+
+    #[test]
+    fn the_folder_does_not_grow_beyond_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = open(folder.path());
+        let code = compile(&kept);
+        let kept = KeptCode { most_bytes: 2 * code.len() as u64, ..kept };
+        for sha256 in ["a", "b"] {
+            kept.load(sha256, &code).unwrap();
+        }
+        let used_long_ago = |sha256| {
+            let file = fs::File::open(kept.file(sha256).unwrap()).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        };
+        used_long_ago("a");
+        used_long_ago("b");
+        // Its use is noted.
+        #[cfg(unix)]
+        assert!(kept.find("a").is_some());
+        kept.load("c", &code).unwrap();
+        assert!(kept.find("c").is_some());
+        assert_eq!(names(folder.path()).len(), 2);
+        #[cfg(unix)]
+        assert!(kept.find("a").is_some() && kept.find("b").is_none());
+        let kept = KeptCode { most_bytes: code.len() as u64 - 1, ..kept };
+        kept.load("d", &code).unwrap();
+        assert!(kept.find("d").is_none() && kept.find("c").is_some());
+    }
+}
