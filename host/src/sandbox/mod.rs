@@ -6,7 +6,7 @@
 //! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
 //! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
-//! | `snapshot` | a plugin that has read its policy document before its logins |
+//! | `snapshot`, `post_return` | a plugin that has read its policy document before its logins |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
 //! | `state`, `deadline`, `resources`, `host_fuel`, `output`, `plugin_log` | the host's state for one login, within its limits |
 //! | `answer_limits`, `messages`, `failure` | the check of what a plugin returns, and failures in words |
@@ -30,6 +30,7 @@ mod options;
 mod output;
 mod plugin;
 mod plugin_log;
+mod post_return;
 mod profile;
 mod resources;
 mod semaphore;

@@ -20,6 +20,7 @@ use super::failure::{Failure, LoadError};
 use super::load::{describe_mismatch, link_imports};
 use super::messages::shorten;
 use super::plugin::{NoLogin, Plugin, SettingsSnapshot};
+use super::post_return::remove_post_returns;
 use super::settings::{Settings, sha256_hex};
 use super::state::State;
 use super::v0_1;
@@ -103,7 +104,7 @@ impl Sandbox {
         match (prepared.failed, snapshot) {
             (Some(error), _) | (None, Some(Err(error))) => Err(unsupported(error)),
             (None, None) => Err(SnapshotError::Unsupported("it waits".to_owned())),
-            (None, Some(Ok(snapshot))) => Ok(snapshot),
+            (None, Some(Ok(snapshot))) => Ok(remove_post_returns(&snapshot).unwrap_or(snapshot)),
         }
     }
 }
