@@ -1,6 +1,5 @@
 //! Binds the plugin to the host's contract.
 
-use std::borrow::Cow;
 use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
 
@@ -27,15 +26,15 @@ impl Handler for LinkUsersByEmail {
     fn on_login(event: LoginEvent) -> Result<Outcome, ApiError> {
         // The instance ends with this call: nothing needs to be freed.
         let mut event = ManuallyDrop::new(event);
-        let policy = ManuallyDrop::new(read_policy(&mut event)?);
-        Ok(carry_out::on_login(&event, &policy, &mut Imports))
+        let policy = read_policy(&mut event)?;
+        Ok(carry_out::on_login(&event, policy, &mut Imports))
     }
 
     #[inline(always)]
     fn on_continue(event: LoginEvent, answer: Answer) -> Result<Outcome, ApiError> {
         let (mut event, answer) = (ManuallyDrop::new(event), ManuallyDrop::new(answer));
-        let policy = ManuallyDrop::new(read_policy(&mut event)?);
-        Ok(carry_out::on_continue(&event, &answer, &policy, &mut Imports))
+        let policy = read_policy(&mut event)?;
+        Ok(carry_out::on_continue(&event, &answer, policy, &mut Imports))
     }
 }
 
@@ -83,15 +82,17 @@ impl PreparedSettings for LinkUsersByEmail {
 
 /// Returns the policy of a login. The event of a prepared instance lacks the document, and gets it
 /// where the decision needs its text: for its fingerprint, and to try changes of it.
-fn read_policy(event: &mut LoginEvent) -> Result<Cow<'static, Policy>, ApiError> {
+fn read_policy(event: &mut LoginEvent) -> Result<&'static Policy, ApiError> {
     if let Some(Prepared { policy, document }) = PREPARED.get() {
         if event.trace || policy.look_up == LookUp::UntilChecked {
             event.settings.clone_from(document);
         }
-        return Ok(Cow::Borrowed(policy));
+        return Ok(policy);
     }
     let read = Policy::parse(&event.settings);
-    read.map(Cow::Owned).map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))
+    let read = read.map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))?;
+    // The instance ends with this login.
+    Ok(Box::leak(Box::new(read)))
 }
 
 /// The host, as the contract offers it.
