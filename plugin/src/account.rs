@@ -1,7 +1,7 @@
 //! An account: the identities that lead into it, and the claims that each of
 //! them makes of an address.
 
-use ligature_link_policy::Policy;
+use ligature_link_policy::{Names, Policy};
 
 use crate::address_claim::{AddressClaim, Trust};
 use crate::bindings::{Identity, LoginEvent, User, Verification};
@@ -77,12 +77,12 @@ impl<'a> Account<'a> {
     }
 
     /// The first connection of the account that is in this list.
-    pub(crate) fn connection_in(&self, names: &[String]) -> Option<&'a str> {
+    pub(crate) fn connection_in(&self, names: &Names) -> Option<&'a str> {
         if names.is_empty() {
             return None;
         }
         let mut connections = self.claims.iter().map(|claim| claim.connection);
-        connections.find(|connection| names.iter().any(|name| name == connection))
+        connections.find(|connection| names.contains(connection))
     }
 
     /// Returns whether the root identity contradicts the account's address: it came
@@ -103,6 +103,15 @@ impl<'a> Account<'a> {
     /// Returns whether this id is the account's or that of one of its identities.
     pub(crate) fn is_or_has(&self, user_id: &str) -> bool {
         self.id() == user_id || self.user.identities.iter().any(|it| is_called(it, user_id))
+    }
+
+    /// Returns whether one of these ids is the account's or that of one of its identities.
+    pub(crate) fn is_or_has_one_of(&self, user_ids: &Names) -> bool {
+        let id_of = |it: &Identity| [it.provider.as_str(), "|", &it.user_id].concat();
+        let is_other = |it: &&Identity| !is_called(it, self.id());
+        !user_ids.is_empty()
+            && (user_ids.contains(self.id())
+                || self.user.identities.iter().filter(is_other).any(|it| user_ids.contains(&id_of(it))))
     }
 
     /// Returns whether an identity of this account is one of the other.

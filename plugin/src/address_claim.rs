@@ -49,15 +49,16 @@ impl<'a> AddressClaim<'a> {
     }
 }
 
-/// The trust in a connection for an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The trust in a connection for an address. Of several entries of the policy for one connection,
+/// the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trust {
-    Trusted,
     Untrusted,
     /// The connection is listed without the domains that an enterprise connection needs.
     WithoutDomains,
-    /// Only the tenant says that all its addresses are verified.
-    ByTenantOnly,
     /// The connection is trusted, but for other domains.
     DomainNotOwned,
+    Trusted,
+    /// Only the tenant says that all its addresses are verified.
+    ByTenantOnly,
 }

@@ -1,7 +1,7 @@
 //! Comparison of e-mail addresses.
 
 pub use ligature_contact_syntax::{AddressForm, classify_address};
-use ligature_link_policy::EmailCompare;
+use ligature_link_policy::{EmailCompare, Names};
 
 /// The result of comparing two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,8 @@ pub fn domain_of(address: &str) -> &str {
 
 /// Returns whether the address is at one of these domains.
 #[must_use]
-pub fn is_at(address: &str, domains: &[String]) -> bool {
-    let own = domain_of(address);
-    domains.iter().any(|domain| domain.eq_ignore_ascii_case(own))
+pub fn is_at(address: &str, domains: &Names) -> bool {
+    domains.contains_ignoring_case(domain_of(address))
 }
 
 #[cfg(test)]

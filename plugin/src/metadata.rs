@@ -150,8 +150,7 @@ pub fn find_conflict(sides: &Sides, rules: &MetadataRules) -> Option<String> {
 /// Returns whether these rules require some key to be equal.
 #[must_use]
 pub fn can_conflict(rules: &MetadataRules) -> bool {
-    rules.default == MetadataRule::MustEqual
-        || rules.keys.values().any(|rule| *rule == MetadataRule::MustEqual)
+    rules.default == MetadataRule::MustEqual || rules.keys.has_must_equal()
 }
 
 /// Reads two whole texts side by side.
@@ -265,12 +264,12 @@ impl<'a> Patch<'a> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ligature_link_policy::{MetadataRule, MetadataRules};
+    use ligature_link_policy::{MetadataKeys, MetadataRule, MetadataRules};
 
     use super::{Sides, find_conflict, merge};
 
     fn rules(default: MetadataRule) -> MetadataRules {
-        MetadataRules { default, keys: BTreeMap::new() }
+        MetadataRules { default, keys: MetadataKeys::default() }
     }
 
     fn apply_patch(rule: MetadataRule, primary: &str, secondary: &str) -> Option<String> {
@@ -343,7 +342,7 @@ mod tests {
     fn keys_that_must_be_equal_are_compared_by_value() {
         let by_key = MetadataRules {
             default: MetadataRule::Drop,
-            keys: BTreeMap::from([("id".to_owned(), MetadataRule::MustEqual)]),
+            keys: BTreeMap::from([("id".to_owned(), MetadataRule::MustEqual)]).into(),
         };
         let of = |primary, secondary| {
             find_conflict(

@@ -296,7 +296,7 @@ impl<'a> Situation<'a> {
             Primary::DatabaseFirst => Reverse(u64::from(account.root().strategy == "auth0")),
             Primary::MostLogins => Reverse(account.user.logins_count.unwrap_or(0)),
             Primary::ConnectionOrder => {
-                let place = policy.connection_order.iter().position(|name| name == account.root().connection);
+                let place = policy.connection_order.position(account.root().connection);
                 Reverse(place.map_or(0, |place| u64::MAX - place as u64))
             }
         };

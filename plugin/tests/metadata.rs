@@ -4,7 +4,7 @@
 use ligature_linking_marks::PROTECTED;
 use std::collections::BTreeMap;
 
-use ligature_link_policy::{MetadataRule, MetadataRules};
+use ligature_link_policy::{MetadataKeys, MetadataRule, MetadataRules};
 use link_users_by_email::metadata::{Merged, Sides, apply_patch, find_conflict, merge};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -121,7 +121,7 @@ fn any_sides() -> impl Strategy<Value = (Object, Object)> {
 fn any_rules() -> impl Strategy<Value = MetadataRules> {
     let keys = prop::collection::btree_map(any_key(), select(&RULES[..]), 0..3);
     (select(&RULES[..]), prop_oneof![2 => Just(BTreeMap::new()), 1 => keys])
-        .prop_map(|(default, keys)| MetadataRules { default, keys })
+        .prop_map(|(default, keys)| MetadataRules { default, keys: keys.into() })
 }
 
 /// The object as JSON, with white space or without.
@@ -135,7 +135,7 @@ fn read(text: &str) -> Object {
 }
 
 fn merged(rule: MetadataRule, primary: &str, secondary: &str) -> Option<String> {
-    let rules = MetadataRules { default: rule, keys: BTreeMap::new() };
+    let rules = MetadataRules { default: rule, keys: MetadataKeys::default() };
     merge(&Sides { primary: Some(primary), secondary: Some(secondary), secondary_is_newer: true }, &rules)
         .patch
 }

@@ -91,7 +91,7 @@ impl Policy {
         if let Some((key, _)) = self.connections().find(|(_, name)| name.is_empty()) {
             return fail(key, "a connection is named \"\"; expected its name".to_owned());
         }
-        for trusted in &self.trusted_connections {
+        for trusted in self.trusted_connections.iter() {
             let name = match trusted {
                 TrustedConnection::Name(name) => Some(name),
                 TrustedConnection::Detailed(detail) => match (&detail.name, &detail.strategy) {
@@ -117,14 +117,13 @@ impl Policy {
                 return fail("trusted_connections", message);
             }
         }
-        let grouped: Vec<&String> = self.connection_groups.values().flatten().collect();
-        if let Some((_, twice)) =
-            grouped.iter().enumerate().find(|(place, name)| grouped[..*place].contains(name))
-        {
+        if let Some(twice) = self.connection_groups.find_repeated() {
             let message = format!("`{twice}` is in two groups; a connection can be in one");
             return fail("connection_groups", message);
         }
-        if let Some(domain) = self.blocked_domains.values().flatten().find(|domain| !is_domain(domain)) {
+        if let Some(domain) =
+            self.blocked_domains.iter().flat_map(|(_, domains)| domains).find(|domain| !is_domain(domain))
+        {
             let message = format!("`{domain}` is not a domain; expected one like `example.com`, in ASCII");
             return fail("blocked_domains", message);
         }
@@ -191,8 +190,8 @@ impl Policy {
             ("connection_order", &self.connection_order),
         ];
         let listed = lists.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name)));
-        let grouped = self.connection_groups.values().flatten().map(|name| ("connection_groups", name));
-        let blocked = self.blocked_domains.keys().map(|name| ("blocked_domains", name));
+        let grouped = self.connection_groups.names().map(|name| ("connection_groups", name));
+        let blocked = self.blocked_domains.iter().map(|(name, _)| ("blocked_domains", name));
         let trusted = trusted.flatten().map(|name| ("trusted_connections", name));
         trusted.chain(listed).chain(grouped).chain(blocked).map(|(key, name)| (key, name.as_str()))
     }

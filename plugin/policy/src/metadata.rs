@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::choice;
+use crate::names::ByName;
 
 /// The rules for the secondary's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,7 +23,7 @@ pub struct Metadata {
 
 impl Default for Metadata {
     fn default() -> Self {
-        let rules = |default| MetadataRules { default, keys: BTreeMap::new() };
+        let rules = |default| MetadataRules { default, keys: MetadataKeys::default() };
         Self { user: rules(MetadataRule::PrimaryWins), app: rules(MetadataRule::Drop) }
     }
 }
@@ -37,11 +38,51 @@ pub struct MetadataRules {
     pub default: MetadataRule,
     /// For single keys.
     #[serde(default)]
-    pub keys: BTreeMap<String, MetadataRule>,
+    pub keys: MetadataKeys,
 }
 
 fn drop_rule() -> MetadataRule {
     MetadataRule::Drop
+}
+
+/// Rules for single keys. Finding one costs the same among any number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "BTreeMap<String, MetadataRule>")]
+pub struct MetadataKeys {
+    rules: ByName<MetadataRule>,
+    has_must_equal: bool,
+}
+
+impl From<BTreeMap<String, MetadataRule>> for MetadataKeys {
+    fn from(rules: BTreeMap<String, MetadataRule>) -> Self {
+        let has_must_equal = rules.values().any(|rule| *rule == MetadataRule::MustEqual);
+        Self { rules: rules.into(), has_must_equal }
+    }
+}
+
+impl MetadataKeys {
+    /// Returns the rule for this key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&MetadataRule> {
+        self.rules.get(key)
+    }
+
+    /// Returns whether a key has to be equal.
+    #[must_use]
+    pub fn has_must_equal(&self) -> bool {
+        self.has_must_equal
+    }
+
+    /// Returns whether there is no rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The keys and their rules, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &MetadataRule)> {
+        self.rules.iter()
+    }
 }
 
 choice! {

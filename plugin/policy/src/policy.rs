@@ -1,13 +1,11 @@
 //! The policy document.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use crate::{
-    BlockedCandidate, Caution, EmailCompare, LookUp, Metadata, Mfa, Mode, NoOpOrSuggest, OnError, OnMultiple,
-    PolicyLimits, Preset, Primary, Privileged, Prompts, RequireVerified, Strictness, TrustedConnection,
-    choice,
+    BlockedCandidate, ByName, Caution, ConnectionGroups, EmailCompare, LinkedOrganizations, LookUp, Metadata,
+    Mfa, Mode, Names, NoOpOrSuggest, OnError, OnMultiple, PolicyLimits, Preset, Primary, Privileged, Prompts,
+    RequireVerified, Strictness, TrustedConnections, choice,
 };
 
 /// The conditions under which two accounts with one verified e-mail address are
@@ -21,15 +19,15 @@ pub struct Policy {
     /// The action of the policy when two accounts may be linked.
     pub mode: Mode,
     /// Connections that the policy leaves alone, by name.
-    pub excluded_connections: Vec<String>,
+    pub excluded_connections: Names,
     /// Applications whose logins the policy leaves alone, by client id.
-    pub excluded_clients: Vec<String>,
+    pub excluded_clients: Names,
     /// Organizations whose logins the policy leaves alone, by id.
-    pub excluded_organizations: Vec<String>,
+    pub excluded_organizations: Names,
     /// Connections that are trusted when they call an address verified. Empty:
     /// none, so that the user is asked instead. The tenant's own databases and mailbox
     /// codes (strategies `auth0` and `email`) need not be listed.
-    pub trusted_connections: Vec<TrustedConnection>,
+    pub trusted_connections: TrustedConnections,
     /// Connections, by name or strategy, that call an address verified only
     /// because the tenant says so for all of them. The user is asked, never
     /// linked without. It acts on `email_verified: true` alone. Where a
@@ -38,23 +36,23 @@ pub struct Policy {
     /// The tenant verifies the addresses by setting it for the connection
     /// (in Auth0, `should_trust_email_verified_connection` as
     /// `always_set_emails_as_verified`); then the user is asked.
-    pub verified_by_tenant: Vec<String>,
+    pub verified_by_tenant: Names,
     /// Databases in which several people share one address, by name. Never
     /// linked without asking.
-    pub non_unique_email_connections: Vec<String>,
+    pub non_unique_email_connections: Names,
     /// Connections whose accounts a directory manages (SCIM), by name. Such an
     /// account is the primary. A user's `app_metadata.linking.managed_by` says
     /// the same of one account.
-    pub managed_connections: Vec<String>,
+    pub managed_connections: Names,
     /// Groups of connections, by name of the group. Only connections of one
     /// group link to one another. An enterprise connection is a group of its
     /// own and all others are one, unless placed here. `*` stands for all.
-    pub connection_groups: BTreeMap<String, Vec<String>>,
+    pub connection_groups: ConnectionGroups,
     /// E-mail domains that link nothing, by connection name; `*` stands for
     /// every connection.
-    pub blocked_domains: BTreeMap<String, Vec<String>>,
+    pub blocked_domains: ByName<Names>,
     /// Pairs of organizations whose members may be linked, each a list.
-    pub linked_organizations: Vec<Vec<String>>,
+    pub linked_organizations: LinkedOrganizations,
     /// The verification that a link needs.
     pub require_verified: RequireVerified,
     /// The comparison of addresses.
@@ -82,7 +80,7 @@ pub struct Policy {
     pub primary: Primary,
     /// Names of connections, for `"primary": "connection_order"`. The account of the
     /// first one stays.
-    pub connection_order: Vec<String>,
+    pub connection_order: Names,
     /// Whether an account with linked identities may become a secondary
     /// without asking.
     pub allow_demote_with_identities: bool,
@@ -126,16 +124,16 @@ impl Default for Policy {
         Self {
             preset: None,
             mode: Mode::Observe,
-            excluded_connections: Vec::new(),
-            excluded_clients: Vec::new(),
-            excluded_organizations: Vec::new(),
-            trusted_connections: Vec::new(),
-            verified_by_tenant: Vec::new(),
-            non_unique_email_connections: Vec::new(),
-            managed_connections: Vec::new(),
-            connection_groups: BTreeMap::new(),
-            blocked_domains: BTreeMap::new(),
-            linked_organizations: Vec::new(),
+            excluded_connections: Names::default(),
+            excluded_clients: Names::default(),
+            excluded_organizations: Names::default(),
+            trusted_connections: TrustedConnections::default(),
+            verified_by_tenant: Names::default(),
+            non_unique_email_connections: Names::default(),
+            managed_connections: Names::default(),
+            connection_groups: ConnectionGroups::default(),
+            blocked_domains: ByName::default(),
+            linked_organizations: LinkedOrganizations::default(),
             require_verified: RequireVerified::Both,
             email_compare: EmailCompare::AsciiCi,
             local_part_case: Caution::Suggest,
@@ -147,7 +145,7 @@ impl Default for Policy {
             trojan_identity: Caution::Suggest,
             on_multiple: OnMultiple::ConflictReport,
             primary: Primary::Oldest,
-            connection_order: Vec::new(),
+            connection_order: Names::default(),
             allow_demote_with_identities: false,
             privileged: Privileged::default(),
             mfa: Mfa::StepUp,

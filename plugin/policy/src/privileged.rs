@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::Names;
+
 /// Accounts with power, which are never linked without asking.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
@@ -11,17 +13,17 @@ pub struct Privileged {
     /// account, of the login's `authorization.roles`, and in `app_metadata.roles`
     /// and `app_metadata.authorization.roles`. Left out: `admin`,
     /// `administrator`, `owner` and `superuser`.
-    pub roles: Option<Vec<String>>,
+    pub roles: Option<Names>,
     /// Accounts with power, by user id, their own or that of a linked identity.
     /// `app_metadata.privileged: true` says the same.
-    pub user_ids: Vec<String>,
+    pub user_ids: Names,
     /// The action for these accounts.
     pub decision: PrivilegedDecision,
 }
 
 impl Default for Privileged {
     fn default() -> Self {
-        Self { roles: None, user_ids: Vec::new(), decision: PrivilegedDecision::Suggest }
+        Self { roles: None, user_ids: Names::default(), decision: PrivilegedDecision::Suggest }
     }
 }
 
@@ -31,7 +33,7 @@ impl Privileged {
     pub fn has_power(&self, role: &str) -> bool {
         const USUAL: [&str; 4] = ["admin", "administrator", "owner", "superuser"];
         match &self.roles {
-            Some(roles) => roles.iter().any(|it| it.eq_ignore_ascii_case(role)),
+            Some(roles) => roles.contains_ignoring_case(role),
             None => USUAL.iter().any(|it| it.eq_ignore_ascii_case(role)),
         }
     }

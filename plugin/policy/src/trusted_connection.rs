@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::Names;
+
 /// A connection that is trusted when it calls an address verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
@@ -25,7 +27,7 @@ pub struct TrustedDetail {
     pub strategy: Option<String>,
     /// The domains for which the connection is trusted; all if the list is empty.
     /// Addresses at other domains are not linked.
-    pub domains: Vec<String>,
+    pub domains: Names,
 }
 
 /// Returns whether connections of this strategy belong to one customer each. Source:

@@ -2,8 +2,8 @@
 
 use crate::policy::LOOK_UP_AGAIN_AFTER_DAYS;
 use crate::{
-    BlockedCandidate, Caution, LookUp, MetadataRule, Mfa, OnMultiple, Policy, Primary, PrivilegedDecision,
-    Strictness, TrustedConnection, is_enterprise,
+    BlockedCandidate, Caution, LookUp, MetadataRule, Mfa, Names, OnMultiple, Policy, Primary,
+    PrivilegedDecision, Strictness, TrustedConnection, is_enterprise,
 };
 
 /// An option that gives a protection up, or that has no effect.
@@ -26,7 +26,7 @@ impl Policy {
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let of_trust = self.trusted_connections.iter().filter_map(|trusted| self.warn_about_trust(trusted));
-        let grouped = self.connection_groups.values().flatten();
+        let grouped = self.connection_groups.names();
         let of_groups = grouped.filter(|name| is_enterprise(name)).map(|name| {
             let message = format!(
                 "`{name}` is the name of a strategy; a group holds connections by their own names, and this matches none of the strategy's."
@@ -44,16 +44,16 @@ impl Policy {
         let copies_by_default = !matches!(self.metadata.app.default, MetadataRule::Drop | MetadataRule::MustEqual);
         let copies_roles = ["roles", "authorization", "permissions"]
             .iter()
-            .any(|key| self.metadata.app.keys.get(*key).is_some_and(|rule| !matches!(rule, MetadataRule::Drop | MetadataRule::MustEqual)));
+            .any(|key| self.metadata.app.keys.get(key).is_some_and(|rule| !matches!(rule, MetadataRule::Drop | MetadataRule::MustEqual)));
         let lists = [
             &self.excluded_connections, &self.excluded_clients, &self.excluded_organizations, &self.verified_by_tenant,
             &self.non_unique_email_connections, &self.managed_connections, &self.connection_order,
         ];
-        let has_star = lists.iter().any(|list| list.iter().any(|name| name == "*"));
-        let has_no_power = self.privileged.roles.as_ref().is_some_and(Vec::is_empty);
+        let has_star = lists.iter().any(|list| list.contains("*"));
+        let has_no_power = self.privileged.roles.as_ref().is_some_and(Names::is_empty);
         let is_checked_late = self.look_up == LookUp::UntilChecked && self.blocked_candidate == BlockedCandidate::DenyLogin;
         let has_idle_days = self.look_up != LookUp::UntilChecked && self.look_up_again_after_days != LOOK_UP_AGAIN_AFTER_DAYS;
-        let groups_all = self.connection_groups.values().flatten().any(|name| name == "*");
+        let groups_all = self.connection_groups.names().any(|name| name == "*");
         [
             (groups_all, "connection_groups", "S-103",
              "A group with `*` lets one customer's directory reach the accounts of all other connections."),
@@ -157,7 +157,7 @@ impl Policy {
         if detail.domains.is_empty() {
             return warn_of_missing_domains(name);
         }
-        let is_grouped = self.connection_groups.values().flatten().any(|it| it == name || it == "*");
+        let is_grouped = self.connection_groups.find(name).is_some();
         if !is_grouped {
             return about(
                 "",

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use ligature_link_policy::members::overlay_members;
-use ligature_link_policy::{LookUp, Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
+use ligature_link_policy::{LookUp, Mfa, Mode, Names, OnMultiple, PrivilegedDecision, is_enterprise};
 use serde_json::value::RawValue;
 
 use super::change::Change::{self, Setting};
@@ -84,14 +84,14 @@ fn nested(world: &World, key: &'static str, over: &str) -> Option<NewValue> {
 }
 
 /// A list of names without some of them.
-fn without(key: &'static str, list: &[String], names: &[&str]) -> Option<NewValue> {
+fn without(key: &'static str, list: &Names, names: &[&str]) -> Option<NewValue> {
     let rest: Vec<&String> = list.iter().filter(|it| !names.contains(&it.as_str())).collect();
     let is_shorter = rest.len() < list.len();
     let json = serde_json::to_string(&rest).ok().filter(|_| is_shorter)?;
     Some(NewValue { key, json, only_if: None })
 }
 
-fn without_party(key: &'static str, list: &[String], world: &World, input: &Input) -> Option<NewValue> {
+fn without_party(key: &'static str, list: &Names, world: &World, input: &Input) -> Option<NewValue> {
     if list.is_empty() {
         return None;
     }
@@ -108,15 +108,17 @@ fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
     let s = Situation::from_input(&input);
     let names: Vec<&str> = s.party().flat_map(|it| it.claims()).map(|claim| claim.connection).collect();
-    let mut blocked = world.policy.blocked_domains.clone();
+    let blocked = world.policy.blocked_domains.iter();
+    let mut blocked: BTreeMap<&String, Vec<&String>> =
+        blocked.map(|(connection, domains)| (connection, domains.iter().collect())).collect();
     let mut let_in: Vec<String> = Vec::new();
     for (connection, domains) in &mut blocked {
         let before = domains.len();
-        if connection == "*" || names.contains(&connection.as_str()) {
-            domains.retain(|domain| !email::is_at(own, std::slice::from_ref(domain)));
+        if *connection == "*" || names.contains(&connection.as_str()) {
+            domains.retain(|domain| !domain.eq_ignore_ascii_case(email::domain_of(own)));
         }
         if domains.len() < before {
-            let_in.push(connection.clone());
+            let_in.push((*connection).clone());
         }
     }
     if let_in.is_empty() {
@@ -226,7 +228,9 @@ fn one_group(world: &World, input: &Input) -> Option<NewValue> {
         }
         joining.push(connection);
     }
-    let mut groups: BTreeMap<String, Vec<String>> = world.policy.connection_groups.clone();
+    let groups = world.policy.connection_groups.iter();
+    let mut groups: BTreeMap<String, Vec<String>> =
+        groups.map(|(group, names)| (group.clone(), names.clone())).collect();
     for names in groups.values_mut() {
         names.retain(|it| !claims.iter().any(|claim| claim.connection == it));
     }
@@ -267,8 +271,8 @@ fn linked_organizations(world: &World, input: &Input) -> Option<NewValue> {
         let of_b = b.user.organizations.first()?;
         (of_a != of_b).then(|| vec![of_a.clone(), of_b.clone()])
     })?;
-    let mut linked = world.policy.linked_organizations.clone();
-    linked.push(pair);
+    let mut linked: Vec<&Vec<String>> = world.policy.linked_organizations.iter().collect();
+    linked.push(&pair);
     let only_if = Some("members of both may get access to each other's accounts".to_owned());
     let json = serde_json::to_string(&linked).ok()?;
     Some(NewValue { key: "linked_organizations", json, only_if })

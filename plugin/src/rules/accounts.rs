@@ -16,9 +16,7 @@ pub(super) fn organization(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
-    let may_link = |a: &String, b: &String| {
-        a == b || s.policy.linked_organizations.iter().any(|list| list.contains(a) && list.contains(b))
-    };
+    let may_link = |a: &String, b: &String| a == b || s.policy.linked_organizations.are_linked(a, b);
     // A login to an organization is not one of somebody outside it who is a
     // member elsewhere.
     let of_login = s.input.event.organization_id.as_ref();
@@ -111,7 +109,7 @@ pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let has_power = |account: &&Account| {
         let user = account.user;
         account.state.privileged()
-            || list.user_ids.iter().any(|id| account.is_or_has(id))
+            || account.is_or_has_one_of(&list.user_ids)
             || user.roles.iter().any(|role| list.has_power(role))
             || account.state.roles().any(|role| list.has_power(role))
     };

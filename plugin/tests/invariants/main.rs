@@ -7,8 +7,10 @@ mod generated;
 mod interleavings;
 mod world;
 
+use std::collections::BTreeMap;
+
 use generated::{any_party, any_policy, any_user};
-use ligature_link_policy::{Mfa, Mode, OnMultiple, Policy, Primary, TrustedConnection};
+use ligature_link_policy::{Mfa, Mode, OnMultiple, Policy, Primary, TrustedConnection, TrustedConnections};
 use link_users_by_email::bindings::{AuthenticationMethod, Connection};
 use link_users_by_email::bindings::{
     Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,
@@ -71,8 +73,8 @@ fn event(user: &User) -> LoginEvent {
 fn auto() -> Policy {
     Policy {
         mode: Mode::Auto,
-        trusted_connections: vec![TrustedConnection::Name("*".to_owned())],
-        connection_groups: [("all".to_owned(), vec!["*".to_owned()])].into(),
+        trusted_connections: vec![TrustedConnection::Name("*".to_owned())].into(),
+        connection_groups: BTreeMap::from([("all".to_owned(), vec!["*".to_owned()])]).into(),
         ..Policy::default()
     }
 }
@@ -167,7 +169,7 @@ proptest! {
     fn i3_less_trust_is_never_nearer_to_a_link(users in any_party(), policy in any_policy()) {
         let event = event(&users[0]);
         let before = plan(&event, &policy, &users[1..]);
-        let distrusting = Policy { trusted_connections: Vec::new(), ..policy };
+        let distrusting = Policy { trusted_connections: TrustedConnections::default(), ..policy };
         let after = plan(&event, &distrusting, &users[1..]);
         prop_assert!(links(&after).len() <= links(&before).len());
     }
@@ -293,7 +295,7 @@ proptest! {
     ) {
         let policy = Policy {
             mode: Mode::Auto,
-            trusted_connections: vec![TrustedConnection::Name("google-oauth2".to_owned())],
+            trusted_connections: vec![TrustedConnection::Name("google-oauth2".to_owned())].into(),
             ..Policy::default()
         };
         let victim = good("auth0|victim", 1_000);
@@ -340,7 +342,7 @@ proptest! {
 fn i11_exhaustively_in_small_states() {
     let policy = Policy {
         mode: Mode::Auto,
-        trusted_connections: vec![TrustedConnection::Name("google-oauth2".to_owned())],
+        trusted_connections: vec![TrustedConnection::Name("google-oauth2".to_owned())].into(),
         ..Policy::default()
     };
     let all = [Verification::Verified, Verification::Unverified, Verification::Absent, Verification::Null];
