@@ -116,10 +116,11 @@ ROUNDS ?= 1000
 races: target
 	LIGATURE_RACE_ROUNDS=$(ROUNDS) $(CARGO) test --quiet --locked -p ligature-tests --test directories of_many_logins
 
-# Decides every case with the policy as it is, and after it has read the case's document. `make test`
-# does it with three documents.
+# Decides every case with the policy as it is, and after it has read the case's document, and measures
+# logins with a policy that has one long list. `make test` does it with three documents, and with
+# many long lists at once.
 snapshots: target
-	LIGATURE_ALL_SNAPSHOTS=1 $(CARGO) test --quiet --locked -p ligature-tests --test sandbox a_prepared_plugin
+	LIGATURE_ALL_SNAPSHOTS=1 $(CARGO) test --quiet --locked -p ligature-tests --test sandbox prepared::a_
 
 # cargo-mutants on the rules, and on the host's guard, decisions and links: by hand or
 # nightly. MUTANTS='--shard 0/8' tries a part, MUTANTS=--list prints the mutants.
