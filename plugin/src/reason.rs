@@ -162,14 +162,28 @@ impl ReasonCode {
     /// text that was put together is checked against the contract.
     #[must_use]
     pub fn about(self, subject: &[&str], detail: impl Into<Cow<'static, str>>) -> Reason {
+        self.of_checked(
+            subject,
+            match detail.into() {
+                Cow::Borrowed(own) => own.to_owned(),
+                Cow::Owned(text) => truncate(text),
+            },
+        )
+    }
+
+    /// A reason with this code, about these users, whose text begins with a number. To format it and to
+    /// check the text takes longer than most rules.
+    #[must_use]
+    pub(crate) fn about_number(self, subject: &[&str], number: usize, rest: &'static str) -> Reason {
+        self.of_checked(subject, number.to_string() + rest)
+    }
+
+    fn of_checked(self, subject: &[&str], detail: String) -> Reason {
         Reason {
             code: self.as_str().to_owned(),
             level: self.level(),
             subject: subject.iter().map(|&id| id.to_owned()).collect(),
-            detail: match detail.into() {
-                Cow::Borrowed(own) => own.to_owned(),
-                Cow::Owned(text) => truncate(text),
-            },
+            detail,
         }
     }
 }

@@ -256,14 +256,13 @@ pub(super) fn primary(s: &Situation, _: &EarlierRuling) -> RuleResult {
             "No other criterion distinguishes the accounts: the one with the smaller user id is the primary."
         }
     };
-    let mut notes = vec![code.about(&[primary.id()], detail)];
+    let mut notes = Vec::with_capacity(1 + s.meant.len());
+    notes.push(code.about(&[primary.id()], detail));
     for secondary in s.secondaries() {
-        if !secondary.user.roles.is_empty() {
-            let detail = format!(
-                "{} role(s) of the secondary are not given to the primary.",
-                secondary.user.roles.len()
-            );
-            notes.push(ReasonCode::RolesNotCopied.about(&[secondary.id()], detail));
+        let roles = secondary.user.roles.len();
+        if roles > 0 {
+            let rest = " role(s) of the secondary are not given to the primary.";
+            notes.push(ReasonCode::RolesNotCopied.about_number(&[secondary.id()], roles, rest));
         }
     }
     RuleResult::Notes(notes)
