@@ -3,7 +3,8 @@
 use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
 
-use ligature_link_policy::{LookUp, Policy};
+use ligature_link_policy::Policy;
+use ligature_linking_marks::checked::SettingsHash;
 use ligature_policy::bindings::{
     Handler, PreparedSettings, Settings, SettingsError, SettingsWarnings, Warning, accounts, export_handler,
     export_prepared_settings, export_settings, export_settings_warnings, users,
@@ -70,21 +71,23 @@ static PREPARED: OnceLock<Prepared> = OnceLock::new();
 struct Prepared {
     policy: Policy,
     document: String,
+    hash: SettingsHash,
 }
 
 impl PreparedSettings for LinkUsersByEmail {
     fn prepare(document: String) -> Result<(), String> {
         let policy = Policy::parse(&document).map_err(|error| error.message)?;
-        let prepared = Prepared { policy, document };
+        let hash = SettingsHash::new(&document);
+        let prepared = Prepared { policy, document, hash };
         PREPARED.set(prepared).map_err(|_| "another policy was read before".to_owned())
     }
 }
 
 /// Returns the policy of a login. The event of a prepared instance lacks the document, and gets it
-/// where the decision needs its text: for its fingerprint, and to try changes of it.
+/// where changes of its text are tried.
 fn read_policy(event: &mut LoginEvent) -> Result<&'static Policy, ApiError> {
-    if let Some(Prepared { policy, document }) = PREPARED.get() {
-        if event.trace || policy.look_up == LookUp::UntilChecked {
+    if let Some(Prepared { policy, document, .. }) = PREPARED.get() {
+        if event.trace {
             event.settings.clone_from(document);
         }
         return Ok(policy);
@@ -109,6 +112,10 @@ impl Host for Imports {
 
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
         accounts::link(request)
+    }
+
+    fn hash_settings(&mut self, settings: &str) -> SettingsHash {
+        PREPARED.get().map_or_else(|| SettingsHash::new(settings), |prepared| prepared.hash)
     }
 
     fn now(&mut self) -> Timestamp {

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use ligature_link_policy::{Caution, OnMultiple, Policy, Primary};
+use ligature_linking_marks::checked::SettingsHash;
 
 use crate::account::Account;
 use crate::address_claim::{AddressClaim, Trust};
@@ -43,6 +44,8 @@ pub struct Login<'a> {
     pub policy: &'a Policy,
     /// The user's proof of another account, if the login continues after a question.
     pub proof: Option<&'a Proof>,
+    /// The hash of the event's settings, if it is known.
+    pub settings_hash: Option<SettingsHash>,
     /// The login's time.
     pub now: Timestamp,
 }
@@ -52,14 +55,15 @@ pub(crate) struct LoginContext<'a> {
     pub(crate) event: &'a LoginEvent,
     pub(crate) policy: &'a Policy,
     pub(crate) proof: Option<&'a Proof>,
+    pub(crate) settings_hash: Option<SettingsHash>,
     pub(crate) now: Timestamp,
     /// The account that logs in.
     pub(crate) current: Account<'a>,
 }
 
 impl<'a> LoginContext<'a> {
-    pub(crate) fn new(Login { event, policy, proof, now }: Login<'a>) -> Self {
-        Self { event, policy, proof, now, current: Account::from_login(event, policy) }
+    pub(crate) fn new(Login { event, policy, proof, settings_hash, now }: Login<'a>) -> Self {
+        Self { event, policy, proof, settings_hash, now, current: Account::from_login(event, policy) }
     }
 }
 
@@ -67,7 +71,8 @@ impl<'a> Input<'a> {
     /// The login without the accounts found.
     #[must_use]
     pub fn login(&self) -> Login<'a> {
-        Login { event: self.event, policy: self.policy, proof: self.proof, now: self.now }
+        let Self { event, policy, proof, now, .. } = *self;
+        Login { event, policy, proof, settings_hash: None, now }
     }
 }
 

@@ -101,7 +101,7 @@ fn a_login_with_another_document_reads_that() {
 /// A list of a policy document, and how names get into it. The login is linked as it is without them.
 type List = (&'static str, fn(&mut Value, &[String]));
 
-const LISTS: [List; 24] = [
+const LISTS: [List; 25] = [
     ("excluded_connections", |policy, names| policy["excluded_connections"] = json!(names)),
     ("excluded_clients", |policy, names| policy["excluded_clients"] = json!(names)),
     ("excluded_organizations", |policy, names| policy["excluded_organizations"] = json!(names)),
@@ -161,6 +161,10 @@ const LISTS: [List; 24] = [
     ("linked_organizations of one", |policy, names| {
         prepend(&mut policy["linked_organizations"], names, |name| json!(["org_0000000000000001", name]));
     }),
+    ("the document that a mark is compared with", |policy, names| {
+        policy["look_up"] = json!("until_checked");
+        policy["excluded_clients"] = json!(names);
+    }),
 ];
 
 /// In front of the entries by which the login is linked.
@@ -175,11 +179,14 @@ fn insert(object: &mut Value, names: &[String], value: fn(&str) -> Value) {
 }
 
 /// A login at which a policy searches every list that it has: both accounts are in organizations,
-/// which are different ones.
+/// which are different ones. The account that logs in has the mark of a look-up with another policy.
 fn searching_case() -> Value {
     let path = ligature_tests::workspace().join("examples/cases/verified-google-login.json");
     let text = std::fs::read_to_string(path).expect("a file");
     let mut case: Value = serde_json::from_str(&text).expect("JSON");
+    // An hour before the login.
+    let checked = json!({"at": 1_795_251_600_000_u64, "for": "0123456789abcdef"});
+    case["event"]["user"]["app_metadata"]["linking"]["checked"] = checked;
     case["users"][0]["organizations"] = json!(["org_0000000000000002"]);
     case["policy"]["linked_organizations"] = json!([["org_0000000000000001", "org_0000000000000002"]]);
     case

@@ -79,15 +79,40 @@ pub mod checked {
         email: &str,
         identities: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> String {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
-        [settings, user_id, email].into_iter().for_each(|text| hash.add(text));
-        for (provider, id) in identities {
-            hash.add(provider);
-            hash.add(id);
-        }
-        hash.to_hex()
+        SettingsHash::new(settings).fingerprint(user_id, email, identities)
     }
 
+    /// The hash of a settings document, with which every fingerprint begins.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct SettingsHash(Fnv);
+
+    impl SettingsHash {
+        /// Hashes a settings document.
+        #[must_use]
+        pub fn new(settings: &str) -> Self {
+            let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+            hash.add(settings);
+            Self(hash)
+        }
+
+        /// Returns the [`fingerprint`] of these settings and an account.
+        pub fn fingerprint<'a>(
+            self,
+            user_id: &str,
+            email: &str,
+            identities: impl Iterator<Item = (&'a str, &'a str)>,
+        ) -> String {
+            let Self(mut hash) = self;
+            [user_id, email].into_iter().for_each(|text| hash.add(text));
+            for (provider, id) in identities {
+                hash.add(provider);
+                hash.add(id);
+            }
+            hash.to_hex()
+        }
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     struct Fnv(u64);
 
     impl Fnv {
@@ -98,7 +123,7 @@ pub mod checked {
             }
         }
 
-        fn to_hex(&self) -> String {
+        fn to_hex(self) -> String {
             let digits = (0..16).rev().map(|place| (self.0 >> (4 * place)) & 15);
             digits.filter_map(|digit| char::from_digit(digit as u32, 16)).collect()
         }

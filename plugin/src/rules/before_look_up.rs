@@ -1,7 +1,7 @@
 //! Rules that are evaluated before the look-up, on the login alone. A check that applies to the login's account and to candidates is one function for both.
 
 use ligature_link_policy::{LookUp, Mode, Policy};
-use ligature_linking_marks::checked;
+use ligature_linking_marks::checked::SettingsHash;
 
 use super::ruling::{RuleResult, no_op, passes};
 use crate::account::Account;
@@ -196,7 +196,8 @@ pub(super) fn due(login: &LoginContext) -> RuleResult {
 fn fingerprint(login: &LoginContext) -> String {
     let user = login.current.user;
     let identities = user.identities.iter().map(|it| (it.provider.as_str(), it.user_id.as_str()));
-    checked::fingerprint(&login.event.settings, &user.user_id, login.current.email(), identities)
+    let settings = login.settings_hash.unwrap_or_else(|| SettingsHash::new(&login.event.settings));
+    settings.fingerprint(&user.user_id, login.current.email(), identities)
 }
 
 fn is_blocked(policy: &Policy, connection: &str, address: &str) -> bool {

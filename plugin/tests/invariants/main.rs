@@ -80,7 +80,7 @@ fn auto() -> Policy {
 }
 
 fn login<'a>(event: &'a LoginEvent, policy: &'a Policy) -> Login<'a> {
-    Login { event, policy, proof: None, now: NOW }
+    Login { event, policy, proof: None, settings_hash: None, now: NOW }
 }
 
 fn plan(event: &LoginEvent, policy: &Policy, found: &[User]) -> PlannedOutcome {
