@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::bench_login::{BenchError, BenchLoad, LoginFigures, measure_login};
+use super::bench_login::{BenchError, BenchLoad, BenchLogin, LoginFigures, measure_login};
 use super::bench_memory::measure_resident_bytes;
 use super::bench_scaling::{Scaling, measure_spin_loops};
 use super::case::Case;
@@ -19,8 +19,8 @@ pub struct Bench {
     pub p50_us: f64,
     /// The 99th percentile of a login's time, in microseconds.
     pub p99_us: f64,
-    /// The logins that all threads together decide in one second of wall-clock time.
-    /// Includes the creation of each login's directory.
+    /// The logins that all threads together decide in one second. The time in which a thread copies the
+    /// next login's directory does not count.
     pub logins_per_s: f64,
     /// The fuel of one login.
     pub fuel: u64,
@@ -91,30 +91,25 @@ pub fn bench_case(
     })
 }
 
-/// The figures of all threads, and the time that they took together.
+/// The figures of all threads.
 struct Measured {
     threads: Vec<ThreadFigures>,
-    took: Duration,
 }
 
 impl Measured {
     fn logins_per_s(&self) -> f64 {
-        let logins: usize = self.threads.iter().map(|thread| thread.times.len()).sum();
-        logins as f64 / self.took.as_secs_f64()
+        self.threads.iter().map(ThreadFigures::logins_per_s).sum()
     }
 }
 
 fn measure_in_threads(plugin: &Plugin, case: &Case, load: BenchLoad) -> Result<Measured, BenchError> {
-    let count = load.threads.max(1);
-    let barrier = Barrier::new(count + 1);
+    let barrier = Barrier::new(load.threads.max(1));
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..count).map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier))).collect();
-        barrier.wait();
-        let start = plugin.ambient().monotonic();
+        let workers: Vec<_> = (0..load.threads.max(1))
+            .map(|_| scope.spawn(|| measure_logins(plugin, case, load, &barrier)))
+            .collect();
         let joined = workers.into_iter().map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?);
-        let threads = joined.collect::<Result<Vec<_>, _>>()?;
-        Ok(Measured { threads, took: plugin.ambient().elapsed(start) })
+        Ok(Measured { threads: joined.collect::<Result<Vec<_>, _>>()? })
     })
 }
 
@@ -125,6 +120,13 @@ struct ThreadFigures {
     fuel: u64,
 }
 
+impl ThreadFigures {
+    fn logins_per_s(&self) -> f64 {
+        let nanos: u64 = self.times.iter().sum();
+        self.times.len() as f64 / Duration::from_nanos(nanos.max(1)).as_secs_f64()
+    }
+}
+
 fn measure_logins(
     plugin: &Plugin,
     case: &Case,
@@ -132,10 +134,10 @@ fn measure_logins(
     barrier: &Barrier,
 ) -> Result<ThreadFigures, BenchError> {
     let ambient = plugin.ambient();
-    let arrived = case.arrive();
+    let login = BenchLogin::arrive(case);
     let decide = || {
-        let (pristine, case) = arrived.as_ref().map_err(Clone::clone)?;
-        measure_login(plugin, case, Arc::new(pristine.clone()), load.trace)
+        let login = login.as_ref().map_err(Clone::clone)?;
+        measure_login(plugin, login, Arc::new(login.copy_directory()), load.trace)
     };
     let warm = ambient.monotonic();
     let mut failed = None;
@@ -162,8 +164,8 @@ fn measure_logins(
 }
 
 fn measure_first_login(plugin: &Plugin, case: &Case, trace: bool) -> Result<LoginFigures, BenchError> {
-    let (directory, case) = case.arrive()?;
-    measure_login(plugin, &case, Arc::new(directory), trace)
+    let login = BenchLogin::arrive(case)?;
+    measure_login(plugin, &login, Arc::new(login.copy_directory()), trace)
 }
 
 /// Returns a percentile of sorted times in nanoseconds, in microseconds.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::case::Case;
 use crate::decide::{OnFailure, decide_by_plugin};
-use crate::directory::Directory;
+use crate::directory::{Directory, Memory};
 use crate::reading::InputError;
-use crate::sandbox::{Plugin, PluginInput};
+use crate::sandbox::{Plugin, PluginInput, Settings};
 
 /// The load of a bench.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub struct BenchLoad {
 }
 
 /// The reason why there are no figures.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum BenchError {
     /// The plugin fails on this case.
     #[error("the plugin {0}")]
@@ -45,20 +45,36 @@ pub(super) struct LoginFigures {
     pub(super) took: Duration,
 }
 
+/// A login that is measured many times, each time with a copy of its directory.
+pub(super) struct BenchLogin {
+    case: Case,
+    settings: Settings,
+    directory: Memory,
+}
+
+impl BenchLogin {
+    /// The login of a case, after its user has arrived.
+    pub(super) fn arrive(case: &Case) -> Result<Self, BenchError> {
+        let (directory, case) = case.arrive()?;
+        Ok(Self { settings: case.policy.settings(), case, directory })
+    }
+
+    /// Copies the directory, as it is before the login.
+    pub(super) fn copy_directory(&self) -> Memory {
+        self.directory.clone()
+    }
+}
+
+/// Decides the login once. Only the decision is measured.
 pub(super) fn measure_login(
     plugin: &Plugin,
-    case: &Case,
+    login: &BenchLogin,
     directory: Arc<dyn Directory>,
     trace: bool,
 ) -> Result<LoginFigures, BenchError> {
-    let settings = case.policy.settings();
-    let input = PluginInput {
-        event: &case.event,
-        settings: &settings,
-        now: case.now,
-        trace,
-        answer: case.answer.as_ref(),
-    };
+    let BenchLogin { case, settings, .. } = login;
+    let input =
+        PluginInput { event: &case.event, settings, now: case.now, trace, answer: case.answer.as_ref() };
     let start = plugin.ambient().monotonic();
     let run = decide_by_plugin(plugin, &input, directory, OnFailure::Proceed);
     let took = plugin.ambient().elapsed(start);

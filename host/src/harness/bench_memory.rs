@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::bench_login::{BenchError, BenchLoad, measure_login};
+use super::bench_login::{BenchError, BenchLoad, BenchLogin, measure_login};
 use super::case::Case;
 use crate::directory::{CheckedLink, Directory, Memory, MetadataUpdate, Stored};
 use crate::model::{ApiError, IdentityKey, User};
@@ -45,17 +45,17 @@ fn hold_login(
     load: BenchLoad,
     (gate, barriers): (&Gate, [&Barrier; 2]),
 ) -> Result<(), BenchError> {
-    let warm = case.arrive().map_err(BenchError::from).and_then(|(directory, case)| {
-        measure_login(plugin, &case, Arc::new(directory), load.trace).map(|_| ())
+    let login = BenchLogin::arrive(case);
+    let warm = login.as_ref().map_err(Clone::clone).and_then(|login| {
+        measure_login(plugin, login, Arc::new(login.copy_directory()), load.trace).map(|_| ())
     });
-    let arrived = case.arrive();
     for barrier in barriers {
         barrier.wait();
     }
-    if let Ok((directory, case)) = arrived {
-        let directory = HeldDirectory { directory, gate: gate.clone() };
+    if let Ok(login) = &login {
+        let directory = HeldDirectory { directory: login.copy_directory(), gate: gate.clone() };
         // It may pass its deadline at the gate.
-        let _ = measure_login(plugin, &case, Arc::new(directory), load.trace);
+        let _ = measure_login(plugin, login, Arc::new(directory), load.trace);
     }
     gate.note_end();
     warm
