@@ -54,11 +54,11 @@ impl<'a> AddressClaim<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trust {
     Untrusted,
+    /// Only the tenant says that all its addresses are verified.
+    ByTenantOnly,
     /// The connection is listed without the domains that an enterprise connection needs.
     WithoutDomains,
     /// The connection is trusted, but for other domains.
     DomainNotOwned,
     Trusted,
-    /// Only the tenant says that all its addresses are verified.
-    ByTenantOnly,
 }

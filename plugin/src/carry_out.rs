@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use ligature_link_policy::{LookUp, Mode, OnError, Policy};
+use ligature_link_policy::{Mode, OnError, Policy};
 use ligature_linking_marks::checked::SettingsHash;
 
 use crate::bindings::{
@@ -35,10 +35,9 @@ pub trait Host {
     /// The host's error; nothing was changed then.
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError>;
 
-    /// Returns the hash of the login's settings. A host that has read them before need not read them
-    /// again.
-    fn hash_settings(&mut self, settings: &str) -> SettingsHash {
-        SettingsHash::new(settings)
+    /// Returns the hash of the login's settings, if it was computed before.
+    fn settings_hash(&mut self) -> Option<SettingsHash> {
+        None
     }
 
     /// Returns the login's time.
@@ -118,8 +117,7 @@ fn decide_and_do(
     host: &mut impl Host,
 ) -> Outcome {
     let now = host.now();
-    let is_marked = policy.look_up == LookUp::UntilChecked;
-    let settings_hash = is_marked.then(|| host.hash_settings(&event.settings));
+    let settings_hash = host.settings_hash();
     let before = BeforeLookUp::weigh(Login { event, policy, proof, settings_hash, now });
     let asks = before.needs_look_up();
     let looked_up = if asks { look_up(event, policy, host) } else { Ok(Vec::new()) };

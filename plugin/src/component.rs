@@ -76,7 +76,8 @@ struct Prepared {
 
 impl PreparedSettings for LinkUsersByEmail {
     fn prepare(document: String) -> Result<(), String> {
-        let policy = Policy::parse(&document).map_err(|error| error.message)?;
+        let mut policy = Policy::parse(&document).map_err(|error| error.message)?;
+        policy.index_names();
         let hash = SettingsHash::new(&document);
         let prepared = Prepared { policy, document, hash };
         PREPARED.set(prepared).map_err(|_| "another policy was read before".to_owned())
@@ -114,8 +115,8 @@ impl Host for Imports {
         accounts::link(request)
     }
 
-    fn hash_settings(&mut self, settings: &str) -> SettingsHash {
-        PREPARED.get().map_or_else(|| SettingsHash::new(settings), |prepared| prepared.hash)
+    fn settings_hash(&mut self) -> Option<SettingsHash> {
+        PREPARED.get().map(|prepared| prepared.hash)
     }
 
     fn now(&mut self) -> Timestamp {

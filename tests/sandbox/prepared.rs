@@ -224,6 +224,23 @@ fn a_login_costs_the_same_with_a_long_policy() {
     assert!(together.is_empty() && growing.is_empty(), "a login costs more with these lists: {growing:?}");
 }
 
+/// A policy of one login gets no index, which would take as long as reading the document.
+#[test]
+fn a_very_long_document_is_read_with_the_fuel_of_a_login() {
+    let plain = pool().load("built-in", ligature_host::PLUGIN).expect("it loads");
+    let names: Vec<String> = (0..44_000).map(|number| format!("connection-{number}")).collect();
+    let document = json!({"trusted_connections": names}).to_string();
+    assert_eq!(plain.check_settings(&document).expect("it answers"), Ok(()));
+}
+
+/// The host asks for memory of no bytes first.
+#[test]
+fn an_empty_document_is_refused_and_ends_no_plugin() {
+    let plain = pool().load("built-in", ligature_host::PLUGIN).expect("it loads");
+    let fault = plain.check_settings("").expect("it answers").expect_err("it is refused");
+    assert_eq!((fault.line, fault.column), (1, 0), "{fault}");
+}
+
 /// The macro of `ligature-policy` exports what the snapshot needs.
 #[test]
 fn a_policy_of_the_library_reads_its_document_once() {

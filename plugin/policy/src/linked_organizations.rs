@@ -6,18 +6,18 @@ use serde::Deserialize;
 
 use crate::index::Index;
 
-/// Lists of organizations whose members may be linked. The cost of comparing two organizations does
-/// not grow with the number of lists.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+/// Lists of organizations whose members may be linked. With an index, the cost of comparing two
+/// organizations does not grow with the number of lists.
+#[derive(Clone, Default, Deserialize)]
 #[serde(from = "Vec<Vec<String>>")]
 pub struct LinkedOrganizations {
     lists: Vec<Vec<String>>,
-    /// None if the lists have few names.
+    /// None if the lists have few names, or are read for one login.
     members: Option<Box<Members>>,
 }
 
 /// The lists that an organization is in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Members {
     /// For each name in a list, the place of the list, and its place there.
     places: Vec<(usize, usize)>,
@@ -31,12 +31,17 @@ struct Members {
 
 impl From<Vec<Vec<String>>> for LinkedOrganizations {
     fn from(lists: Vec<Vec<String>>) -> Self {
-        let places = lists.iter().enumerate();
-        let places = places.flat_map(|(list, names)| (0..names.len()).map(move |name| (list, name)));
-        let members = Members::from_places(places.collect(), &lists).map(Box::new);
-        Self { lists, members }
+        Self { lists, members: None }
     }
 }
+
+impl PartialEq for LinkedOrganizations {
+    fn eq(&self, other: &Self) -> bool {
+        self.lists == other.lists
+    }
+}
+
+impl Eq for LinkedOrganizations {}
 
 impl Members {
     fn from_places(places: Vec<(usize, usize)>, lists: &[Vec<String>]) -> Option<Self> {
@@ -78,6 +83,13 @@ impl Members {
 }
 
 impl LinkedOrganizations {
+    /// Builds the index.
+    pub(crate) fn index(&mut self) {
+        let places = self.lists.iter().enumerate();
+        let places = places.flat_map(|(list, names)| (0..names.len()).map(move |name| (list, name)));
+        self.members = Members::from_places(places.collect(), &self.lists).map(Box::new);
+    }
+
     /// Returns whether one list has both organizations.
     #[must_use]
     pub fn are_linked(&self, a: &str, b: &str) -> bool {
@@ -125,10 +137,14 @@ mod tests {
         let all: Vec<Vec<String>> = hub.chain(threes).collect();
         for count in [0, 1, 2, 3, 39] {
             let lists = all[all.len() - count..].to_vec();
-            let linked = LinkedOrganizations::from(lists.clone());
+            let plain = LinkedOrganizations::from(lists.clone());
+            let mut linked = plain.clone();
+            linked.index();
+            assert_eq!(plain, linked);
             for (a, b) in (0..45).flat_map(|a| (0..45).map(move |b| (name(a), name(b)))) {
                 let expected = lists.iter().any(|list| list.contains(&a) && list.contains(&b));
                 assert_eq!(linked.are_linked(&a, &b), expected, "{a} and {b} in {count} lists");
+                assert_eq!(plain.are_linked(&a, &b), expected, "{a} and {b} in {count} lists");
             }
             assert!(linked.iter().eq(lists.iter()) && linked.is_empty() == (count == 0));
             assert_eq!(format!("{linked:?}"), format!("{lists:?}"));

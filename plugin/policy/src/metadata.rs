@@ -45,7 +45,7 @@ fn drop_rule() -> MetadataRule {
     MetadataRule::Drop
 }
 
-/// Rules for single keys. Finding one costs the same among any number.
+/// Rules for single keys. With an index, finding one costs the same among any number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "BTreeMap<String, MetadataRule>")]
 pub struct MetadataKeys {
@@ -61,6 +61,11 @@ impl From<BTreeMap<String, MetadataRule>> for MetadataKeys {
 }
 
 impl MetadataKeys {
+    /// Builds the index.
+    pub(crate) fn index(&mut self) {
+        self.rules.index();
+    }
+
     /// Returns the rule for this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&MetadataRule> {

@@ -7,24 +7,36 @@ use serde::Deserialize;
 
 use crate::index::Index;
 
-/// A list of names in the order of the document. Finding a name costs the same in a list of any
-/// length.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+/// A list of names in the order of the document. With an index, finding a name costs the same in a list
+/// of any length.
+#[derive(Clone, Default, Deserialize)]
 #[serde(from = "Vec<String>")]
 pub struct Names {
     list: Vec<String>,
-    /// None if the list is short.
+    /// None if the list is short, or read for one login.
     index: Option<Box<Index>>,
 }
 
 impl From<Vec<String>> for Names {
     fn from(list: Vec<String>) -> Self {
-        let index = Index::new(list.len(), |place| Some(list.get(place)?));
-        Self { list, index }
+        Self { list, index: None }
     }
 }
 
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Names {}
+
 impl Names {
+    /// Builds the index.
+    pub(crate) fn index(&mut self) {
+        self.index = Index::new(self.list.len(), |place| Some(self.list.get(place)?));
+    }
+
     /// Returns whether this name is in the list.
     #[must_use]
     #[inline]
@@ -84,22 +96,29 @@ impl fmt::Debug for Names {
     }
 }
 
-/// Values by name, in the order of the names. Finding one costs the same among any number.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+/// Values by name, in the order of the names. With an index, finding one costs the same among any
+/// number.
+#[derive(Clone, Deserialize)]
 #[serde(from = "BTreeMap<String, V>", bound(deserialize = "V: Deserialize<'de>"))]
 pub struct ByName<V> {
     entries: Vec<(String, V)>,
-    /// None if there are few.
+    /// None if there are few, or read for one login.
     index: Option<Box<Index>>,
 }
 
 impl<V> From<BTreeMap<String, V>> for ByName<V> {
     fn from(values: BTreeMap<String, V>) -> Self {
-        let entries: Vec<(String, V)> = values.into_iter().collect();
-        let index = Index::new(entries.len(), |place| Some(&entries.get(place)?.0));
-        Self { entries, index }
+        Self { entries: values.into_iter().collect(), index: None }
     }
 }
+
+impl<V: PartialEq> PartialEq for ByName<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl<V: Eq> Eq for ByName<V> {}
 
 impl<V> Default for ByName<V> {
     fn default() -> Self {
@@ -108,6 +127,16 @@ impl<V> Default for ByName<V> {
 }
 
 impl<V> ByName<V> {
+    /// Builds the index.
+    pub(crate) fn index(&mut self) {
+        self.index = Index::new(self.entries.len(), |place| Some(&self.entries.get(place)?.0));
+    }
+
+    /// The values, in the order of their names.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.iter_mut().map(|(_, value)| value)
+    }
+
     /// Returns the value of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&V> {
@@ -153,11 +182,14 @@ mod tests {
     #[test]
     fn short_and_long_lists_find_the_same() {
         for count in [0, 1, 4, 5, 300] {
-            let names = Names::from(list(count));
+            let plain = Names::from(list(count));
+            let mut names = plain.clone();
+            names.index();
             assert_eq!((names.len(), names.is_empty()), (count, count == 0));
+            assert_eq!(names, plain);
             for (place, name) in list(301).iter().enumerate() {
                 let place = (place < count).then_some(place);
-                assert_eq!(names.position(name), place);
+                assert_eq!((names.position(name), plain.position(name)), (place, place));
                 assert_eq!(names.contains(name), place.is_some());
                 assert_eq!(names.contains_ignoring_case(name), place.is_some());
                 assert_eq!(names.contains_ignoring_case(&name.to_ascii_uppercase()), place.is_some());
@@ -185,9 +217,12 @@ mod tests {
     fn values_are_found_by_name() {
         for count in [0, 1, 4, 5, 300] {
             let map: BTreeMap<String, usize> = list(count).into_iter().zip(0..).collect();
-            let values = ByName::from(map.clone());
+            let plain = ByName::from(map.clone());
+            let mut values = plain.clone();
+            values.index();
+            assert_eq!(values, plain);
             for name in list(301) {
-                assert_eq!(values.get(&name), map.get(&name));
+                assert_eq!((values.get(&name), plain.get(&name)), (map.get(&name), map.get(&name)));
             }
             assert!(values.iter().eq(map.iter()));
             assert_eq!(format!("{values:?}"), format!("{map:?}"));

@@ -162,6 +162,31 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Builds an index for each long list, so that a login costs the same with a policy of any length. It
+    /// takes about as long as reading the document: it pays for a policy that decides many logins.
+    pub fn index_names(&mut self) {
+        let Self { trusted_connections, connection_groups, linked_organizations, metadata, .. } = self;
+        trusted_connections.index();
+        connection_groups.index();
+        linked_organizations.index();
+        metadata.user.keys.index();
+        metadata.app.keys.index();
+        self.blocked_domains.index();
+        self.blocked_domains.values_mut().for_each(Names::index);
+        self.privileged.roles.iter_mut().for_each(Names::index);
+        let lists = [
+            &mut self.excluded_connections,
+            &mut self.excluded_clients,
+            &mut self.excluded_organizations,
+            &mut self.verified_by_tenant,
+            &mut self.non_unique_email_connections,
+            &mut self.managed_connections,
+            &mut self.connection_order,
+            &mut self.privileged.user_ids,
+        ];
+        lists.into_iter().for_each(Names::index);
+    }
+
     /// Returns whether a proof of this time counts now. A proof from the future does
     /// not.
     #[must_use]

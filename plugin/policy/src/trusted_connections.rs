@@ -8,26 +8,26 @@ use serde::Deserialize;
 use crate::index::Index;
 use crate::{Names, TrustedConnection};
 
-/// The trusted connections in the order of the document. The terms of a connection are found in a
-/// time that does not grow with the list.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+/// The trusted connections in the order of the document. With an index, the terms of a connection are
+/// found in a time that does not grow with the list.
+#[derive(Clone, Default, Deserialize)]
 #[serde(from = "Vec<TrustedConnection>")]
 pub struct TrustedConnections {
     entries: Vec<TrustedConnection>,
     has_all: bool,
-    /// None if the list is short.
+    /// None if the list is short, or read for one login.
     listed: Option<Box<Listed>>,
 }
 
 /// Where the entries of a long list are.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Listed {
     by_name: Together,
     by_strategy: Together,
 }
 
 /// The entries of each name, or of each strategy.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Together {
     /// The first entry of each.
     index: Box<Index>,
@@ -36,7 +36,7 @@ struct Together {
 }
 
 /// Several entries as one.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Several {
     is_for_all_domains: bool,
     domains: Names,
@@ -54,10 +54,17 @@ pub struct Terms<'a> {
 impl From<Vec<TrustedConnection>> for TrustedConnections {
     fn from(entries: Vec<TrustedConnection>) -> Self {
         let has_all = entries.iter().any(TrustedConnection::is_all);
-        let listed = Listed::from_entries(&entries).map(Box::new);
-        Self { entries, has_all, listed }
+        Self { entries, has_all, listed: None }
     }
 }
+
+impl PartialEq for TrustedConnections {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
+impl Eq for TrustedConnections {}
 
 impl Listed {
     fn from_entries(entries: &[TrustedConnection]) -> Option<Self> {
@@ -85,7 +92,9 @@ impl Together {
             let terms =
                 || places.iter().filter_map(|place| entries.get(*place)).map(TrustedConnection::terms);
             let domains: Vec<String> = terms().filter_map(|it| it.domains).flatten().cloned().collect();
-            Several { is_for_all_domains: terms().any(|it| it.is_for_all_domains), domains: domains.into() }
+            let mut domains = Names::from(domains);
+            domains.index();
+            Several { is_for_all_domains: terms().any(|it| it.is_for_all_domains), domains }
         };
         let several = places.into_iter().map(|(first, places)| (first, merge(places))).collect();
         Some(Self { index, several })
@@ -108,6 +117,16 @@ impl Together {
 }
 
 impl TrustedConnections {
+    /// Builds the index, and those of the entries' domains.
+    pub(crate) fn index(&mut self) {
+        for entry in &mut self.entries {
+            if let TrustedConnection::Detailed(detail) = entry {
+                detail.domains.index();
+            }
+        }
+        self.listed = Listed::from_entries(&self.entries).map(Box::new);
+    }
+
     /// Calls `each` with the terms of the entries for this connection or its strategy, in any order.
     /// An entry `*` for all connections is not among them.
     pub fn visit_terms(&self, connection: &str, strategy: &str, mut each: impl FnMut(Terms)) {
