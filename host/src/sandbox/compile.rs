@@ -15,7 +15,7 @@ use super::options::Options;
 use super::structure::Structure;
 use crate::limits::Limits;
 
-/// The bytes of a component, with their hash, which takes long enough to compute it only once.
+/// The bytes of a component, with their hash, which takes so long that it is computed only once.
 #[derive(Debug, Clone, Copy)]
 pub struct ComponentBytes<'a> {
     /// The bytes.

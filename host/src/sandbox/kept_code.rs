@@ -18,9 +18,9 @@ use super::options::Options;
 /// The most bytes of components' code in the folder.
 const MOST_CODE: u64 = 256 << 20;
 
-/// The most bytes of snapshots' code in the folder. Each policy document has snapshots of its own, so
-/// that a policy that is edited often would displace the components.
-const MOST_SNAPSHOTS: u64 = 32 << 20;
+/// The most bytes of snapshots' code in the folder, some 2.7 MB for each policy document. A policy that
+/// is edited often would displace the components.
+const MOST_SNAPSHOTS: u64 = 128 << 20;
 
 /// The code that is kept for one engine.
 #[derive(Clone)]
@@ -55,24 +55,22 @@ impl KeptCode {
         Self { prefix: "snapshot-", most_bytes: MOST_SNAPSHOTS, ..self.clone() }
     }
 
-    /// Returns the kept code of the component with this hash. A file that cannot be used is removed.
+    /// Returns the kept code of the component with this hash. A damaged file is removed.
     pub(super) fn find(&self, sha256: &str) -> Option<Component> {
         let file = self.file(sha256)?;
         if !is_own_file(&file) {
             return None;
         }
+        let content = fs::read(&file).ok()?;
         // A file of a file system that is mounted with `noexec` can be read, but its code cannot be mapped.
-        match self.map(&file).or_else(|_| self.copy(&fs::read(&file)?)) {
-            Ok(component) => {
-                note_use(&file);
-                Some(component)
-            }
-            Err(_) => {
-                // If it stays, the next compilation replaces it.
-                let _ = fs::remove_file(&file);
-                None
-            }
+        let load = |code: &[u8]| self.map(&file).or_else(|_| self.copy(code)).ok();
+        let component = without_checksum(&content).and_then(load);
+        match component {
+            Some(_) => note_use(&file),
+            // If it stays, the next compilation replaces it.
+            None => drop(fs::remove_file(&file)),
         }
+        component
     }
 
     /// Loads code that was just compiled from the component with this hash, and keeps it. `code` is what
@@ -88,6 +86,10 @@ impl KeptCode {
 
     fn file(&self, sha256: &str) -> Option<PathBuf> {
         let Self { folder, engine_hash, prefix, .. } = self;
+        // It becomes a part of a path.
+        if !sha256.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return None;
+        }
         Some(folder.as_ref()?.join(format!("{prefix}{sha256}-{engine_hash:016x}")))
     }
 
@@ -102,6 +104,7 @@ impl KeptCode {
         // On Unix it is created with the mode 0600.
         let mut new = tempfile::Builder::new().prefix(self.prefix).suffix(".new").tempfile_in(folder)?;
         new.write_all(code)?;
+        new.write_all(&crc32fast::hash(code).to_le_bytes())?;
         new.as_file().sync_data()?;
         new.persist(&file)?;
         remove_oldest(folder, self.prefix, self.most_bytes)?;
@@ -114,8 +117,9 @@ impl KeptCode {
                   it after the engine and the component"
     )]
     fn map(&self, file: &Path) -> wasmtime::Result<Component> {
-        // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one. It is
-        // removed or replaced, but never changed while it is mapped. wasmtime checks settings and version.
+        // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one, and a
+        // checksum, which wasmtime does not regard. It is removed or replaced, but never changed while it
+        // is mapped. wasmtime checks settings and version.
         unsafe { Component::deserialize_file(&self.engine, file) }
     }
 
@@ -130,7 +134,13 @@ impl KeptCode {
     }
 }
 
-/// Removes the files with this prefix that were not used for longest, until the others have no more than
+/// Returns the code of a file, if it is as it was written: wasmtime maps code without a look at it.
+fn without_checksum(content: &[u8]) -> Option<&[u8]> {
+    let (code, checksum) = content.split_last_chunk()?;
+    (crc32fast::hash(code) == u32::from_le_bytes(*checksum)).then_some(code)
+}
+
+/// Removes the files with this prefix that have not been used for the longest time, until the others have no more than
 /// these bytes. A process that has mapped one keeps its content.
 fn remove_oldest(folder: &Path, prefix: &str, most_bytes: u64) -> io::Result<()> {
     let mut files = Vec::new();
@@ -202,7 +212,7 @@ mod tests {
 
     use super::{KeptCode, Options, remove_oldest};
 
-    const SHA256: &str = "of a component";
+    const SHA256: &str = "00c0de";
 
     fn open(folder: &std::path::Path) -> KeptCode {
         let options = Options { cache: Some(folder.to_owned()), ..Options::default() };
@@ -242,13 +252,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = open(folder.path());
         let code = compile(&kept);
-        for damaged in [&b""[..], b"damaged", &code[..code.len() / 2]] {
+        kept.load(SHA256, &code).unwrap();
+        let whole = fs::read(kept.file(SHA256).unwrap()).unwrap();
+        let mut changed = whole.clone();
+        changed[whole.len() / 2] ^= 1;
+        for damaged in [&b""[..], b"damaged", &whole[..whole.len() / 2], &code, &changed] {
             fs::write(kept.file(SHA256).unwrap(), damaged).unwrap();
             assert!(kept.find(SHA256).is_none());
             assert_eq!(names(folder.path()), [""; 0]);
         }
         kept.load(SHA256, &code).unwrap();
         assert!(kept.find(SHA256).is_some());
+    }
+
+    #[test]
+    fn a_hash_that_is_no_hash_names_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = open(folder.path());
+        kept.load("/../outside", &compile(&kept)).unwrap();
+        assert!(kept.file("/../outside").is_none() && names(folder.path()).is_empty());
     }
 
     #[test]
@@ -311,7 +333,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = open(folder.path());
         let code = compile(&kept);
-        let kept = KeptCode { most_bytes: 2 * code.len() as u64, ..kept };
+        let kept = KeptCode { most_bytes: 2 * (code.len() as u64 + 4), ..kept };
         for sha256 in ["a", "b"] {
             kept.load(sha256, &code).unwrap();
         }

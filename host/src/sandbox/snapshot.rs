@@ -104,7 +104,9 @@ impl Sandbox {
         match (prepared.failed, snapshot) {
             (Some(error), _) | (None, Some(Err(error))) => Err(unsupported(error)),
             (None, None) => Err(SnapshotError::Unsupported("it waits".to_owned())),
-            (None, Some(Ok(snapshot))) => Ok(remove_post_returns(&snapshot).unwrap_or(snapshot)),
+            (None, Some(Ok(snapshot))) => {
+                Ok(catch_panic(|| remove_post_returns(&snapshot))?.unwrap_or(snapshot))
+            }
         }
     }
 }
