@@ -42,7 +42,7 @@ struct Several {
     domains: Names,
 }
 
-/// What entries of the list say about a connection.
+/// The terms on which entries of the list trust a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
     /// Whether an entry is without domains.
