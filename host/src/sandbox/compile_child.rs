@@ -10,12 +10,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wasmtime::component::Component;
 
 use super::compile::{ComponentBytes, Prepared, check, check_file, compile};
 use super::engine::Sandbox;
 use super::failure::LoadError;
-use super::kept_code::KeptCode;
+use super::kept_code::{Components, KeptCode};
 use super::options::{Allocator, Options};
 use super::profile::Wasi;
 use super::structure::Structure;
@@ -76,7 +75,7 @@ pub(super) struct ChildCompiler<'a> {
 impl ChildCompiler<'_> {
     /// Checks a component in a child process, and compiles it there unless its code is kept. A hostile
     /// component can take much memory to check, too.
-    pub(super) fn prepare(&self, component: ComponentBytes<'_>) -> Prepared<Component> {
+    pub(super) fn prepare(&self, component: ComponentBytes<'_>) -> Prepared<Components> {
         let ComponentBytes { bytes, sha256 } = component;
         if let Err(error) = check_file(bytes, self.sandbox.options.limits.component_bytes) {
             return error.into();

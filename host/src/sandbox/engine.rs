@@ -1,15 +1,13 @@
-//! The engine that compiles and runs plugins.
-
-use std::time::Duration;
+//! The sandbox, and the configuration of the engines that compile and run plugins.
 
 use wasmparser::WasmFeatures;
 use wasmtime::{
     Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
+use super::engines::Engines;
 use super::kept_code::KeptCode;
 use super::options::{Allocator, Options};
-use super::semaphore::Semaphore;
 use crate::ambient::Ambient;
 use crate::limits::Limits;
 
@@ -35,36 +33,41 @@ pub(super) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 #[error("the sandbox did not start: {0}")]
 pub struct StartError(String);
 
-/// The engine that plugins are compiled for and run in.
+impl StartError {
+    pub(super) fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
+/// The engines that plugins are compiled for and run in.
 #[derive(Clone)]
 pub struct Sandbox {
-    pub(super) engine: Engine,
+    pub(super) engines: Engines,
     pub(super) options: Options,
     pub(super) kept_code: KeptCode,
-    pub(super) semaphore: Semaphore,
     pub(super) ambient: Ambient,
 }
 
 impl Sandbox {
-    /// Starts an engine. Deadlines are measured by the clock of `ambient`.
+    /// Starts the engines. Deadlines are measured by the clock of `ambient`.
     ///
     /// # Errors
     ///
-    /// When the machine cannot run it, or the limits contradict each other.
+    /// When the machine cannot run them, or the limits contradict each other.
     pub fn start(mut options: Options, ambient: &Ambient) -> Result<Self, StartError> {
         if !PoolingAllocationConfig::is_pagemap_scan_available() {
             options.allocator = Allocator::OnDemand;
         }
-        let mut config = new_config(&options);
-        if options.allocator == Allocator::Pool {
-            config.allocation_strategy(new_pool(&options));
-        }
-        let engine = Engine::new(&config).map_err(|error| StartError(format!("{error:#}")))?;
-        start_ticking(&engine)?;
-        let pooled = options.allocator == Allocator::Pool;
-        let semaphore = Semaphore::new(if pooled { options.concurrent_logins } else { u32::MAX });
-        let kept_code = KeptCode::open(&engine, &options);
-        Ok(Self { engine, options, kept_code, semaphore, ambient: ambient.clone() })
+        let engines = match options.allocator {
+            Allocator::OnDemand => Engines::start_one(&new_config(&options))?,
+            Allocator::Pool => Engines::start_for_processors(options.concurrent_logins, |places| {
+                let mut config = new_config(&options);
+                config.allocation_strategy(new_pool(&options.limits, places));
+                config
+            })?,
+        };
+        let kept_code = KeptCode::open(engines.all().clone(), &options);
+        Ok(Self { engines, options, kept_code, ambient: ambient.clone() })
     }
 
     /// Creates an engine that compiles for a sandbox with these options, and runs
@@ -136,27 +139,8 @@ fn operator_costs() -> OperatorCost {
     OperatorCost { MemoryGrow: u8::MAX, TableGrow: u8::MAX, ..OperatorCost::new() }
 }
 
-/// Starts the thread that advances the engine's clock until the engine is dropped.
-fn start_ticking(engine: &Engine) -> Result<(), StartError> {
-    let engine = engine.weak();
-    let ticking = std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
-        loop {
-            std::thread::sleep(TICK);
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
-            }
-        }
-    });
-    ticking.map(drop).map_err(|error| StartError(format!("no thread for its clock: {error}")))
-}
-
-/// The interval of the engine's clock: the most that a deadline is exceeded by.
-const TICK: Duration = Duration::from_millis(10);
-
-fn new_pool(options: &Options) -> PoolingAllocationConfig {
-    let logins = options.concurrent_logins.max(1);
-    let limits = &options.limits;
+/// The pool of an engine with this many places for logins.
+fn new_pool(limits: &Limits, logins: u32) -> PoolingAllocationConfig {
     let count = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
     let (instances, tables) = (count(limits.instances), count(limits.tables));
     let memories = count(limits.memories);

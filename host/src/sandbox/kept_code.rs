@@ -22,10 +22,13 @@ const MOST_CODE: u64 = 256 << 20;
 /// is edited often would displace the components.
 const MOST_SNAPSHOTS: u64 = 128 << 20;
 
-/// The code that is kept for one engine.
+/// The compiled code of a component, loaded in each engine in turn. There is one at least.
+pub(super) type Components = Box<[Component]>;
+
+/// The code that is kept for engines with one configuration.
 #[derive(Clone)]
 pub(super) struct KeptCode {
-    engine: Engine,
+    engines: Arc<[Engine]>,
     /// The folder of the files; none keeps nothing.
     folder: Option<Arc<Path>>,
     engine_hash: u64,
@@ -36,13 +39,13 @@ pub(super) struct KeptCode {
 impl KeptCode {
     /// Opens the folder of the options. Its files are run unchecked, so a folder that another user can
     /// write to is not used.
-    pub(super) fn open(engine: &Engine, options: &Options) -> Self {
+    pub(super) fn open(engines: Arc<[Engine]>, options: &Options) -> Self {
         let folder = options.cache.as_deref().filter(|folder| is_private(folder));
         // wasmtime itself checks all of this again, but only the major part of its version.
         let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+        engines[0].precompile_compatibility_hash().hash(&mut hasher);
         Self {
-            engine: engine.clone(),
+            engines,
             folder: folder.map(Arc::from),
             engine_hash: hasher.finish(),
             prefix: "code-",
@@ -56,7 +59,7 @@ impl KeptCode {
     }
 
     /// Returns the kept code of the component with this hash. A damaged file is removed.
-    pub(super) fn find(&self, sha256: &str) -> Option<Component> {
+    pub(super) fn find(&self, sha256: &str) -> Option<Components> {
         let file = self.file(sha256)?;
         if !is_own_file(&file) {
             return None;
@@ -75,7 +78,7 @@ impl KeptCode {
 
     /// Loads code that was just compiled from the component with this hash, and keeps it. `code` is what
     /// a compiler of this program returned.
-    pub(super) fn load(&self, sha256: &str, code: &[u8]) -> wasmtime::Result<Component> {
+    pub(super) fn load(&self, sha256: &str, code: &[u8]) -> wasmtime::Result<Components> {
         // A failure to keep it is ignored: without a file everything works, and the next process
         // compiles again.
         match self.write(sha256, code).ok().and_then(|file| self.map(&file).ok()) {
@@ -116,11 +119,11 @@ impl KeptCode {
         reason = "the folder belongs to this user alone, so only this program has written the file; `write` names \
                   it after the engine and the component"
     )]
-    fn map(&self, file: &Path) -> wasmtime::Result<Component> {
+    fn map(&self, file: &Path) -> wasmtime::Result<Components> {
         // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one, and a
         // checksum, which wasmtime does not regard. It is removed or replaced, but never changed while it
         // is mapped. wasmtime checks settings and version.
-        unsafe { Component::deserialize_file(&self.engine, file) }
+        self.engines.iter().map(|engine| unsafe { Component::deserialize_file(engine, file) }).collect()
     }
 
     #[allow(
@@ -128,9 +131,9 @@ impl KeptCode {
         reason = "the code comes from this process, from a child process of this program through a pipe that no \
                   other process has, or from a file as in `map`"
     )]
-    fn copy(&self, code: &[u8]) -> wasmtime::Result<Component> {
+    fn copy(&self, code: &[u8]) -> wasmtime::Result<Components> {
         // SAFETY: the bytes are those that wasmtime's compiler returned, for an engine like this one.
-        unsafe { Component::deserialize(&self.engine, code) }
+        self.engines.iter().map(|engine| unsafe { Component::deserialize(engine, code) }).collect()
     }
 }
 
@@ -216,11 +219,11 @@ mod tests {
 
     fn open(folder: &std::path::Path) -> KeptCode {
         let options = Options { cache: Some(folder.to_owned()), ..Options::default() };
-        KeptCode::open(&wasmtime::Engine::default(), &options)
+        KeptCode::open([wasmtime::Engine::default()].into(), &options)
     }
 
     fn compile(kept: &KeptCode) -> Vec<u8> {
-        kept.engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
+        kept.engines[0].precompile_component(&wat::parse_str("(component)").unwrap()).unwrap()
     }
 
     fn names(folder: &std::path::Path) -> Vec<String> {
@@ -242,7 +245,7 @@ mod tests {
         let mut other = wasmtime::Config::new();
         other.consume_fuel(true);
         let options = Options { cache: Some(folder.path().to_owned()), ..Options::default() };
-        let other = KeptCode::open(&wasmtime::Engine::new(&other).unwrap(), &options);
+        let other = KeptCode::open([wasmtime::Engine::new(&other).unwrap()].into(), &options);
         assert!(other.find(SHA256).is_none());
         assert!(kept.find(SHA256).is_some());
     }
@@ -275,7 +278,7 @@ mod tests {
 
     #[test]
     fn without_a_folder_code_is_loaded_all_the_same() {
-        let kept = KeptCode::open(&wasmtime::Engine::default(), &Options::default());
+        let kept = KeptCode::open([wasmtime::Engine::default()].into(), &Options::default());
         kept.load(SHA256, &compile(&kept)).unwrap();
         assert!(kept.find(SHA256).is_none());
         let folder = tempfile::tempdir().unwrap();

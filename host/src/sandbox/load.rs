@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::compile::{ComponentBytes, Prepared, check, compile};
 use super::compile_child::{Cancel, ChildCompiler};
 use super::engine::Sandbox;
 use super::failure::LoadError;
-use super::kept_code::KeptCode;
+use super::kept_code::{Components, KeptCode};
 use super::options::Compiler;
-use super::plugin::Plugin;
+use super::plugin::{Linked, Plugin};
 use super::profile::Wasi;
 use super::settings::sha256_hex;
 use super::state::State;
@@ -63,7 +62,7 @@ impl Sandbox {
         self.link(name, component, &code)
     }
 
-    fn compile_trusted(&self, component: ComponentBytes<'_>) -> Result<Component, LoadError> {
+    fn compile_trusted(&self, component: ComponentBytes<'_>) -> Result<Components, LoadError> {
         if let Compiler::Child(_) = &self.options.compiler
             && let Ok(code) = self.prepare(component, &self.kept_code, &Cancel::default()).component
         {
@@ -78,7 +77,7 @@ impl Sandbox {
         component: ComponentBytes<'_>,
         kept_code: &KeptCode,
         cancel: &Cancel,
-    ) -> Prepared<Component> {
+    ) -> Prepared<Components> {
         match &self.options.compiler {
             Compiler::InProcess => {
                 check(component.bytes, &self.options).and_then(|()| self.compile_here(component, kept_code))
@@ -94,11 +93,11 @@ impl Sandbox {
         &self,
         component: ComponentBytes<'_>,
         kept_code: &KeptCode,
-    ) -> Result<Component, LoadError> {
+    ) -> Result<Components, LoadError> {
         if let Some(kept) = kept_code.find(component.sha256) {
             return Ok(kept);
         }
-        let code = compile(&self.engine, component.bytes)?;
+        let code = compile(self.engines.compiler(), component.bytes)?;
         let loaded = kept_code.load(component.sha256, &code);
         loaded.map_err(|error| LoadError::NotCompiled(format!("{error:#}")))
     }
@@ -108,39 +107,36 @@ impl Sandbox {
         &self,
         name: &str,
         component: ComponentBytes<'_>,
-        code: &Component,
+        code: &[Component],
     ) -> Result<Plugin, LoadError> {
         let wasi = self.options.wasi;
-        let pre = link_imports(&self.engine, code, wasi)?;
-        let settings = v0_1::Settings::find_in(&pre).map_err(describe_mismatch)?;
-        let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(describe_mismatch)?;
-        let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
         Ok(Plugin {
-            engine: self.engine.clone(),
+            engines: self.engines.clone(),
             wasi,
             size_bytes: component.bytes.len(),
-            semaphore: self.semaphore.clone(),
             ambient: self.ambient.clone(),
             limits: self.options.limits.clone(),
             version: Arc::new(PluginVersion { name: name.to_owned(), sha256: component.sha256.to_owned() }),
-            login,
-            settings: settings.map(Arc::new),
-            warnings: warnings.map(Arc::new),
+            linked: code.iter().map(|code| link_component(code, wasi)).collect::<Result<_, _>>()?,
             snapshot: None,
         })
     }
+}
+
+fn link_component(code: &Component, wasi: Wasi) -> Result<Linked, LoadError> {
+    let pre = link_imports(code, wasi)?;
+    let settings = v0_1::Settings::find_in(&pre).map_err(describe_mismatch)?;
+    let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(describe_mismatch)?;
+    let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
+    Ok(Linked { login, settings, warnings })
 }
 
 pub(super) fn describe_mismatch(error: wasmtime::Error) -> LoadError {
     LoadError::Mismatch(format!("{error:#}"))
 }
 
-pub(super) fn link_imports(
-    engine: &Engine,
-    component: &Component,
-    profile: Wasi,
-) -> Result<InstancePre<State>, LoadError> {
-    let mut linker = Linker::<State>::new(engine);
+pub(super) fn link_imports(component: &Component, profile: Wasi) -> Result<InstancePre<State>, LoadError> {
+    let mut linker = Linker::<State>::new(component.engine());
     for interface in wasi::list_interfaces(profile) {
         (interface.link)(&mut linker).map_err(describe_mismatch)?;
     }

@@ -3,7 +3,7 @@
 //!
 //! | files | contents |
 //! |---|---|
-//! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
+//! | `options`, `engine`, `engines`, `semaphore` | the engines, and how many logins run at once |
 //! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
 //! | `snapshot`, `post_return` | a plugin that has read its policy document before its logins |
@@ -17,6 +17,7 @@ mod compile_child;
 mod contract;
 mod deadline;
 mod engine;
+mod engines;
 mod failure;
 mod host_fuel;
 mod input;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use wasmtime::{Engine, Store};
 
 use super::answer_limits::AnswerLimits;
+use super::engines::Engines;
 use super::failure::Failure;
 use super::input::PluginInput;
 use super::messages::shorten_failure;
 use super::output::PluginOutput;
 use super::plugin_log::LogLine;
 use super::profile::Wasi;
-use super::semaphore::Semaphore;
 use super::settings::{Settings, SettingsError, SettingsWarning};
 use super::state::{State, check_at_tick};
 use super::v0_1;
@@ -24,24 +24,30 @@ use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, Outcome, Timestam
 /// A plugin that fits the contract and the WASI profile.
 #[derive(Clone)]
 pub struct Plugin {
-    pub(super) engine: Engine,
+    pub(super) engines: Engines,
     pub(super) wasi: Wasi,
     pub(super) size_bytes: usize,
-    pub(super) semaphore: Semaphore,
     pub(super) ambient: Ambient,
     pub(super) limits: Limits,
     pub(super) version: Arc<PluginVersion>,
-    pub(super) login: v0_1::HandlerPre,
-    pub(super) settings: Option<Arc<v0_1::Settings>>,
-    pub(super) warnings: Option<Arc<v0_1::SettingsWarnings>>,
+    /// By the number of the engine.
+    pub(super) linked: Arc<[Linked]>,
     pub(super) snapshot: Option<SettingsSnapshot>,
+}
+
+/// A plugin's component in one engine, and its functions.
+pub(super) struct Linked {
+    pub(super) login: v0_1::HandlerPre,
+    pub(super) settings: Option<v0_1::Settings>,
+    pub(super) warnings: Option<v0_1::SettingsWarnings>,
 }
 
 /// The code of a plugin that has read one policy document.
 #[derive(Clone)]
 pub(super) struct SettingsSnapshot {
     pub(super) settings_sha256: Arc<str>,
-    pub(super) login: v0_1::HandlerPre,
+    /// By the number of the engine.
+    pub(super) logins: Arc<[v0_1::HandlerPre]>,
 }
 
 /// The text that a login's event holds instead of a document that the instance has read.
@@ -107,13 +113,13 @@ impl Plugin {
     /// Runs the plugin for one login, in a fresh instance: `on-login`, or
     /// `on-continue` if there is an answer. `api` answers its host calls.
     pub fn run<A: HostCalls>(&self, input: &PluginInput, api: A) -> PluginRun<A> {
-        let _permit = self.semaphore.acquire();
-        let mut store = self.new_store(input.now, Box::new(api));
+        let place = self.engines.wait_for_place();
         let snapshot = self.snapshot.as_ref().filter(|it| it.settings_sha256 == *input.settings.sha256());
         let (login, settings) = match snapshot {
-            Some(snapshot) => (&snapshot.login, SETTINGS_ARE_READ),
-            None => (&self.login, input.settings.text()),
+            Some(snapshot) => (&snapshot.logins[place.engine()], SETTINGS_ARE_READ),
+            None => (&self.linked[place.engine()].login, input.settings.text()),
         };
+        let mut store = self.new_store(login.engine(), input.now, Box::new(api));
         let outcome = match login.call(&mut store, input, settings) {
             Ok(Ok(outcome)) => v0_1::read_outcome(outcome, &self.limits).map_err(Failure::InvalidAnswer),
             Ok(Err(error)) => Err(Failure::GaveUp(error.into())),
@@ -131,7 +137,7 @@ impl Plugin {
     /// Returns whether the plugin checks its policy document.
     #[must_use]
     pub fn has_settings(&self) -> bool {
-        self.settings.is_some()
+        self.linked[0].settings.is_some()
     }
 
     /// Returns the JSON Schema of the plugin's policy document; none if the plugin
@@ -141,10 +147,11 @@ impl Plugin {
     ///
     /// When the plugin fails.
     pub fn settings_schema(&self) -> Result<Option<String>, Failure> {
-        let Some(settings) = &self.settings else { return Ok(None) };
-        let _permit = self.semaphore.acquire();
-        let mut store = self.new_store(Timestamp::default(), Box::new(NoLogin));
-        let schema = self.login.instance_pre().instantiate(&mut store);
+        let place = self.engines.wait_for_place();
+        let Linked { login, settings, .. } = &self.linked[place.engine()];
+        let Some(settings) = settings else { return Ok(None) };
+        let mut store = self.new_store(login.engine(), Timestamp::default(), Box::new(NoLogin));
+        let schema = login.instance_pre().instantiate(&mut store);
         let schema = schema.and_then(|instance| settings.schema(&instance, &mut store));
         schema.map(Some).map_err(|error| self.explain(&error, &store))
     }
@@ -157,10 +164,11 @@ impl Plugin {
     /// The outer one when the plugin fails, the inner one when the document is
     /// wrong.
     pub fn check_settings(&self, text: &str) -> Result<Result<(), SettingsError>, Failure> {
-        let Some(settings) = &self.settings else { return Ok(Ok(())) };
-        let _permit = self.semaphore.acquire();
-        let mut store = self.new_store(Timestamp::default(), Box::new(NoLogin));
-        let checked = self.login.instance_pre().instantiate(&mut store);
+        let place = self.engines.wait_for_place();
+        let Linked { login, settings, .. } = &self.linked[place.engine()];
+        let Some(settings) = settings else { return Ok(Ok(())) };
+        let mut store = self.new_store(login.engine(), Timestamp::default(), Box::new(NoLogin));
+        let checked = login.instance_pre().instantiate(&mut store);
         let checked = checked.and_then(|instance| settings.check(&instance, &mut store, text));
         checked.map_err(|error| self.explain(&error, &store))
     }
@@ -172,10 +180,11 @@ impl Plugin {
     ///
     /// When the plugin fails, or returns more than the contract allows.
     pub fn settings_warnings(&self, text: &str) -> Result<Vec<SettingsWarning>, Failure> {
-        let Some(warnings) = &self.warnings else { return Ok(Vec::new()) };
-        let _permit = self.semaphore.acquire();
-        let mut store = self.new_store(Timestamp::default(), Box::new(NoLogin));
-        let found = self.login.instance_pre().instantiate(&mut store);
+        let place = self.engines.wait_for_place();
+        let Linked { login, warnings, .. } = &self.linked[place.engine()];
+        let Some(warnings) = warnings else { return Ok(Vec::new()) };
+        let mut store = self.new_store(login.engine(), Timestamp::default(), Box::new(NoLogin));
+        let found = login.instance_pre().instantiate(&mut store);
         let found = found.and_then(|instance| warnings.warn(&instance, &mut store, text));
         let found = found.map_err(|error| self.explain(&error, &store))?;
         AnswerLimits::new(&self.limits).check_warnings(&found).map_err(Failure::InvalidAnswer)?;
@@ -183,9 +192,9 @@ impl Plugin {
     }
 
     /// Creates the store of one login, with its limits.
-    pub(super) fn new_store(&self, now: Timestamp, api: Box<dyn HostCalls>) -> Store<State> {
+    pub(super) fn new_store(&self, engine: &Engine, now: Timestamp, api: Box<dyn HostCalls>) -> Store<State> {
         let limits = &self.limits;
-        let mut store = Store::new(&self.engine, State::new(limits, now, api, &self.ambient));
+        let mut store = Store::new(engine, State::new(limits, now, api, &self.ambient));
         store.limiter(|state| &mut state.resources);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(check_at_tick);

@@ -1,38 +1,103 @@
 //! A semaphore: limits how many threads run something at once.
 
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A counting semaphore. Clones share the permits.
+///
+/// The permits are in groups. Threads that use different groups do not slow each other down, and a
+/// thread whose group has no permit left takes one of another.
 #[derive(Clone)]
 pub(crate) struct Semaphore(Arc<Inner>);
 
 struct Inner {
-    free: Mutex<u32>,
+    groups: Box<[Group]>,
+    /// The number of threads that wait or are about to.
+    waiting: AtomicUsize,
+    queue: Mutex<()>,
     freed: Condvar,
 }
 
+/// The free permits of one group. Processors fetch two cache lines of 64 bytes at once.
+#[repr(align(128))]
+struct Group(AtomicU32);
+
 /// A permit, which is returned when it is dropped.
-pub(crate) struct Permit<'a>(&'a Semaphore);
+pub(crate) struct Permit<'a> {
+    semaphore: &'a Semaphore,
+    group: usize,
+}
 
 impl Semaphore {
+    /// A semaphore with this many permits, at least one, in one group.
     pub(crate) fn new(permits: u32) -> Self {
-        Self(Arc::new(Inner { free: Mutex::new(permits.max(1)), freed: Condvar::new() }))
+        Self::in_groups(permits, 1)
+    }
+
+    /// A semaphore with this many permits, at least one, in this many groups of about the same size.
+    pub(crate) fn in_groups(permits: u32, groups: u32) -> Self {
+        let (permits, groups) = (permits.max(1), groups.max(1));
+        let size = |group| permits / groups + u32::from(group < permits % groups);
+        Self(Arc::new(Inner {
+            groups: (0..groups).map(|group| Group(AtomicU32::new(size(group)))).collect(),
+            waiting: AtomicUsize::new(0),
+            queue: Mutex::new(()),
+            freed: Condvar::new(),
+        }))
     }
 
     /// Waits for a permit.
     pub(crate) fn acquire(&self) -> Permit<'_> {
-        let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free =
-            self.0.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Permit(self)
+        self.acquire_near(0)
+    }
+
+    /// Waits for a permit, of this group if it has one.
+    pub(crate) fn acquire_near(&self, group: usize) -> Permit<'_> {
+        self.try_acquire(group).unwrap_or_else(|| self.wait(group))
+    }
+
+    fn try_acquire(&self, group: usize) -> Option<Permit<'_>> {
+        let groups = self.0.groups.len();
+        (group..group + groups).map(|group| group % groups).find_map(|group| {
+            let free = &self.0.groups[group].0;
+            let taken = free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1));
+            taken.ok().map(|_| Permit { semaphore: self, group })
+        })
+    }
+
+    #[cold]
+    fn wait(&self, group: usize) -> Permit<'_> {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // A thread that returns a permit reads this afterwards. It either sees that this thread waits,
+        // or has returned the permit before the next attempt.
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        let permit = loop {
+            match self.try_acquire(group) {
+                Some(permit) => break permit,
+                None => queue = self.0.freed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+        permit
+    }
+}
+
+impl Permit<'_> {
+    /// The group that the permit belongs to, counted from zero.
+    pub(crate) fn group(&self) -> usize {
+        self.group
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        *self.0.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.0.freed.notify_one();
+        let Inner { groups, waiting, queue, freed } = &*self.semaphore.0;
+        groups[self.group].0.fetch_add(1, Ordering::SeqCst);
+        if waiting.load(Ordering::SeqCst) > 0 {
+            // A thread that has found no permit waits as soon as it gives up the lock.
+            drop(queue.lock().unwrap_or_else(PoisonError::into_inner));
+            freed.notify_one();
+        }
     }
 }
 
@@ -42,20 +107,39 @@ mod tests {
 
     use super::Semaphore;
 
-    #[test]
-    fn no_more_run_than_there_are_permits() {
-        let (semaphore, running) = (Semaphore::new(2), AtomicU32::new(0));
+    fn run_eight_threads(semaphore: &Semaphore, permits: u32) {
+        let running = AtomicU32::new(0);
         std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    for _ in 0..200 {
-                        let _permit = semaphore.acquire();
-                        assert!(running.fetch_add(1, Ordering::SeqCst) < 2);
+            for thread in 0..8 {
+                let running = &running;
+                scope.spawn(move || {
+                    for _ in 0..2000 {
+                        let _permit = semaphore.acquire_near(thread);
+                        assert!(running.fetch_add(1, Ordering::SeqCst) < permits);
                         std::thread::yield_now();
                         running.fetch_sub(1, Ordering::SeqCst);
                     }
                 });
             }
         });
+    }
+
+    #[test]
+    fn no_more_run_than_there_are_permits() {
+        run_eight_threads(&Semaphore::new(2), 2);
+        run_eight_threads(&Semaphore::in_groups(3, 2), 3);
+        run_eight_threads(&Semaphore::in_groups(1, 4), 1);
+    }
+
+    #[test]
+    fn a_thread_takes_a_permit_of_another_group_rather_than_wait() {
+        let semaphore = Semaphore::in_groups(5, 2);
+        let permits: Vec<_> = (0..5).map(|_| semaphore.acquire_near(1)).collect();
+        let groups: Vec<_> = permits.iter().map(super::Permit::group).collect();
+        assert_eq!(groups, [1, 1, 0, 0, 0]);
+        assert!(semaphore.try_acquire(0).is_none());
+        drop(permits);
+        assert_eq!(semaphore.acquire_near(1).group(), 1);
+        assert_eq!(semaphore.acquire_near(2).group(), 0);
     }
 }

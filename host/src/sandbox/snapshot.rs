@@ -17,6 +17,7 @@ use super::compile::ComponentBytes;
 use super::compile_child::Cancel;
 use super::engine::Sandbox;
 use super::failure::{Failure, LoadError};
+use super::kept_code::Components;
 use super::load::{describe_mismatch, link_imports};
 use super::messages::shorten;
 use super::plugin::{NoLogin, Plugin, SettingsSnapshot};
@@ -60,7 +61,7 @@ impl Sandbox {
         settings: &Settings,
         cancel: &Cancel,
     ) -> Result<Option<Plugin>, SnapshotError> {
-        let offered = v0_1::PreparedSettings::find_in(plugin.login.instance_pre());
+        let offered = v0_1::PreparedSettings::find_in(plugin.linked[0].login.instance_pre());
         if offered.map_err(describe_mismatch)?.is_none() {
             return Ok(None);
         }
@@ -70,15 +71,18 @@ impl Sandbox {
         if cancel.is_cancelled() {
             return Err(LoadError::Superseded.into());
         }
-        let component = self.compile_snapshot(&snapshot, cancel)?;
-        let pre = link_imports(&self.engine, &component, self.options.wasi)?;
-        let login = v0_1::HandlerPre::new(pre).map_err(describe_mismatch)?;
-        let snapshot = SettingsSnapshot { settings_sha256: settings.sha256().clone(), login };
+        let components = self.compile_snapshot(&snapshot, cancel)?;
+        let login = |component| {
+            let pre = link_imports(component, self.options.wasi)?;
+            v0_1::HandlerPre::new(pre).map_err(describe_mismatch)
+        };
+        let logins = components.iter().map(login).collect::<Result<_, _>>()?;
+        let snapshot = SettingsSnapshot { settings_sha256: settings.sha256().clone(), logins };
         Ok(Some(Plugin { snapshot: Some(snapshot), ..plugin.clone() }))
     }
 
     /// Compiles a component that Wizer has written, unless its code is kept.
-    fn compile_snapshot(&self, bytes: &[u8], cancel: &Cancel) -> Result<Component, LoadError> {
+    fn compile_snapshot(&self, bytes: &[u8], cancel: &Cancel) -> Result<Components, LoadError> {
         let component = ComponentBytes { bytes, sha256: &sha256_hex(bytes) };
         self.prepare(component, &self.kept_code.of_snapshots(), cancel).component
     }
@@ -97,9 +101,9 @@ impl Sandbox {
         wizer.keep_init_func(true);
         let instrumented = catch_panic(|| wizer.instrument_component(bytes))?;
         let (parts, instrumented) = instrumented.map_err(unsupported)?;
-        let component = self.compile_snapshot(&instrumented, cancel)?;
-        let _permit = plugin.semaphore.acquire();
-        let mut prepared = PreparedInstance::new(self, plugin, &component, settings)?;
+        let components = self.compile_snapshot(&instrumented, cancel)?;
+        let place = plugin.engines.wait_for_place();
+        let mut prepared = PreparedInstance::new(plugin, &components[place.engine()], settings)?;
         let snapshot = catch_panic(|| finish_at_once(wizer.snapshot_component(&parts, &mut prepared)))?;
         match (prepared.failed, snapshot) {
             (Some(error), _) | (None, Some(Err(error))) => Err(unsupported(error)),
@@ -173,17 +177,12 @@ struct PreparedInstance {
 }
 
 impl PreparedInstance {
-    fn new(
-        sandbox: &Sandbox,
-        plugin: &Plugin,
-        component: &Component,
-        settings: &Settings,
-    ) -> Result<Self, SnapshotError> {
-        let pre = link_imports(&sandbox.engine, component, sandbox.options.wasi)?;
+    fn new(plugin: &Plugin, component: &Component, settings: &Settings) -> Result<Self, SnapshotError> {
+        let pre = link_imports(component, plugin.wasi)?;
         let exported = v0_1::PreparedSettings::find_in(&pre).map_err(describe_mismatch)?;
         let exported =
             exported.ok_or_else(|| SnapshotError::Unsupported("its function is gone".to_owned()))?;
-        let mut store = plugin.new_store(Timestamp::default(), Box::new(NoLogin));
+        let mut store = plugin.new_store(component.engine(), Timestamp::default(), Box::new(NoLogin));
         let instance = pre.instantiate(&mut store);
         let prepared = instance.and_then(|instance| {
             exported.prepare(&instance, &mut store, settings.text()).map(|prepared| (instance, prepared))

@@ -2,7 +2,7 @@
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{ComponentExportIndex, Func, Instance, InstancePre, TypedFunc};
-use wasmtime::{Store, format_err};
+use wasmtime::{Engine, Store, format_err};
 
 use super::bindings::{handler, types};
 use super::to_contract::convert_event;
@@ -49,6 +49,11 @@ impl HandlerPre {
 
     pub(in crate::sandbox) fn instance_pre(&self) -> &InstancePre<State> {
         &self.pre
+    }
+
+    /// The engine that it runs in.
+    pub(in crate::sandbox) fn engine(&self) -> &Engine {
+        self.pre.engine()
     }
 
     /// Calls `on-login`, or `on-continue` if there is an answer, in a fresh instance. The event holds
