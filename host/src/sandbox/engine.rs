@@ -5,7 +5,7 @@ use wasmtime::{
     Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-use super::engines::Engines;
+use super::engines::{Engines, StartError};
 use super::kept_code::KeptCode;
 use super::options::{Allocator, Options};
 use crate::ambient::Ambient;
@@ -27,17 +27,6 @@ pub(super) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
-
-/// The reason why a sandbox did not start.
-#[derive(Debug, thiserror::Error)]
-#[error("the sandbox did not start: {0}")]
-pub struct StartError(String);
-
-impl StartError {
-    pub(super) fn new(why: String) -> Self {
-        Self(why)
-    }
-}
 
 /// The engines that plugins are compiled for and run in.
 #[derive(Clone)]
@@ -73,7 +62,7 @@ impl Sandbox {
     /// Creates an engine that compiles for a sandbox with these options, and runs
     /// nothing.
     pub(super) fn start_compiler(options: &Options) -> Result<Engine, StartError> {
-        Engine::new(&new_config(options)).map_err(|error| StartError(format!("{error:#}")))
+        Engine::new(&new_config(options)).map_err(|error| StartError::new(&error))
     }
 
     /// The clock that deadlines are measured by.

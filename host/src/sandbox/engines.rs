@@ -10,11 +10,21 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine};
 
-use super::engine::StartError;
 use super::semaphore::{Permit, Semaphore};
 
 /// The most engines. Each loads the code of each plugin.
 const MOST_ENGINES: u32 = 8;
+
+/// The reason why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox did not start: {0}")]
+pub struct StartError(String);
+
+impl StartError {
+    pub(super) fn new(error: &wasmtime::Error) -> Self {
+        Self(format!("{error:#}"))
+    }
+}
 
 /// Engines with the same configuration, which share the places for logins.
 #[derive(Clone)]
@@ -91,7 +101,7 @@ impl Engines {
         });
         match ticking {
             Ok(_) => Ok(self),
-            Err(error) => Err(StartError::new(format!("no thread for its clock: {error}"))),
+            Err(error) => Err(StartError(format!("no thread for its clock: {error}"))),
         }
     }
 }
@@ -107,7 +117,7 @@ impl Place<'_> {
 const TICK: Duration = Duration::from_millis(10);
 
 fn start(config: &Config) -> Result<Engine, StartError> {
-    Engine::new(config).map_err(|error| StartError::new(format!("{error:#}")))
+    Engine::new(config).map_err(|error| StartError::new(&error))
 }
 
 #[cfg(target_os = "linux")]
