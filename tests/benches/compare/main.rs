@@ -20,6 +20,7 @@ use machine::Machine;
 use node::Scripts;
 use page::Page;
 use servers::Servers;
+use throughput::Throughput;
 
 mod cases;
 mod chart;
@@ -34,6 +35,7 @@ mod page;
 #[path = "../program.rs"]
 mod program;
 mod servers;
+mod throughput;
 mod times;
 
 #[global_allocator]
@@ -60,6 +62,7 @@ fn main() {
         Err(why) => left_out.push(format!("every contender in JavaScript: {why}")),
     }
     let contenders = Contender::measure_all(&contenders, &logins);
+    let throughput = Throughput::measure(&place, &logins, seconds);
     let growth = Growth::measure(&place, seconds);
     let servers = Servers::install(&place);
     let machine = Machine::describe(&place, scripts.as_ref().ok(), servers.as_ref().ok());
@@ -70,7 +73,7 @@ fn main() {
             None
         }
     };
-    let page = Page { machine, contenders, left_out, growth, servers };
+    let page = Page { machine, contenders, left_out, throughput, growth, servers };
     println!("{}", page.text());
     if let Some(docs) = std::env::var_os("LIGATURE_BENCH_DOCS").filter(|docs| !docs.is_empty()) {
         page.write_into(docs.as_ref());

@@ -8,6 +8,7 @@ use crate::contender::{Measured, format};
 use crate::growth::Growth;
 use crate::machine::Machine;
 use crate::servers::Figures;
+use crate::throughput::Throughput;
 
 /// The comments around the figures in the documentation.
 const BEGIN: &str = "<!-- figures of make bench-compare -->\n";
@@ -20,6 +21,8 @@ pub(crate) struct Page {
     pub(crate) contenders: Vec<Measured>,
     /// The contenders that were not measured, with the reasons.
     pub(crate) left_out: Vec<String>,
+    /// The logins of all cores, if there are several.
+    pub(crate) throughput: Option<Throughput>,
     pub(crate) growth: Growth,
     /// The whole servers, unless they are left out.
     pub(crate) servers: Option<Figures>,
@@ -29,10 +32,12 @@ impl Page {
     /// Returns the figures as they are printed.
     pub(crate) fn text(&self) -> String {
         let left_out: String = self.left_out.iter().map(|why| format!("\nLeft out: {why}.\n")).collect();
+        let throughput = self.throughput.as_ref().map(|all| format!("\n{}", all.table())).unwrap_or_default();
         let servers =
             self.servers.as_ref().map(|servers| format!("\n{}", servers.table())).unwrap_or_default();
-        [&self.machine.sentence(), "\n\n", &self.table(), &left_out, "\n", &self.growth.table(), &servers]
-            .concat()
+        let sentence = self.machine.sentence();
+        let growth = self.growth.table();
+        [&sentence, "\n\n", &self.table(), &left_out, &throughput, "\n", &growth, &servers].concat()
     }
 
     fn table(&self) -> String {
