@@ -89,6 +89,13 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
+fn a_plugin_of_another_sandbox_is_not_prepared() {
+    let plugin = pool().load("built-in", ligature_host::PLUGIN).expect("it loads");
+    let refused = prepare(&pool(), &plugin, "{}").err().expect("another sandbox");
+    assert_eq!(refused.to_string(), "cannot be kept as a snapshot: another sandbox has loaded it");
+}
+
+#[test]
 fn a_login_with_another_document_reads_that() {
     let case = read_case("examples/cases/verified-google-login.json");
     let (plain, prepared) = built_in(r#"{"mode": "off"}"#);

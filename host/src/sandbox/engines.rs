@@ -1,8 +1,8 @@
 //! The engines that logins run in: with a pool, one for each processor.
 //!
 //! Threads that share a pool wait for its locks, and pass the memory of its places from one processor's
-//! cache to another's. On two processors they decide 1.3 times as many logins as one thread; with a pool
-//! for each processor, 1.9 times (`ligature bench CASE --threads 2`).
+//! cache to another's. On two processors they link 1.5 times as many accounts as one thread; with a pool
+//! for each processor, 1.8 times (`ligature bench CASE --threads 2`).
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use wasmtime::{Config, Engine};
 
 use super::semaphore::{Permit, Semaphore};
 
-/// The most engines. Each loads the code of each plugin.
-const MOST_ENGINES: u32 = 8;
+/// The most engines. Each maps the code of each plugin, and keeps its file open.
+const MOST_ENGINES: u32 = 4;
 
 /// The reason why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,15 +45,25 @@ impl Engines {
         Self::tick(Self { engines: [start(config)?].into(), places: Semaphore::new(u32::MAX), positions })
     }
 
-    /// Starts an engine for each processor, with this many places in all of them together. `configure`
-    /// returns the configuration of an engine with a number of places.
+    /// Starts an engine for each processor, with this many places in all of them together, at least one.
+    /// `configure` returns the configuration of an engine with a number of places.
     pub(super) fn start_for_processors(
         places: u32,
         configure: impl Fn(u32) -> Config,
     ) -> Result<Self, StartError> {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let most = MOST_ENGINES.min(places.max(1));
-        let count = u32::try_from(processors).unwrap_or(most).clamp(1, most);
+        let count = u32::try_from(processors).unwrap_or(MOST_ENGINES).min(MOST_ENGINES);
+        Self::start_several(count, places, configure)
+    }
+
+    /// Starts this many engines, but no more than there are places.
+    pub(super) fn start_several(
+        count: u32,
+        places: u32,
+        configure: impl Fn(u32) -> Config,
+    ) -> Result<Self, StartError> {
+        let places = places.max(1);
+        let count = count.clamp(1, places);
         let config = configure(places.div_ceil(count));
         Self::tick(Self {
             engines: (0..count).map(|_| start(&config)).collect::<Result<_, _>>()?,
@@ -158,20 +168,26 @@ mod tests {
 
     #[test]
     fn there_are_no_more_engines_than_places_and_no_fewer_than_one() {
-        let count = |places| {
-            let engines = Engines::start_for_processors(places, |_| Config::new()).unwrap();
-            engines.all().len()
-        };
-        assert_eq!((count(0), count(1)), (1, 1));
-        assert!((1..=8).contains(&count(1000)));
+        let count =
+            |engines, places| Engines::start_several(engines, places, |_| Config::new()).unwrap().all().len();
+        assert_eq!([count(0, 0), count(4, 0), count(4, 1), count(4, 3), count(4, 9)], [1, 1, 1, 3, 4]);
+        let for_processors = Engines::start_for_processors(1000, |_| Config::new()).unwrap();
+        assert!((1..=4).contains(&for_processors.all().len()));
     }
 
     #[test]
-    fn a_thread_finds_a_place_in_another_engine_while_its_own_has_none() {
-        let engines = Engines::start_for_processors(2, |_| Config::new()).unwrap();
-        let places = [engines.wait_for_place(), engines.wait_for_place()];
-        if engines.all().len() == 2 {
-            assert_ne!(places[0].engine(), places[1].engine());
+    fn each_engine_is_configured_for_the_most_places_that_it_can_get() {
+        for (count, places, each) in [(1, 5, 5), (2, 3, 2), (3, 10, 4), (4, 0, 1), (4, 4, 1)] {
+            let configure = |configured| {
+                assert_eq!(configured, each, "{places} places in {count} engines");
+                Config::new()
+            };
+            let engines = Engines::start_several(count, places, configure).unwrap();
+            let taken: Vec<_> = (0..places.max(1)).map(|_| engines.wait_for_place()).collect();
+            for engine in 0..engines.all().len() {
+                let used = taken.iter().filter(|place| place.engine() == engine).count();
+                assert!((1..=each as usize).contains(&used), "{used} places of engine {engine}");
+            }
         }
     }
 

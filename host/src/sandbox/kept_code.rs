@@ -40,7 +40,7 @@ impl KeptCode {
     /// Opens the folder of the options. Its files are run unchecked, so a folder that another user can
     /// write to is not used.
     pub(super) fn open(engines: Arc<[Engine]>, options: &Options) -> Self {
-        let folder = options.cache.as_deref().filter(|folder| is_private(folder));
+        let folder = options.cache.as_deref().filter(|folder| create_private(folder));
         // wasmtime itself checks all of this again, but only the major part of its version.
         let mut hasher = DefaultHasher::new();
         engines[0].precompile_compatibility_hash().hash(&mut hasher);
@@ -117,7 +117,7 @@ impl KeptCode {
     #[allow(
         unsafe_code,
         reason = "the folder belongs to this user alone, so only this program has written the file; `write` names \
-                  it after the engine and the component"
+                  it after the engine and the component. A file without a name is of this process"
     )]
     fn map(&self, file: &Path) -> wasmtime::Result<Components> {
         // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one, and a
@@ -126,12 +126,36 @@ impl KeptCode {
         self.engines.iter().map(|engine| unsafe { Component::deserialize_file(engine, file) }).collect()
     }
 
+    /// Loads code that is in no file. Several engines share the pages of a file without a name.
+    fn copy(&self, code: &[u8]) -> wasmtime::Result<Components> {
+        if self.engines.len() > 1
+            && let Some(components) = self.map_unnamed(code)
+        {
+            return Ok(components);
+        }
+        self.copy_for_each(code)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn map_unnamed(&self, code: &[u8]) -> Option<Components> {
+        use rustix::fs::{MemfdFlags, memfd_create};
+        use std::os::fd::AsRawFd;
+        let mut file = fs::File::from(memfd_create("ligature-code", MemfdFlags::CLOEXEC).ok()?);
+        file.write_all(code).ok()?;
+        self.map(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd()))).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn map_unnamed(&self, _: &[u8]) -> Option<Components> {
+        None
+    }
+
     #[allow(
         unsafe_code,
         reason = "the code comes from this process, from a child process of this program through a pipe that no \
                   other process has, or from a file as in `map`"
     )]
-    fn copy(&self, code: &[u8]) -> wasmtime::Result<Components> {
+    fn copy_for_each(&self, code: &[u8]) -> wasmtime::Result<Components> {
         // SAFETY: the bytes are those that wasmtime's compiler returned, for an engine like this one.
         self.engines.iter().map(|engine| unsafe { Component::deserialize(engine, code) }).collect()
     }
@@ -168,16 +192,28 @@ fn remove_oldest(folder: &Path, prefix: &str, most_bytes: u64) -> io::Result<()>
 }
 
 /// Creates the folder if it does not exist. Returns whether only this user can write to it.
+fn create_private(folder: &Path) -> bool {
+    // Without a folder everything works; a read-only file system is usual in containers.
+    let Ok(metadata) = create_folder(folder).and_then(|()| fs::metadata(folder)) else { return false };
+    let is_private = is_own(&metadata);
+    if !is_private {
+        tracing::warn!(
+            folder = %folder.display(),
+            "compiled plugins are not kept, because others can change this folder; it must belong to this user, with the mode 0700"
+        );
+    }
+    is_private
+}
+
 #[cfg(unix)]
-fn is_private(folder: &Path) -> bool {
+fn create_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    created.and_then(|()| fs::metadata(folder)).is_ok_and(|it| is_own(&it))
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn is_private(folder: &Path) -> bool {
-    fs::create_dir_all(folder).is_ok()
+fn create_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
 }
 
 /// Returns whether it is a regular file that only this user can write to.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use wasmtime::component::Instance;
 use wasmtime::{Engine, Store};
 
 use super::answer_limits::AnswerLimits;
@@ -147,13 +148,12 @@ impl Plugin {
     ///
     /// When the plugin fails.
     pub fn settings_schema(&self) -> Result<Option<String>, Failure> {
-        let place = self.engines.wait_for_place();
-        let Linked { login, settings, .. } = &self.linked[place.engine()];
-        let Some(settings) = settings else { return Ok(None) };
-        let mut store = self.new_store(login.engine(), Timestamp::default(), Box::new(NoLogin));
-        let schema = login.instance_pre().instantiate(&mut store);
-        let schema = schema.and_then(|instance| settings.schema(&instance, &mut store));
-        schema.map(Some).map_err(|error| self.explain(&error, &store))
+        if !self.has_settings() {
+            return Ok(None);
+        }
+        self.call_for_no_login(|linked, instance, store| {
+            linked.settings.as_ref().map(|settings| settings.schema(instance, store)).transpose()
+        })
     }
 
     /// Has the plugin check a policy document. A plugin that does not describe its
@@ -164,13 +164,12 @@ impl Plugin {
     /// The outer one when the plugin fails, the inner one when the document is
     /// wrong.
     pub fn check_settings(&self, text: &str) -> Result<Result<(), SettingsError>, Failure> {
-        let place = self.engines.wait_for_place();
-        let Linked { login, settings, .. } = &self.linked[place.engine()];
-        let Some(settings) = settings else { return Ok(Ok(())) };
-        let mut store = self.new_store(login.engine(), Timestamp::default(), Box::new(NoLogin));
-        let checked = login.instance_pre().instantiate(&mut store);
-        let checked = checked.and_then(|instance| settings.check(&instance, &mut store, text));
-        checked.map_err(|error| self.explain(&error, &store))
+        if !self.has_settings() {
+            return Ok(Ok(()));
+        }
+        self.call_for_no_login(|linked, instance, store| {
+            linked.settings.as_ref().map_or(Ok(Ok(())), |settings| settings.check(instance, store, text))
+        })
     }
 
     /// Returns the plugin's warnings about a policy document that it accepts; none
@@ -180,15 +179,27 @@ impl Plugin {
     ///
     /// When the plugin fails, or returns more than the contract allows.
     pub fn settings_warnings(&self, text: &str) -> Result<Vec<SettingsWarning>, Failure> {
-        let place = self.engines.wait_for_place();
-        let Linked { login, warnings, .. } = &self.linked[place.engine()];
-        let Some(warnings) = warnings else { return Ok(Vec::new()) };
-        let mut store = self.new_store(login.engine(), Timestamp::default(), Box::new(NoLogin));
-        let found = login.instance_pre().instantiate(&mut store);
-        let found = found.and_then(|instance| warnings.warn(&instance, &mut store, text));
-        let found = found.map_err(|error| self.explain(&error, &store))?;
+        if self.linked[0].warnings.is_none() {
+            return Ok(Vec::new());
+        }
+        let found = self.call_for_no_login(|linked, instance, store| {
+            linked.warnings.as_ref().map_or(Ok(Vec::new()), |warnings| warnings.warn(instance, store, text))
+        })?;
         AnswerLimits::new(&self.limits).check_warnings(&found).map_err(Failure::InvalidAnswer)?;
         Ok(found)
+    }
+
+    /// Calls a function of a fresh instance whose host calls are refused.
+    fn call_for_no_login<T>(
+        &self,
+        call: impl FnOnce(&Linked, &Instance, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Failure> {
+        let place = self.engines.wait_for_place();
+        let linked = &self.linked[place.engine()];
+        let mut store = self.new_store(linked.login.engine(), Timestamp::default(), Box::new(NoLogin));
+        let instance = linked.login.instance_pre().instantiate(&mut store);
+        let called = instance.and_then(|instance| call(linked, &instance, &mut store));
+        called.map_err(|error| self.explain(&error, &store))
     }
 
     /// Creates the store of one login, with its limits.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A counting semaphore. Clones share the permits.
 ///
-/// The permits are in groups. Threads that use different groups do not slow each other down, and a
-/// thread whose group has no permit left takes one of another.
+/// The permits are in groups. While no thread waits, threads that use different groups do not slow each
+/// other down. A thread whose group has no permit left takes one of another.
 #[derive(Clone)]
 pub(crate) struct Semaphore(Arc<Inner>);
 
@@ -103,7 +103,9 @@ impl Drop for Permit<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use super::Semaphore;
 
@@ -129,6 +131,36 @@ mod tests {
         run_eight_threads(&Semaphore::new(2), 2);
         run_eight_threads(&Semaphore::in_groups(3, 2), 3);
         run_eight_threads(&Semaphore::in_groups(1, 4), 1);
+    }
+
+    /// Nobody else returns a permit here, so a wake-up that is lost is not made up for.
+    #[test]
+    fn the_only_thread_that_waits_is_woken() {
+        const ROUNDS: u32 = 20_000;
+        let (semaphore, round) = (Semaphore::new(1), AtomicU32::new(0));
+        let (done, is_done) = std::sync::mpsc::channel();
+        let (other, other_round) = (semaphore.clone(), Arc::new(round));
+        let of_waiter = other_round.clone();
+        let mut permit = Some(semaphore.acquire());
+        std::thread::spawn(move || {
+            for next in 1..=ROUNDS {
+                while of_waiter.load(Ordering::SeqCst) != next {
+                    std::hint::spin_loop();
+                }
+                drop(other.acquire());
+                of_waiter.store(0, Ordering::SeqCst);
+                done.send(()).unwrap();
+            }
+        });
+        for next in 1..=ROUNDS {
+            other_round.store(next, Ordering::SeqCst);
+            // The moment differs from round to round.
+            (0..next % 200).for_each(|_| std::hint::spin_loop());
+            permit.take();
+            let woken = is_done.recv_timeout(Duration::from_secs(20));
+            assert!(woken.is_ok(), "round {next}: the thread still waits");
+            permit = Some(semaphore.acquire());
+        }
     }
 
     #[test]

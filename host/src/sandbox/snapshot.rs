@@ -9,8 +9,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use wasmparser::{CanonicalFunction, Parser, Payload};
-use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
+use wasmtime::{Engine, Store};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use super::compile::ComponentBytes;
@@ -64,6 +64,9 @@ impl Sandbox {
         let offered = v0_1::PreparedSettings::find_in(plugin.linked[0].login.instance_pre());
         if offered.map_err(describe_mismatch)?.is_none() {
             return Ok(None);
+        }
+        if !Engine::same(plugin.engines.compiler(), self.engines.compiler()) {
+            return Err(SnapshotError::Unsupported("another sandbox has loaded it".to_owned()));
         }
         check_parts(bytes)?;
         let snapshot = self.take_snapshot(plugin, bytes, settings, cancel)?;

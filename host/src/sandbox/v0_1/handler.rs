@@ -19,7 +19,6 @@ type Answered = (Result<types::Outcome, types::ApiError>,);
 ///
 /// The bindings that wasmtime generates compare the types in every instance. They walk through the
 /// whole event, which took an eighth of a login that does nothing.
-#[derive(Clone)]
 pub(in crate::sandbox) struct HandlerPre {
     pre: InstancePre<State>,
     on_login: ComponentExportIndex,
