@@ -198,12 +198,12 @@ impl Source {
         component: ComponentBytes<'_>,
         cancel: &Cancel,
     ) -> Result<Plugin, LoadError> {
-        tracing::info!(plugin = name, bytes = component.bytes.len(), "compiling a plugin");
+        tracing::info!(plugin = name, bytes = component.bytes.len(), "loading a plugin");
         let ambient = self.sandbox.ambient();
         let start = ambient.monotonic();
         let loaded = self.sandbox.load_unless(name, component, cancel);
         let ms = ambient.elapsed(start).as_millis();
-        tracing::info!(plugin = name, is_loaded = loaded.is_ok(), ms = u64::try_from(ms).ok(), "compiled");
+        tracing::info!(plugin = name, is_loaded = loaded.is_ok(), ms = u64::try_from(ms).ok(), "loaded");
         loaded
     }
 

@@ -118,7 +118,7 @@ impl Policy {
             }
         }
         if let Some(twice) = self.connection_groups.find_repeated() {
-            let message = format!("`{twice}` is in two groups; a connection can be in one");
+            let message = format!("`{twice}` is listed twice; a connection can be in one group");
             return fail("connection_groups", message);
         }
         if let Some(domain) =

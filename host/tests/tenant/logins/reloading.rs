@@ -164,7 +164,7 @@ fn a_later_file_takes_the_place_of_one_that_still_compiles() {
         &ligature_test_guests::slow_to_compile(),
     ));
     // One at the start, and the one that goes on and on.
-    wait(&tenant, "compiling a plugin", 2);
+    wait(&tenant, "loading a plugin", 2);
     assert!(is_linked(&tenant, "one"), "logins go on meanwhile");
     plugin.write(ligature_host::PLUGIN);
     wait(&tenant, RELOADED, 1);
