@@ -244,7 +244,7 @@ mod tests {
     fn read_case() -> (Arc<LoginEvent>, Settings) {
         let case: Value = serde_json::from_str(CASE).unwrap();
         let event: LoginEvent = serde_json::from_value(case["event"].clone()).unwrap();
-        (Arc::new(event), Settings::new(&case["policy"].to_string()))
+        (Arc::new(event), Settings::new(case["policy"].to_string()))
     }
 
     /// Decides the demo's login, and returns the code of the first reason.
