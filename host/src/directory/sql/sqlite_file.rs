@@ -1,7 +1,9 @@
 //! Opening an SQLite file for writing, or for reading without changing it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use backon::{BlockingRetryable, ConstantBuilder};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -67,7 +69,7 @@ pub(super) fn open_to_write(file: &Path, mode: Migrate<'_>) -> Result<OpenedFile
     refuse_others(&connection)?;
     super::migrations::refuse_others(&mut connection)?;
     disable_checkpoint_on_close(&connection, false).map_err(failed)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+    turn_log_on(&connection).map_err(failed)?;
     set_cache_size(&connection, WRITER_CACHE).map_err(failed)?;
     // Checkpoints after 16 MiB of log, four times SQLite's default, so that an import
     // writes its pages fewer times.
@@ -78,6 +80,17 @@ pub(super) fn open_to_write(file: &Path, mode: Migrate<'_>) -> Result<OpenedFile
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     }
     Ok(OpenedFile { connection, access })
+}
+
+/// Turns the write-ahead log on. SQLite fails at once, without waiting for [`BUSY`], if another program
+/// does the same at this moment.
+fn turn_log_on(connection: &Connection) -> rusqlite::Result<()> {
+    const DELAY: Duration = Duration::from_millis(20);
+    let times = (BUSY.as_millis() / DELAY.as_millis()) as usize;
+    (|| connection.pragma_update(None, "journal_mode", "WAL"))
+        .retry(ConstantBuilder::default().with_delay(DELAY).with_max_times(times))
+        .when(|error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+        .call()
 }
 
 /// Converts an error of SQLite.
@@ -197,5 +210,33 @@ impl Database for Connection {
             copy.display()
         ));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::Barrier;
+
+    use super::{Migrate, open_to_write};
+
+    #[test]
+    fn programs_that_start_at_once_create_one_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..40 {
+            let file = folder.path().join(round.to_string());
+            File::create(&file).unwrap();
+            let begin = Barrier::new(4);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        begin.wait();
+                        if let Err(why) = open_to_write(&file, Migrate::Yes(&|_| {})) {
+                            panic!("round {round}: {why:?}");
+                        }
+                    });
+                }
+            });
+        }
     }
 }
