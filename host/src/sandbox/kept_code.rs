@@ -22,7 +22,7 @@ const MOST_CODE: u64 = 256 << 20;
 /// is edited often would displace the components.
 const MOST_SNAPSHOTS: u64 = 128 << 20;
 
-/// The compiled code of a component, loaded in each engine in turn. There is one at least.
+/// The compiled code of a component, by the number of the engine that has loaded it. There is one at least.
 pub(super) type Components = Box<[Component]>;
 
 /// The code that is kept for engines with one configuration.
@@ -120,8 +120,8 @@ impl KeptCode {
                   it after the engine and the component. A file without a name is of this process"
     )]
     fn map(&self, file: &Path) -> wasmtime::Result<Components> {
-        // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one, and a
-        // checksum, which wasmtime does not regard. It is removed or replaced, but never changed while it
+        // SAFETY: the file holds complete code of wasmtime's compiler for an engine like this one, and, if it is
+        // kept, a checksum, which wasmtime does not regard. It is removed or replaced, but never changed while it
         // is mapped. wasmtime checks settings and version.
         self.engines.iter().map(|engine| unsafe { Component::deserialize_file(engine, file) }).collect()
     }
@@ -199,7 +199,7 @@ fn create_private(folder: &Path) -> bool {
     if !is_private {
         tracing::warn!(
             folder = %folder.display(),
-            "compiled plugins are not kept, because others can change this folder; it must belong to this user, with the mode 0700"
+            "compiled plugins are not kept, because others can change this folder; change its owner to this user and its mode to 0700"
         );
     }
     is_private

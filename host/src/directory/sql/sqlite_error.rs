@@ -34,6 +34,9 @@ pub(super) fn describe(error: &rusqlite::Error) -> String {
         Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "the database file, or its folder, may not be opened".to_owned()
         }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program keeps it locked; try again, or end that program".to_owned()
+        }
         Some(ErrorCode::NotADatabase) => "this is not an SQLite database".to_owned(),
         Some(ErrorCode::DatabaseCorrupt) => "the database file is damaged".to_owned(),
         Some(ErrorCode::SystemIoFailure) => format!("the database file cannot be read or written: {error}"),

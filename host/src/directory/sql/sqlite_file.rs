@@ -82,15 +82,18 @@ pub(super) fn open_to_write(file: &Path, mode: Migrate<'_>) -> Result<OpenedFile
     Ok(OpenedFile { connection, access })
 }
 
-/// Turns the write-ahead log on. SQLite fails at once, without waiting for [`BUSY`], if another program
-/// does the same at this moment.
+/// Turns the write-ahead log on. SQLite may fail at once, without waiting for [`BUSY`], while another
+/// program does the same.
 fn turn_log_on(connection: &Connection) -> rusqlite::Result<()> {
     const DELAY: Duration = Duration::from_millis(20);
     let times = (BUSY.as_millis() / DELAY.as_millis()) as usize;
+    // Otherwise each attempt might wait as long as all of them together.
+    connection.busy_timeout(Duration::ZERO)?;
     (|| connection.pragma_update(None, "journal_mode", "WAL"))
         .retry(ConstantBuilder::default().with_delay(DELAY).with_max_times(times))
         .when(|error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
-        .call()
+        .call()?;
+    connection.busy_timeout(BUSY)
 }
 
 /// Converts an error of SQLite.
@@ -216,9 +219,17 @@ impl Database for Connection {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::path::Path;
     use std::sync::Barrier;
+    use std::time::Duration;
 
-    use super::{Migrate, open_to_write};
+    use rusqlite::Connection;
+
+    use super::{Migrate, OpenFailure, OpenedFile, open_to_write};
+
+    fn open(file: &Path) -> Result<OpenedFile, OpenFailure> {
+        open_to_write(file, Migrate::Yes(&|_| {}))
+    }
 
     #[test]
     fn programs_that_start_at_once_create_one_directory() {
@@ -231,12 +242,41 @@ mod tests {
                 for _ in 0..4 {
                     scope.spawn(|| {
                         begin.wait();
-                        if let Err(why) = open_to_write(&file, Migrate::Yes(&|_| {})) {
+                        if let Err(why) = open(&file) {
                             panic!("round {round}: {why:?}");
                         }
                     });
                 }
             });
+        }
+    }
+
+    #[test]
+    fn a_new_file_that_another_program_writes_to_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users.db");
+        let other = Connection::open(&file).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(200));
+                drop(other);
+            });
+            assert!(open(&file).is_ok());
+        });
+    }
+
+    #[test]
+    fn a_new_file_that_another_program_keeps_locked_is_named_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users.db");
+        let other = Connection::open(&file).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        match open(&file).err() {
+            Some(OpenFailure::Unusable(why)) => {
+                assert_eq!(why, "another program keeps it locked; try again, or end that program");
+            }
+            other => panic!("{other:?}"),
         }
     }
 }
