@@ -340,8 +340,7 @@ impl Args {
             limits,
             ..Options::default()
         })?;
-        let sources = entries.into_iter().map(|entry| Source::new(entry, &options, ambient));
-        Ok(sources.collect::<Result<_, _>>()?)
+        Ok(Source::open_all(entries, &options, ambient)?)
     }
 }
 

@@ -113,9 +113,10 @@ impl PolicySet {
         };
         let PoliciesFile { limits, policy } = read_policies_file(file)?;
         let options = args.options(Options { limits, ..options })?;
-        let load = |entry| Source::new(entry, &options, ambient)?.load(None, &Cancel::default());
-        let loaded: Result<_, SourceError> =
-            while_compiling("the policies", || policy.into_iter().map(load).collect());
+        let loaded: Result<_, SourceError> = while_compiling("the policies", || {
+            let sources = Source::open_all(policy, &options, ambient)?;
+            sources.iter().map(|source| source.load(None, &Cancel::default())).collect()
+        });
         Ok(Self::InOrder(loaded?))
     }
 

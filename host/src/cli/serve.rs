@@ -202,8 +202,7 @@ impl Args {
             limits: config.limits.clone(),
             ..Options::default()
         })?;
-        let sources = entries.into_iter().map(|entry| Source::new(entry, &options, ambient));
-        Ok(sources.collect::<Result<_, _>>()?)
+        Ok(Source::open_all(entries, &options, ambient)?)
     }
 
     fn open_state(&self) -> Result<StateDir, Exit> {

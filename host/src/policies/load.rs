@@ -100,23 +100,37 @@ pub enum PrepareError {
 }
 
 impl Source {
-    /// The source of an entry. `options` are those of all policies; the limits
-    /// and the profile of WASI are the entry's.
+    /// Opens the sources of policies, in order. `options` are those of all policies; the limits and the
+    /// profile of WASI are each entry's. Policies that agree in these share a sandbox, and the code of a
+    /// plugin that several of them use.
     ///
     /// # Errors
     ///
-    /// When the limits are invalid, or the sandbox does not start.
-    pub fn new(entry: PolicyEntry, options: &Options, ambient: &Ambient) -> Result<Self, SourceError> {
-        let name = entry.name();
-        let limits = match entry.limits(&options.limits) {
-            Ok(limits) => limits,
-            Err(why) => return Err(SourceError::Limits { name, why }),
-        };
-        let options = Options { limits, wasi: entry.wasi, ..options.clone() };
-        match Sandbox::start(options, ambient) {
-            Ok(sandbox) => Ok(Self { entry, name: name.into(), sandbox }),
-            Err(why) => Err(SourceError::Sandbox { name, why }),
+    /// When the limits are invalid, or a sandbox does not start.
+    pub fn open_all(
+        entries: Vec<PolicyEntry>,
+        options: &Options,
+        ambient: &Ambient,
+    ) -> Result<Vec<Self>, SourceError> {
+        let mut sources: Vec<Self> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let name = entry.name();
+            let limits = match entry.limits(&options.limits) {
+                Ok(limits) => limits,
+                Err(why) => return Err(SourceError::Limits { name, why }),
+            };
+            let is_alike = |it: &&Self| *it.sandbox.limits() == limits && it.sandbox.wasi() == entry.wasi;
+            let sandbox = match sources.iter().find(is_alike) {
+                Some(alike) => alike.sandbox.clone(),
+                None => {
+                    let options = Options { limits, wasi: entry.wasi, ..options.clone() };
+                    let started = Sandbox::start(options, ambient);
+                    started.map_err(|why| SourceError::Sandbox { name: name.clone(), why })?
+                }
+            };
+            sources.push(Self { entry, name: name.into(), sandbox });
         }
+        Ok(sources)
     }
 
     /// Returns the files to watch.
@@ -275,7 +289,7 @@ mod tests {
 
     use super::{LoadedPolicy, Source};
     use crate::ambient::Ambient;
-    use crate::policies::PolicyEntry;
+    use crate::policies::{PoliciesFile, PolicyEntry};
     use crate::sandbox::{Cancel, Options};
 
     fn load(document: &str) -> LoadedPolicy {
@@ -283,8 +297,21 @@ mod tests {
         let file = folder.path().join("policy.json");
         std::fs::write(&file, document).unwrap();
         let entry = PolicyEntry::from_flags(None, crate::sandbox::Wasi::default(), Some(file));
-        let source = Source::new(entry, &Options::default(), &Ambient::system()).unwrap();
-        source.load(None, &Cancel::default()).unwrap()
+        let sources = Source::open_all(vec![entry], &Options::default(), &Ambient::system()).unwrap();
+        sources[0].load(None, &Cancel::default()).unwrap()
+    }
+
+    #[test]
+    fn policies_with_the_same_limits_and_profile_share_a_sandbox() {
+        let text = "[limits]\nfuel = 7\n[[policy]]\nname = \"a\"\n[[policy]]\nname = \"b\"\nlimits = { fuel = 8 }\n\
+                    [[policy]]\nname = \"c\"\nwasi = \"virtual\"\n[[policy]]\nname = \"d\"\nlimits = { fuel = 7 }\n";
+        let PoliciesFile { limits, policy } = PoliciesFile::parse(Path::new("policies.toml"), text).unwrap();
+        let options = Options { limits, ..Options::default() };
+        let sources = Source::open_all(policy, &options, &Ambient::system()).unwrap();
+        let with_first: Vec<_> = sources.iter().map(|it| it.sandbox.is_same(&sources[0].sandbox)).collect();
+        assert_eq!(with_first, [true, false, false, true]);
+        let limits: Vec<_> = sources.iter().map(|it| it.sandbox.limits().fuel).collect();
+        assert_eq!(limits, [7, 8, 7, 7]);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use wasmtime::{
 
 use super::engines::{Engines, StartError};
 use super::kept_code::KeptCode;
+use super::loaded_code::LoadedCode;
 use super::options::{Allocator, Options};
+use super::profile::Wasi;
 use crate::ambient::Ambient;
 use crate::limits::Limits;
 
@@ -34,6 +36,7 @@ pub struct Sandbox {
     pub(super) engines: Engines,
     pub(super) options: Options,
     pub(super) kept_code: KeptCode,
+    pub(super) loaded_code: LoadedCode,
     pub(super) ambient: Ambient,
 }
 
@@ -58,7 +61,7 @@ impl Sandbox {
 
     fn with_engines(engines: Engines, options: Options, ambient: &Ambient) -> Self {
         let kept_code = KeptCode::open(engines.all().clone(), &options);
-        Self { engines, options, kept_code, ambient: ambient.clone() }
+        Self { engines, options, kept_code, loaded_code: LoadedCode::default(), ambient: ambient.clone() }
     }
 
     /// Creates an engine that compiles for a sandbox with these options, and runs
@@ -91,6 +94,17 @@ impl Sandbox {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.options.limits
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Engine::same(self.engines.compiler(), other.engines.compiler())
+    }
+
+    /// The part of WASI that plugins can import.
+    #[must_use]
+    pub fn wasi(&self) -> Wasi {
+        self.options.wasi
     }
 }
 

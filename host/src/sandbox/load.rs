@@ -19,7 +19,7 @@ use crate::directory::PluginVersion;
 
 impl Sandbox {
     /// Compiles a plugin and checks that it fits the contract. `name` is its name
-    /// in messages.
+    /// in messages. The code of a plugin that is loaded already is used again.
     ///
     /// # Errors
     ///
@@ -42,6 +42,9 @@ impl Sandbox {
         component: ComponentBytes<'_>,
         cancel: &Cancel,
     ) -> Result<Plugin, LoadError> {
+        if let Some(linked) = self.loaded_code.find(component.sha256) {
+            return Ok(self.new_plugin(name, component, linked));
+        }
         let code = self.prepare(component, &self.kept_code, cancel).component?;
         self.link(name, component, &code)
     }
@@ -54,6 +57,9 @@ impl Sandbox {
     ///
     /// The same as of [`Sandbox::load`].
     pub fn load_trusted(&self, name: &str, component: ComponentBytes<'_>) -> Result<Plugin, LoadError> {
+        if let Some(linked) = self.loaded_code.find(component.sha256) {
+            return Ok(self.new_plugin(name, component, linked));
+        }
         check(component.bytes, &self.options).component?;
         let code = match self.kept_code.find(component.sha256) {
             Some(kept) => kept,
@@ -109,17 +115,23 @@ impl Sandbox {
         component: ComponentBytes<'_>,
         code: &[Component],
     ) -> Result<Plugin, LoadError> {
-        let wasi = self.options.wasi;
-        Ok(Plugin {
+        let link = |code| link_component(code, self.options.wasi);
+        let linked = code.iter().map(link).collect::<Result<_, _>>()?;
+        self.loaded_code.insert(component.sha256, &linked);
+        Ok(self.new_plugin(name, component, linked))
+    }
+
+    fn new_plugin(&self, name: &str, component: ComponentBytes<'_>, linked: Arc<[Linked]>) -> Plugin {
+        Plugin {
             engines: self.engines.clone(),
-            wasi,
+            wasi: self.options.wasi,
             size_bytes: component.bytes.len(),
             ambient: self.ambient.clone(),
             limits: self.options.limits.clone(),
             version: Arc::new(PluginVersion { name: name.to_owned(), sha256: component.sha256.to_owned() }),
-            linked: code.iter().map(|code| link_component(code, wasi)).collect::<Result<_, _>>()?,
+            linked,
             snapshot: None,
-        })
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! | files | contents |
 //! |---|---|
 //! | `options`, `engine`, `engines`, `semaphore` | the engines, and how many logins run at once |
-//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
+//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `load`, `loaded_code`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
 //! | `snapshot`, `post_return` | a plugin that has read its policy document before its logins |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
@@ -24,6 +24,7 @@ mod input;
 mod inspect;
 mod kept_code;
 mod load;
+mod loaded_code;
 mod messages;
 mod needs;
 mod offer;

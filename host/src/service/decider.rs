@@ -140,8 +140,8 @@ mod tests {
     fn start(policy: &Path) -> Arc<Decider> {
         let entry = PolicyEntry::from_flags(None, Wasi::default(), Some(policy.to_owned()));
         let options = Options { optimise: false, ..Options::default() };
-        let source = Source::new(entry, &options, &Ambient::system()).unwrap();
-        Arc::new(Decider::new(vec![source]).unwrap())
+        let sources = Source::open_all(vec![entry], &options, &Ambient::system()).unwrap();
+        Arc::new(Decider::new(sources).unwrap())
     }
 
     fn has_read(decider: &Decider) -> bool {

@@ -34,7 +34,7 @@ pub(crate) fn start(config: &str, state: &Path, policy: Option<&Path>, clock: &A
         let opening = Opening {
             config,
             directory: TenantDirectory::Memory,
-            sources: vec![Source::new(entry, &options, &ambient).expect("a sandbox")],
+            sources: Source::open_all(vec![entry], &options, &ambient).expect("a sandbox"),
             state: &state,
             more_routes: None,
             recorder: LoginRecorder::off(),
