@@ -1,15 +1,16 @@
 //! `ligature policy`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::plugin::PluginArgs;
 use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::policies::{PolicyDocument, PolicyError, PolicyWarning};
-use crate::reading::display_path;
+use crate::policies::{PoliciesFile, PolicyDocument, PolicyError, PolicyWarning};
+use crate::reading::{InputError, display_path, read_text};
 use crate::sandbox::Plugin;
 use crate::terminal::{Json, Text};
 
@@ -76,7 +77,7 @@ struct CheckWarning<'a> {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let Command::Check { file, plugin, json } = self.command;
-        let document = PolicyDocument::read_file(&file)?;
+        let document = PolicyDocument::read_file(&file).map_err(|error| explain_unreadable(&file, error))?;
         let sandbox = plugin.sandbox(ambient)?;
         let plugin = plugin.load(&sandbox)?;
         let error = match document.check(&plugin) {
@@ -109,6 +110,19 @@ impl Args {
                 print(&text)
             }
         }
+    }
+}
+
+/// Explains why a file is not a policy document. A file of several policies has another command.
+fn explain_unreadable(file: &Path, error: InputError) -> Exit {
+    let text = read_text(file).unwrap_or_default();
+    match PoliciesFile::parse(file, &text) {
+        Ok(several) if !several.policy.is_empty() => Exit::unreadable(anyhow!(
+            "{0}: this is a policies file, not the settings of one policy; `ligature hook --check --policies {0}` \
+             checks it",
+            display_path(file)
+        )),
+        _ => error.into(),
     }
 }
 

@@ -310,13 +310,16 @@ fn add_output(page: &mut Text, output: &PluginOutput) {
 fn add_cost(page: &mut Text, report: &Report, limits: &Limits) {
     page.head("Cost");
     if let Some(cost) = &report.cost {
-        add_field(
-            page,
-            "fuel",
-            format!("{} of {}", group_thousands(cost.fuel), group_thousands(limits.fuel)),
-        );
         let kib = |bytes: usize| group_thousands((bytes / 1024) as u64);
-        let memory = format!("{} of {} KiB", kib(cost.memory_bytes), kib(limits.memory_bytes));
+        let (fuel, memory) = (group_thousands(cost.fuel), kib(cost.memory_bytes));
+        // Each of several policies has limits of its own.
+        let (fuel, memory) = if report.policies.is_empty() {
+            let limit = group_thousands(limits.fuel);
+            (format!("{fuel} of {limit}"), format!("{memory} of {} KiB", kib(limits.memory_bytes)))
+        } else {
+            (format!("{fuel} for all policies"), format!("{memory} KiB for the largest policy"))
+        };
+        add_field(page, "fuel", fuel);
         add_field(page, "memory", memory);
         add_field(page, "host calls", cost.host_calls);
         add_field(page, "time", format!("{} µs", group_thousands(cost.time_us)));

@@ -70,6 +70,18 @@ fn the_second_decides_where_the_first_lets_the_login_proceed() {
     assert_snapshot!(outcome(OBSERVE_THEN_MINIMAL, |_| {}));
 }
 
+/// Each policy has limits of its own, which the sum is not compared with.
+#[test]
+fn the_page_shows_the_cost_of_all_policies() {
+    let folder = folder(OBSERVE_THEN_MINIMAL, |_| {});
+    let (code, page, stderr) = ligature(folder.path(), &["run", "case.json", "--policies", "policies.toml"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let (_, cost) = page.split_once("Cost\n").expect("a cost");
+    let fuel = cost.lines().next().unwrap_or_default();
+    assert!(fuel.starts_with("  fuel ") && fuel.ends_with(" for all policies"), "{cost}");
+    assert!(cost.contains(" KiB for the largest policy\n") && !cost.contains(" of "), "{cost}");
+}
+
 #[test]
 fn the_first_that_does_not_proceed_is_the_last_that_is_asked() {
     let policies = r#"

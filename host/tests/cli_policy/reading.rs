@@ -56,6 +56,17 @@ fn of_a_policy() {
 }
 
 #[test]
+fn a_file_of_several_policies_has_another_check() {
+    let text = b"[[policy]]\nsettings = { mode = \"auto\" }\n";
+    let error = print_error(&["policy", "check", "p.toml"], "p.toml", text);
+    let expected = "p.toml: this is a policies file, not the settings of one policy; `ligature hook --check --policies \
+                    p.toml` checks it (exit 2)";
+    assert!(error.ends_with(expected), "{error}");
+    let error = print_error(&["policy", "check", "p.toml"], "p.toml", b"[policy]\n");
+    assert!(!error.contains("policies file"), "{error}");
+}
+
+#[test]
 fn of_a_case() {
     let texts: [&[u8]; 4] = [
         br#"["t", "2026-11-21T10:00:00Z"]"#,

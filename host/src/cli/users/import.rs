@@ -198,25 +198,26 @@ impl ImportArgs {
     fn format_summary(&self, summary: &Summary, whole: bool) -> Text {
         let mut summary_text = Text::default();
         let mut line = |text: String| summary_text.line(text);
+        let seen = summary.added + summary.replaced + summary.same + summary.bad;
+        let is_complete = seen == 0 && whole;
         if summary.resumed_behind > 0 {
-            line(format!(
-                "continued after {} {}, where an earlier import stopped",
-                summary.unit,
-                group_thousands(summary.resumed_behind)
-            ));
+            let behind = format!("{} {}", summary.unit, group_thousands(summary.resumed_behind));
+            if is_complete {
+                line(format!(
+                    "nothing comes after {behind}: the file is imported (--again imports it from the start)"
+                ));
+            } else {
+                line(format!("continued after {behind}, where an earlier import stopped"));
+            }
             if summary.left_out_before > 0 {
                 line(format!(
                     "{} left out before (--again lists them)",
                     group_thousands(summary.left_out_before)
                 ));
             }
-        }
-        let seen = summary.added + summary.replaced + summary.same + summary.bad;
-        if summary.resumed_behind > 0 && seen == 0 && whole {
-            line(
-                "nothing comes after it: the file is imported (--again imports it from the start)".to_owned(),
-            );
-            return summary_text;
+            if is_complete {
+                return summary_text;
+            }
         }
         let would = if self.dry_run { "would be " } else { "" };
         line(format!("{} users {would}added", group_thousands(summary.added)));
