@@ -105,9 +105,7 @@ impl Postgres {
     /// When it is somebody else's, or does not end.
     pub fn stop(&mut self) {
         let private = self.private.as_mut().expect("a private server");
-        let asked =
-            Command::new("sh").args(["-c", "kill -INT $0", &private.server.id().to_string()]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "it is running");
+        assert!(send_signal("INT", &private.server), "it is running");
         private.server.wait().expect("it ends");
     }
 
@@ -182,14 +180,33 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(private) = &mut self.private {
-            let _ = private.server.kill();
-            let _ = private.server.wait();
+            end(&mut private.server);
         } else if let Ok(mut client) = postgres::Client::connect(&self.url, postgres::NoTls) {
             for n in 0..self.schemas.load(Ordering::Relaxed) {
                 let _ = client.batch_execute(&format!("DROP SCHEMA t{}_{n} CASCADE", std::process::id()));
             }
         }
     }
+}
+
+/// Sends a signal to a process. Returns whether it was sent.
+fn send_signal(signal: &str, process: &Child) -> bool {
+    let kill = format!("kill -{signal} $0");
+    let sent = Command::new("sh").args(["-c", &kill, &process.id().to_string()]).status();
+    sent.is_ok_and(|status| status.success())
+}
+
+/// Ends a server that may have ended. If it were killed at once, its processes would answer for some
+/// time after it.
+fn end(server: &mut Child) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    let mut is_asked = false;
+    while matches!(server.try_wait(), Ok(None)) && Instant::now() < patience {
+        is_asked = is_asked || send_signal("QUIT", server);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = server.kill();
+    let _ = server.wait();
 }
 
 /// Prepares a program in a folder. A server refuses to run as root; as another
