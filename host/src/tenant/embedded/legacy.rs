@@ -90,7 +90,7 @@ pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Resp
         Params::from_query(request.uri())?
     };
     visit
-        .with_params(params)
+        .admit(params)?
         .run(|visit| {
             let tenant = &*visit.tenant;
             let unauthorized = || OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");

@@ -14,7 +14,7 @@ use crate::tenant::http::visit::Visit;
 
 /// `GET /client/{client_id}.js`: a script with the client and its connections.
 pub(crate) async fn describe_client(visit: Visit<()>, Path(file): Path<String>) -> Response {
-    visit.run(move |visit| client_script(visit, &file)).await
+    visit.respond(move |visit| client_script(visit, &file)).await
 }
 
 fn client_script(visit: &Visit<()>, file: &str) -> Response {

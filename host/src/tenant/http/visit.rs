@@ -36,15 +36,9 @@ pub(crate) struct Visit<P = Params> {
 }
 
 impl<P: Send + Sync + 'static> Visit<P> {
-    /// Does the work of this request, on the thread that [`RunsOn::decide`] has chosen.
-    pub(crate) async fn run<T: Send + 'static>(
-        mut self,
-        work: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> T {
-        // A request whose body another extractor has read was admitted before, and has no place yet.
-        if self.place.is_none() {
-            self.place = self.tenant.admission.enter().ok();
-        }
+    /// Does the work of a request that has its place, on the thread that [`RunsOn::decide`] has chosen.
+    async fn run_admitted<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        debug_assert!(self.place.is_some(), "the request was admitted");
         let (runs_on, is_remote) = (self.runs_on, self.tenant.is_remote);
         runs_on.run(is_remote, move || work(&self)).await
     }
@@ -61,16 +55,43 @@ impl<P: Send + Sync + 'static> Visit<P> {
 }
 
 impl Visit<()> {
-    /// The same visit with these parameters.
-    pub(crate) fn with_params<P>(self, params: P) -> Visit<P> {
-        let Self { tenant, issuer, sender, headers, params: (), route, runs_on, place } = self;
-        Visit { tenant, issuer, sender, headers, params, route, runs_on, place }
+    /// Takes a place for the work of this visit, whose body has arrived with these parameters.
+    pub(crate) fn admit<P>(self, params: P) -> Result<Visit<P>, Full> {
+        let place = Some(self.tenant.admission.enter()?);
+        let Self { tenant, issuer, sender, headers, params: (), route, runs_on, .. } = self;
+        Ok(Visit { tenant, issuer, sender, headers, params, route, runs_on, place })
     }
 
-    /// Takes a place for the work of this visit.
-    fn admit(self) -> Result<Self, Full> {
-        let place = self.tenant.admission.enter()?;
-        Ok(Self { place: Some(place), ..self })
+    /// Does the work of this request, whose body has arrived. Without a place, that is the error.
+    pub(crate) async fn run<T, E>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Full> + Send + 'static,
+    {
+        self.admit(())?.run_admitted(work).await
+    }
+
+    /// Does the work of this request, whose body has arrived. Without a place, the response is a page for
+    /// people, and an OAuth error for all others.
+    pub(crate) async fn respond<T: IntoResponse + Send + 'static>(
+        self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Response {
+        let headers = self.headers.clone();
+        match self.admit(()) {
+            Ok(admitted) => admitted.run_admitted(work).await.into_response(),
+            Err(Full) => refuse_without_place(&headers),
+        }
+    }
+}
+
+impl Visit {
+    /// Does the work of this request. It has had its place since its parameters arrived.
+    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        self.run_admitted(work).await
     }
 }
 
@@ -103,9 +124,9 @@ impl FromRequest<Shared> for Visit {
             Params::from_body(Request::from_parts(parts, body), tenant).await
         };
         let params = params.map_err(IntoResponse::into_response)?;
-        let visit = visit.admit().map_err(|Full| refuse_without_place(&headers))?;
-        let runs_on = RunsOn::decide(&visit.route, &visit.headers, &params);
-        Ok(Self { runs_on, ..visit.with_params(params) })
+        let runs_on = RunsOn::decide(&visit.route, &headers, &params);
+        let admitted = visit.admit(params).map_err(|Full| refuse_without_place(&headers))?;
+        Ok(Self { runs_on, ..admitted })
     }
 }
 
@@ -115,7 +136,13 @@ fn refuse_without_place(headers: &HeaderMap) -> Response {
     if html::wants_page(headers) {
         return html::error_page(StatusCode::SERVICE_UNAVAILABLE, FULL);
     }
-    OAuthError::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", FULL).into_response()
+    OAuthError::from(Full).into_response()
+}
+
+impl From<Full> for OAuthError {
+    fn from(Full: Full) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", FULL)
+    }
 }
 
 impl FromRequestParts<Shared> for Sender {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode, request};
+use axum::http::{HeaderMap, request};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::directory::{Actor, Administration, Provenance};
 use crate::model::{ApiError, User};
-use crate::tenant::admission::FULL;
+use crate::tenant::admission::Full;
 use crate::tenant::config::Config;
 use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
@@ -274,8 +274,7 @@ impl FromRequestParts<Shared> for ManagementCall {
 
     async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Response> {
         if !tenant.admission.has_place() {
-            let full = Problem::plain(StatusCode::SERVICE_UNAVAILABLE).with_message(FULL.to_owned());
-            return Err(full.into_response());
+            return Err(Problem::from(Full).into_response());
         }
         let visit = Visit::from_request_parts(parts, tenant).await?;
         let caller = Caller::from_request_parts(parts, tenant).await.map_err(IntoResponse::into_response)?;

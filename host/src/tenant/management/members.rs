@@ -36,7 +36,7 @@ pub(super) async fn list_by_user<G: StoredGroup>(
     let groups = visit
         .run(move |Visit { tenant, .. }| {
             let stored = tenant.directory.get(&user_id)?;
-            Ok::<_, ApiError>(groups_of::<G>(&tenant.management_data, &stored.user))
+            Ok::<_, Problem>(groups_of::<G>(&tenant.management_data, &stored.user))
         })
         .await?;
     let groups: Vec<Value> = groups.iter().map(|group| json!(group)).collect();

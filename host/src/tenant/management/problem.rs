@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::model::{ApiError, mask_addresses};
+use crate::tenant::admission::{FULL, Full};
 
 /// A refusal, sent in the format of Auth0's error responses.
 ///
@@ -136,6 +137,12 @@ impl IntoResponse for Problem {
             error_code: self.code,
         };
         (self.status, Json(body)).into_response()
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(Full: Full) -> Self {
+        Self::plain(StatusCode::SERVICE_UNAVAILABLE).with_message(FULL.to_owned())
     }
 }
 

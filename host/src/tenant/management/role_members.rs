@@ -106,7 +106,7 @@ pub(super) async fn permissions_of_user(
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
+    visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id).map_err(Problem::from)).await?;
     query.select_page(&[], "permissions", "permission_name").map(Json)
 }
 

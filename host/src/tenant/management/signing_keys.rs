@@ -45,15 +45,18 @@ pub(super) async fn rotate(
     ManagementCall { caller, visit }: ManagementCall,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:signing_keys"])?;
-    let kid = visit.run(|Visit { tenant, .. }| tenant.signing.keys.rotate()).await.map_err(|error| {
-        tracing::error!(%error, "the signing key was not rotated");
-        match error {
-            KeysError::NotRotated => {
-                Problem::operation("This tenant has a fixed signing key, which is not rotated.")
-            }
-            _ => Problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
-        }
-    })?;
+    let rotate = |Visit { tenant, .. }: &Visit<()>| tenant.signing.keys.rotate().map_err(describe_failure);
+    let kid = visit.run(rotate).await?;
     tracing::info!(target: "audit", client = caller.client_id, kid, "the signing key was rotated");
     Ok((StatusCode::CREATED, Json(json!({ "kid": kid, "current": true, "previous": false }))))
+}
+
+fn describe_failure(error: KeysError) -> Problem {
+    tracing::error!(%error, "the signing key was not rotated");
+    match error {
+        KeysError::NotRotated => {
+            Problem::operation("This tenant has a fixed signing key, which is not rotated.")
+        }
+        _ => Problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
+    }
 }

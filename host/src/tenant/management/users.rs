@@ -242,7 +242,8 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, Problem> {
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
     let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
-    let stored = visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
+    let stored =
+        visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id).map_err(Problem::from)).await?;
     Ok(Json(user_json::render_user(&stored.user, &fields)))
 }
 
@@ -261,7 +262,9 @@ pub(super) async fn list_by_email(
     }
     let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
     let users = visit
-        .run(move |Visit { tenant, .. }| tenant.directory.find_by_exact_email(&query.email, RESULTS))
+        .run(move |Visit { tenant, .. }| {
+            tenant.directory.find_by_exact_email(&query.email, RESULTS).map_err(Problem::from)
+        })
         .await?;
     let users = users.iter().map(|stored| user_json::render_user(&stored.user, &fields));
     Ok(Json(users.collect()))
@@ -330,7 +333,10 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:users"])?;
     let gone = id.clone();
-    visit.run(move |Visit { tenant, .. }| delete_user(&*tenant.directory, &tenant.people, &gone)).await?;
+    let delete = move |Visit { tenant, .. }: &Visit<()>| {
+        delete_user(&*tenant.directory, &tenant.people, &gone).map_err(Problem::from)
+    };
+    visit.run(delete).await?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), "a user was deleted");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -28,7 +28,7 @@ pub(crate) async fn show(visit: Visit<()>, request: Request) -> Response {
         Err(why) => return why.into_response(),
     };
     let in_query = bearer.in_query;
-    let response = visit.run(move |visit| describe_user(&visit.tenant, &bearer.token)).await;
+    let response = visit.respond(move |visit| describe_user(&visit.tenant, &bearer.token)).await;
     if in_query { forbid_caching(response) } else { response }
 }
 

@@ -55,7 +55,7 @@ struct ShownUser<'a> {
 /// `GET /dev/logged-in`: shows who is logged in in this browser.
 pub(crate) async fn show_user(visit: Visit<()>) -> Response {
     visit
-        .run(|visit| {
+        .respond(|visit| {
             let tenant = &*visit.tenant;
             let session = Browser::from_visit(visit).session(&tenant.people.sessions);
             let known = session.as_ref().map_or(Ok(None), |session| tenant.logins.find_session_user(session));
@@ -96,7 +96,7 @@ impl<'a> ShownUser<'a> {
 /// tenant's own pages.
 pub(crate) async fn log_out(visit: Visit<()>) -> Response {
     visit
-        .run(|visit| {
+        .respond(|visit| {
             if visit.is_cross_origin() {
                 return html::error_page(StatusCode::FORBIDDEN, "This page was sent by another site.");
             }

@@ -60,7 +60,7 @@ struct ListedUser {
 /// `GET /`. The page shows no password and no token, and masks addresses as the log
 /// does, because anybody on this machine can open it.
 pub(crate) async fn show(visit: Visit<()>) -> Response {
-    visit.run(|visit| {
+    visit.respond(|visit| {
         let (tenant, issuer) = (&*visit.tenant, &visit.issuer);
         let found = read_users(&tenant.config, &*tenant.directory);
         let (users, has_more) = match &found {

@@ -1,10 +1,11 @@
 //! Checks that every response that asks a client to wait has `Retry-After`.
 
+use std::io::{Read, Write};
 use std::sync::Barrier;
 
 use serde_json::json;
 
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, answer, connect, host};
 use crate::tenants::{
     CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, by_id, database_user, login_form, open, redeem,
     secret_of,
@@ -16,6 +17,7 @@ crate::tests![
     too_many_attempts,
     too_many_at_a_time,
     more_requests_than_are_worked_on_at_once,
+    a_body_that_arrives_when_another_is_worked_on,
     a_directory_that_is_locked,
     a_directory_that_is_gone
 ];
@@ -179,6 +181,49 @@ fn more_requests_than_are_worked_on_at_once() {
     });
     other.execute_batch("ROLLBACK").expect("the lock ends");
     assert_eq!(tenant.send(&users()).status, 200);
+}
+
+/// Both requests begin while nothing is worked on. The second body arrives when the first request is worked
+/// on and waits for the directory, whose write lock another process holds.
+fn a_body_that_arrives_when_another_is_worked_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("users.db");
+    let directory = format!("sqlite:{}", file.display());
+    let limits = "\n[rate_limit]\nrequests_at_once = 1\n".to_owned();
+    let tenant = Tenant::started(&(limits + &ada()), &["--directory", &directory]);
+    let token = tenant.client_token("web");
+    let other = rusqlite::Connection::open(&file).expect("the file");
+    other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+
+    let body = br#"{"name":"Ada"}"#;
+    let begin = || {
+        let mut stream = connect(tenant.http());
+        let head = format!(
+            "PATCH /api/v2/users/auth0%7Cada HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: \
+             application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+            host(tenant.http()),
+            body.len(),
+        );
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        let mut goes_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut goes_on).expect("the tenant waits for the body");
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream
+    };
+    let mut begun = [begin(), begin()];
+    begun.iter_mut().for_each(|stream| stream.write_all(body).expect("it is sent"));
+    let answers = begun.each_mut().map(|stream| answer(stream).expect("an answer"));
+    answers.iter().for_each(|it| assert_waits("each", it, 503, "1"));
+    let mut messages = answers.map(|it| it.json()["message"].as_str().unwrap_or_default().to_owned());
+    messages.sort();
+    let expected = [
+        "The directory is busy or does not answer. Try again later.",
+        "The tenant is busy with other requests. Try again in a second.",
+    ];
+    assert_eq!(messages, expected);
+    other.execute_batch("ROLLBACK").expect("the lock ends");
+    let user = Request::get("/api/v2/users/auth0%7Cada").bearer(&token);
+    assert_eq!(tenant.send(&user).status, 200);
 }
 
 /// Another process holds the directory's write lock.
