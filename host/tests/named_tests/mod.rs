@@ -51,5 +51,12 @@ pub(crate) fn run<Tests: Into<Vec<Test>>>(
             .into_iter()
             .map(move |(name, test)| Trial::ignorable_test(format!("{module}::{name}"), move || Ok(test())))
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect())
+    libtest_mimic::run(&read_arguments(), trials.collect())
+}
+
+/// Reads the program's arguments. Like other tests, these regard `RUST_TEST_THREADS`.
+pub(crate) fn read_arguments() -> Arguments {
+    let arguments = Arguments::from_args();
+    let threads = || std::env::var("RUST_TEST_THREADS").ok()?.parse().ok();
+    Arguments { test_threads: arguments.test_threads.or_else(threads), ..arguments }
 }
