@@ -1,16 +1,17 @@
 //! `ligature policy`.
 
-use std::path::{Path, PathBuf};
+mod several;
 
-use anyhow::anyhow;
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::plugin::PluginArgs;
 use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::policies::{PoliciesFile, PolicyDocument, PolicyError, PolicyWarning};
-use crate::reading::{InputError, display_path, read_text};
+use crate::policies::{PolicyDocument, PolicyError, PolicyWarning};
+use crate::reading::display_path;
 use crate::sandbox::Plugin;
 use crate::terminal::{Json, Text};
 
@@ -31,8 +32,11 @@ enum Command {
     /// Reports unknown keys, wrong types and contradictions with their place, and the
     /// SHA-256 of a valid policy, which every outcome contains. Warns about options that
     /// enable an attack or have no effect.
+    ///
+    /// A file whose name ends with `.toml` is a policies file: each of its policies is checked with its own
+    /// plugin and limits.
     Check {
-        /// The policy file; `-` for standard input
+        /// The policy file; `-` for standard input. Or a policies file, `*.toml`
         file: PathBuf,
         #[command(flatten)]
         plugin: PluginArgs,
@@ -77,7 +81,10 @@ struct CheckWarning<'a> {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let Command::Check { file, plugin, json } = self.command;
-        let document = PolicyDocument::read_file(&file).map_err(|error| explain_unreadable(&file, error))?;
+        if file.extension().is_some_and(|it| it.eq_ignore_ascii_case("toml")) {
+            return several::check(&file, &plugin, json, ambient);
+        }
+        let document = PolicyDocument::read_file(&file)?;
         let sandbox = plugin.sandbox(ambient)?;
         let plugin = plugin.load(&sandbox)?;
         let error = match document.check(&plugin) {
@@ -110,19 +117,6 @@ impl Args {
                 print(&text)
             }
         }
-    }
-}
-
-/// Explains why a file is not a policy document. A file of several policies has another command.
-fn explain_unreadable(file: &Path, error: InputError) -> Exit {
-    let text = read_text(file).unwrap_or_default();
-    match PoliciesFile::parse(file, &text) {
-        Ok(several) if !several.policy.is_empty() => Exit::unreadable(anyhow!(
-            "{0}: this is a policies file, not the settings of one policy; `ligature hook --check --policies {0}` \
-             checks it",
-            display_path(file)
-        )),
-        _ => error.into(),
     }
 }
 

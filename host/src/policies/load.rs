@@ -133,6 +133,12 @@ impl Source {
         Ok(sources)
     }
 
+    /// The policy's name in messages and in the trace.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns the files to watch.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let settings = match &self.entry.settings {

@@ -56,14 +56,42 @@ fn of_a_policy() {
 }
 
 #[test]
-fn a_file_of_several_policies_has_another_check() {
-    let text = b"[[policy]]\nsettings = { mode = \"auto\" }\n";
-    let error = print_error(&["policy", "check", "p.toml"], "p.toml", text);
-    let expected = "p.toml: this is a policies file, not the settings of one policy; `ligature hook --check --policies \
-                    p.toml` checks it (exit 2)";
-    assert!(error.ends_with(expected), "{error}");
-    let error = print_error(&["policy", "check", "p.toml"], "p.toml", b"[policy]\n");
-    assert!(!error.contains("policies file"), "{error}");
+fn of_a_policies_file() {
+    let texts: [&[u8]; 6] = [
+        b"[[policy]]\nname = \"a\"\nsettings = { mode = \"auto\" }\n[[policy]]\nname = \"b\"\nsettings = { modee = 1 }\n\
+          [[policy]]\nname = \"c\"\nsettings = { mode = \"never\" }\n",
+        b"[[policy]]\nsettings = \"none.json\"\n",
+        b"[[policy]]\nplugin = \"none.wasm\"\n",
+        b"[policy]\n",
+        b"",
+        b"{}",
+    ];
+    assert_snapshot!(all(&["policy", "check", "p.toml"], "p.toml", &texts));
+}
+
+#[test]
+fn each_policy_of_a_policies_file_is_checked() {
+    let text = "[[policy]]\nname = \"first\"\nsettings = { mode = \"off\" }\n\
+                [[policy]]\nname = \"second\"\nsettings = { mode = \"auto\", deny_unverified_candidate = 1 }\n";
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::write(folder.path().join("p.toml"), text).expect("a file is written");
+    let checked = ligature_in(folder.path(), &["policy", "check", "p.toml"]);
+    assert_eq!(checked.code, Some(2), "{}", checked.stderr);
+    assert!(checked.stdout.starts_with("p.toml: policy `first`: good, sha256 "), "{}", checked.stdout);
+    assert!(checked.stderr.starts_with("error: p.toml, line 6, column "), "{}", checked.stderr);
+
+    let json = ligature_in(folder.path(), &["policy", "check", "p.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json["is_good"], false);
+    let policies: Vec<_> =
+        ["name", "is_good"].map(|key| (&json["policies"][0][key], &json["policies"][1][key])).into();
+    assert_eq!(policies[0], (&"first".into(), &"second".into()));
+    assert_eq!(policies[1], (&true.into(), &false.into()));
+    assert_eq!(json["policies"][1]["error"]["line"], 6, "{json}");
+
+    let with_plugin = ligature_in(folder.path(), &["policy", "check", "p.toml", "--plugin", "a.wasm"]);
+    let expected = "error: p.toml: a policies file names its plugins; leave --plugin out\n";
+    assert_eq!((with_plugin.code, with_plugin.stderr.as_str()), (Some(2), expected));
 }
 
 #[test]
