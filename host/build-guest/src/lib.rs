@@ -71,7 +71,7 @@ impl Guest {
 
         let built = target_dir.join(TARGET).join(&self.profile);
         let name = self.package.replace('-', "_");
-        rerun_if_sources_change(&built.join(format!("{name}.d")));
+        rerun_if_sources_change(&built.join(format!("{name}.d")), &target_dir);
         let component = out_dir.join(file);
         std::fs::copy(built.join(format!("{name}.wasm")), &component).unwrap_or_else(|error| {
             panic!("\n\n{name}.wasm could not be copied to {}: {error}\n\n", component.display())
@@ -121,14 +121,16 @@ fn guest_target_dir(out_dir: &Path) -> PathBuf {
     out_dir.ancestors().nth(4).unwrap_or(out_dir).join("guest")
 }
 
-/// Has cargo watch the source files that the guest's dependency file lists.
-fn rerun_if_sources_change(dep_file: &Path) {
+/// Has cargo watch the source files that the guest's dependency file lists. Files that the guest's own
+/// build script has written are newer than the beginning of this one, so that the next build would run it
+/// again, and compile the host once more. They change only with the others.
+fn rerun_if_sources_change(dep_file: &Path, target_dir: &Path) {
     let Ok(text) = std::fs::read_to_string(dep_file) else {
         panic!("\n\ncargo wrote no dependency file {}\n\n", dep_file.display());
     };
     for source in text.lines().filter_map(|line| line.split_once(": ")).flat_map(|(_, list)| list.split(' '))
     {
-        if !source.is_empty() {
+        if !source.is_empty() && !Path::new(source).starts_with(target_dir) {
             println!("cargo::rerun-if-changed={source}");
         }
     }
