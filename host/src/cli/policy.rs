@@ -1,5 +1,6 @@
 //! `ligature policy`.
 
+mod report;
 mod several;
 
 use std::path::PathBuf;
@@ -7,13 +8,14 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::Serialize;
 
+use self::report::{CheckError, CheckWarning, format_result, to_check_error, to_check_warning};
 use super::plugin::PluginArgs;
 use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::policies::{PolicyDocument, PolicyError, PolicyWarning};
+use crate::policies::{PolicyDocument, PolicyError};
 use crate::reading::display_path;
 use crate::sandbox::Plugin;
-use crate::terminal::{Json, Text};
+use crate::terminal::Json;
 
 /// Check policy files
 ///
@@ -61,23 +63,6 @@ struct CheckResult<'a> {
     warnings: Vec<CheckWarning<'a>>,
 }
 
-#[derive(Debug, Serialize)]
-struct CheckError {
-    line: Option<usize>,
-    column: Option<usize>,
-    message: String,
-}
-
-#[derive(Debug, Serialize)]
-struct CheckWarning<'a> {
-    key: &'a str,
-    line: Option<usize>,
-    column: Option<usize>,
-    /// The id of the attack in `docs/security.md`.
-    attack: Option<&'a str>,
-    message: &'a str,
-}
-
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let Command::Check { file, plugin, json } = self.command;
@@ -120,45 +105,9 @@ impl Args {
     }
 }
 
-fn format_result(file: &str, sha256: &str, plugin: &Plugin, warnings: &[PolicyWarning]) -> Text {
-    let verdict = if plugin.has_settings() { "good" } else { "a JSON object" };
-    let mut text = Text::from_line(format!("{file}: {verdict}, sha256 {sha256}"));
-    if !plugin.has_settings() {
-        text.line(format!(
-            "warning: plugin {} does not describe its settings: nothing in it was checked",
-            plugin.name()
-        ));
-    }
-    for warning in warnings {
-        text.line(format!("warning: {warning}"));
-    }
-    text
-}
-
 /// Returns whether the built-in policy has its default mode, which neither the document nor a preset sets.
 fn has_default_mode(document: &PolicyDocument, plugin: &Plugin) -> bool {
     let keys: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&document.text).unwrap_or_default();
     plugin.name() == crate::PLUGIN_NAME && !keys.contains_key("mode") && !keys.contains_key("preset")
-}
-
-fn to_check_error(error: &PolicyError) -> CheckError {
-    match error {
-        PolicyError::InFile(error) => {
-            let (line, column) = error.place.unzip();
-            CheckError { line, column, message: error.message.clone() }
-        }
-        error => CheckError { line: None, column: None, message: error.to_string() },
-    }
-}
-
-fn to_check_warning(warning: &PolicyWarning) -> CheckWarning<'_> {
-    let (line, column) = warning.place.unzip();
-    CheckWarning {
-        key: &warning.key,
-        line,
-        column,
-        attack: warning.attack.as_deref(),
-        message: &warning.message,
-    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::{CheckError, CheckWarning, format_result, to_check_error, to_check_warning};
+use super::report::{CheckError, CheckWarning, format_result, to_check_error, to_check_warning};
 use crate::ambient::Ambient;
 use crate::cli::plugin::{PluginArgs, options_for_few_logins, while_compiling};
 use crate::cli::policy_set::read_policies_file;
