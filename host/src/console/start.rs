@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::access::Access;
 use super::live_feed::LiveFeed;
 #[cfg(feature = "hook")]
@@ -62,12 +64,16 @@ pub struct ConsoleParts {
     pub ambient: Ambient,
 }
 
+/// The most pages that are made at the same time. They take threads from logins.
+const PAGES_AT_ONCE: usize = 16;
+
 impl ConsoleParts {
     /// Returns the pages.
     pub fn into_routes(self) -> axum::Router {
         let Self { directory, access: ConsoleAccess(access), ambient } = self;
         let form_key = FormKey::derive(ambient.random().secret().as_bytes());
         let feed = LiveFeed::new(&directory);
-        router(&Arc::new(Console { directory, access, form_key, feed, ambient }))
+        let places = Arc::new(Semaphore::new(PAGES_AT_ONCE));
+        router(&Arc::new(Console { directory, access, form_key, feed, ambient, places }))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::access::Access;
 use super::live_feed::LiveFeed;
 use crate::ambient::Ambient;
@@ -15,4 +17,6 @@ pub(super) struct Console {
     pub(super) form_key: FormKey,
     pub(super) feed: Arc<LiveFeed>,
     pub(super) ambient: Ambient,
+    /// The places for pages that are made at the same time.
+    pub(super) places: Arc<Semaphore>,
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::RequestExt;
 use axum::body::Bytes;
 use axum::extract::{Path, Request};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
 #[cfg(feature = "hook")]
@@ -45,9 +46,25 @@ pub(super) async fn respond(
     render: fn(&ConsoleVisit) -> PageResult,
 ) -> Response {
     match open(console, request).await {
-        Ok(visit) => run_blocking(move || render(&visit).unwrap_or_else(|refusal| *refusal)).await,
+        Ok(visit) => match visit.console.places.clone().try_acquire_owned() {
+            Ok(place) => {
+                run_blocking(move || {
+                    let _place = place;
+                    render(&visit).unwrap_or_else(|refusal| *refusal)
+                })
+                .await
+            }
+            Err(_) => refuse_without_place(&visit),
+        },
         Err(refusal) => *refusal,
     }
+}
+
+fn refuse_without_place(visit: &ConsoleVisit) -> Response {
+    let words = "The console is busy with other pages. Try again in a second.";
+    let mut page = *visit.refuse(StatusCode::SERVICE_UNAVAILABLE, words);
+    page.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    page
 }
 
 async fn open(console: Arc<Console>, mut request: Request) -> Result<ConsoleVisit, RefusalPage> {

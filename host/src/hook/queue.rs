@@ -41,6 +41,11 @@ impl Queue {
         Self { size, places, turns: Arc::new(Semaphore::new(concurrent)) }
     }
 
+    /// The most logins that are decided at once.
+    pub(super) fn concurrent(&self) -> usize {
+        self.size.concurrent as usize
+    }
+
     /// Takes a place, if there is one.
     pub(super) fn enter(&self) -> Result<Place, RequestRefusal> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| RequestRefusal::QueueFull)?;

@@ -20,6 +20,9 @@ use crate::service::reload;
 use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
 
+/// The most threads for blocking work other than deciding logins: pages, checks and reloads.
+const OTHER_THREADS: usize = 448;
+
 /// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
 /// plugin gets.
 const THREAD_STACK: usize = 4 << 20;
@@ -101,6 +104,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("hook")
+        .max_blocking_threads(hook.queue.concurrent() + OTHER_THREADS)
         .thread_stack_size(THREAD_STACK)
         .build()?;
     let ended =

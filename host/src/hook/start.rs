@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
 use super::body_memory::BodyMemory;
 use super::confirmations::Confirmations;
 use super::login_hosts::LoginHosts;
@@ -20,6 +18,7 @@ use crate::ambient::Ambient;
 use crate::decide::OnFailure;
 use crate::directory::Administration;
 use crate::recording::LoginRecorder;
+use crate::service::readiness::ReadinessCheck;
 use crate::service::{Decider, DecisionRecorder, MissingLines};
 
 /// The parts of the hook.
@@ -89,7 +88,7 @@ impl HookParts {
             queue: Queue::new(queue),
             logins: Arc::new(logins),
             directory,
-            last_check: Mutex::default(),
+            readiness: ReadinessCheck::default(),
             metrics,
             ambient,
         }

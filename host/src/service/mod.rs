@@ -5,6 +5,7 @@
 //! | `listener` | accepting connections, and closing those whose headers are slow |
 //! | `blocking` | running work on tokio's blocking pool |
 //! | `termination`, `early_end` | termination signals |
+//! | `readiness` | whether the directory answers |
 //! | `repairs` | repairing interrupted changes of a tenant |
 //! | `reload` | watching the files of plugins and policies |
 //! | `decider` | the policies in force, and their replacement |
@@ -34,6 +35,7 @@ pub(crate) mod page_script;
 pub(crate) mod provider_names;
 #[cfg(feature = "hook")]
 pub(crate) mod public_url;
+pub(crate) mod readiness;
 pub(crate) mod reload;
 pub(crate) mod repairs;
 #[cfg(any(feature = "hook", feature = "tenant"))]

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The places for requests. A request takes one when its body has arrived, so that a slow sender
 /// holds none. One that comes while there is no place is refused at once.
+#[derive(Clone)]
 pub(crate) struct Admission(Arc<Semaphore>);
 
 /// A place, which is given back when it is dropped.

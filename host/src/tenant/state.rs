@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::directory::Administration;
+use crate::service::readiness::ReadinessCheck;
 use crate::tenant::admission::Admission;
 use crate::tenant::config::Config;
 use crate::tenant::faults::Faults;
@@ -30,6 +31,8 @@ pub(crate) struct Tenant {
     pub(crate) faults: Faults,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) admission: Admission,
+    /// The check for `/readyz`.
+    pub(crate) readiness: ReadinessCheck,
     pub(crate) ambient: Ambient,
 }
 

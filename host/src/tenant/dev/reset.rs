@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::http::StatusCode;
 use axum::http::header::ALLOW;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Mutex;
 
 use crate::model::{ApiError, mask_addresses};
 use crate::service::blocking::run_blocking;
@@ -15,7 +16,11 @@ use crate::tenant::http::visit::Visit;
 
 /// The function that resets the tenant.
 #[derive(Clone)]
-pub(crate) struct Reset(Arc<dyn Fn() -> Result<(), ResetError> + Send + Sync>);
+pub(crate) struct Reset {
+    /// Held during a reset.
+    turn: Arc<Mutex<()>>,
+    reset: Arc<dyn Fn() -> Result<(), ResetError> + Send + Sync>,
+}
 
 /// The reason why the tenant is not reset.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +37,21 @@ pub(crate) enum ResetError {
 }
 
 impl Reset {
-    pub(crate) fn new(reset: impl Fn() -> Result<(), ResetError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(reset))
+    pub(crate) fn new(
+        turn: Arc<Mutex<()>>,
+        reset: impl Fn() -> Result<(), ResetError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { turn, reset: Arc::new(reset) }
+    }
+
+    /// Resets the tenant. A request waits for its turn without a thread, and no longer than its client.
+    async fn run(self) -> Result<(), ResetError> {
+        let turn = self.turn.lock_owned().await;
+        run_blocking(move || {
+            let _turn = turn;
+            (self.reset)()
+        })
+        .await
     }
 }
 
@@ -53,7 +71,7 @@ pub(crate) async fn reset(visit: Visit<()>, Extension(reset): Extension<Reset>) 
     if is_from_another_site(&visit) {
         return refuse(StatusCode::FORBIDDEN, "Pages of other origins cannot reset this tenant.");
     }
-    match run_blocking(move || (reset.0)()).await {
+    match reset.run().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => {
             let status = match error {

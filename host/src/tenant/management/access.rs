@@ -246,9 +246,12 @@ impl FromRequestParts<Shared> for Caller {
                 if caller.user_id.is_none() {
                     return Ok(caller);
                 }
+                // Given back before the body arrives, so that a slow sender holds none.
+                let place = tenant.admission.enter()?;
                 let (is_remote, tenant) = (tenant.is_remote, tenant.clone());
                 TOKEN_CHECK
                     .run(is_remote, move || {
+                        let _place = place;
                         caller.require_active(&*tenant.directory, &tenant.people, &tenant.metrics)?;
                         Ok(caller)
                     })

@@ -15,6 +15,7 @@ use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory};
 use crate::model::ApiError;
 use crate::recording::LoginRecorder;
+use crate::service::readiness::ReadinessCheck;
 use crate::service::{Decider, DecisionKeeping, DecisionRecorder};
 use crate::tenant::admission::Admission;
 use crate::tenant::config::Config;
@@ -83,6 +84,9 @@ pub(super) struct LastingParts {
     pub(super) more_routes: Option<MoreRoutes>,
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) ambient: Ambient,
+    pub(super) admission: Admission,
+    /// Held by a request during a reset. Others wait for it without a thread.
+    pub(super) reset_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The tenant that answers requests.
@@ -180,6 +184,8 @@ impl Running {
             more_routes,
             webhooks,
             ambient,
+            admission,
+            reset_turn,
         } = parts;
         let config = Arc::new(config.without_created_connections());
         let (directory, is_remote) = match directory {
@@ -225,7 +231,8 @@ impl Running {
             faults: Faults::new(&config.faults),
             signing: signing.clone(),
             metrics: metrics.clone(),
-            admission: Admission::new(config.rate_limit.requests_at_once),
+            admission: admission.clone(),
+            readiness: ReadinessCheck::default(),
             ambient: ambient.clone(),
             config,
             directory,
@@ -234,7 +241,9 @@ impl Running {
             people,
         });
         let current = current.clone();
-        let reset = Reset::new(move || current.upgrade().map_or(Ok(()), |current| current.reset()));
+        let reset = Reset::new(reset_turn.clone(), move || {
+            current.upgrade().map_or(Ok(()), |current| current.reset())
+        });
         let mut router = routes::router(&tenant).layer(Extension(reset));
         if let Some(mount) = more_routes {
             let directory = tenant.directory.clone();

@@ -16,8 +16,7 @@ use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::model::mask_addresses;
-use crate::service::blocking::run_blocking;
+use crate::service::readiness::DIRECTORY_TIME;
 use crate::tenant::account;
 use crate::tenant::config::Config;
 use crate::tenant::dev::fault_list::RoutePaths;
@@ -38,8 +37,6 @@ use crate::tenant::state::Shared;
 const BODY_BYTES: usize = 1 << 20;
 /// The maximum size of a body for a login.
 const LOGIN_BODY_BYTES: usize = 32 << 10;
-/// The time limit of the directory's answer for `/readyz`.
-const READINESS: Duration = Duration::from_secs(2);
 /// The time for which browsers may cache the response to a preflight request.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
@@ -224,17 +221,14 @@ async fn healthz() -> &'static str {
 
 /// Responds whether logins can be served, which is when the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
-    let checked = run_blocking(move || tenant.directory.check(READINESS));
-    match tokio::time::timeout(READINESS, checked).await {
+    let check = async move {
+        let directory = tenant.directory.clone();
+        tenant.readiness.check(&tenant.ambient, move || directory.check(DIRECTORY_TIME)).await
+    };
+    // A task of its own: a client that hangs up does not end the turn of a check.
+    match tokio::spawn(check).await {
         Ok(Ok(())) => "ready\n".into_response(),
-        Ok(Err(error)) => {
-            tracing::warn!(error = %mask_addresses(&error.to_string()), "not ready: the directory failed");
-            not_ready()
-        }
-        Err(_) => {
-            tracing::warn!("not ready: the directory does not answer within {} s", READINESS.as_secs());
-            not_ready()
-        }
+        Ok(Err(_)) | Err(_) => not_ready(),
     }
 }
 

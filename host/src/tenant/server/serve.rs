@@ -18,6 +18,7 @@ use crate::service::reload;
 use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::service::{Decider, DecisionKeeping, DecisionRetention, EarlyEnd, MissingLines};
+use crate::tenant::admission::Admission;
 use crate::tenant::config::Config;
 use crate::tenant::faults;
 use crate::tenant::metrics::Metrics;
@@ -165,6 +166,8 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let webhooks = Arc::new(Webhooks::start(&config.webhooks, address.clone(), state, &ambient)?);
     let decisions = decisions.map(DecisionKeeping::from);
     let parts = LastingParts {
+        admission: Admission::new(config.rate_limit.requests_at_once),
+        reset_turn: Arc::default(),
         webhooks,
         signing,
         cookie_key: CookieKey::open(state, &ambient)?,
