@@ -31,6 +31,7 @@ mod paths;
 mod refusals;
 mod tenants;
 mod tokens;
+mod waiting_requests;
 
 use named_tests::{Test, tests};
 
@@ -52,6 +53,7 @@ fn main() -> std::process::ExitCode {
         ("older", older::tests()),
         ("outages", outages::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),
+        ("waiting_requests", waiting_requests::TESTS.to_vec()),
     ];
     let conclusion = named_tests::run(modules);
     // Nothing else ends what a static holds.

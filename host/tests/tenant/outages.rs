@@ -75,7 +75,7 @@ fn log_all_in(tenant: &Tenant) -> Vec<u16> {
     })
 }
 
-fn client(url: &str) -> postgres::Client {
+pub(crate) fn client(url: &str) -> postgres::Client {
     postgres::Client::connect(url, postgres::NoTls).expect("the server answers")
 }
 

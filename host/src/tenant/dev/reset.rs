@@ -83,3 +83,30 @@ pub(crate) async fn reset(visit: Visit<()>, Extension(reset): Extension<Reset>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use tokio::sync::Mutex;
+
+    use super::Reset;
+
+    #[tokio::test]
+    async fn a_reset_whose_client_hangs_up_before_its_turn_is_not_done() {
+        let (turn, done) = (Arc::new(Mutex::new(())), Arc::new(AtomicU32::new(0)));
+        let count = done.clone();
+        let reset = Reset::new(turn.clone(), move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+        let other = turn.lock().await;
+        let hung_up = tokio::time::timeout(Duration::from_millis(20), reset.clone().run()).await;
+        assert!(hung_up.is_err());
+        drop(other);
+        assert!(reset.run().await.is_ok());
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+    }
+}

@@ -137,22 +137,39 @@ fn too_many_at_a_time() {
     busy.into_iter().for_each(|it| assert_waits("busy", it, 429, "1"));
 }
 
+/// Lines of a configuration.
+const ONE_AT_ONCE: &str = "\n[rate_limit]\nrequests_at_once = 1\n";
+
+/// A tenant whose directory's write lock another process holds.
+struct Locked {
+    tenant: Tenant,
+    token: String,
+    other: rusqlite::Connection,
+    _folder: tempfile::TempDir,
+}
+
+impl Locked {
+    fn start(limits: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("users.db");
+        let directory = format!("sqlite:{}", file.display());
+        let tenant = Tenant::started(&(limits.to_owned() + &ada()), &["--directory", &directory]);
+        let token = tenant.client_token("web");
+        let other = rusqlite::Connection::open(&file).expect("the file");
+        other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+        Self { tenant, token, other, _folder: folder }
+    }
+}
+
 /// Another process holds the directory's write lock, so that the one request that is worked on waits.
 fn more_requests_than_are_worked_on_at_once() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("users.db");
-    let directory = format!("sqlite:{}", file.display());
-    let limits = "\n[rate_limit]\nrequests_at_once = 1\n".to_owned();
-    let tenant = Tenant::started(&(limits + &ada()), &["--directory", &directory]);
-    let token = tenant.client_token("web");
-    let other = rusqlite::Connection::open(&file).expect("the file");
-    other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
-    let users = || Request::get("/api/v2/users/auth0%7Cada").bearer(&token);
+    let Locked { tenant, token, other, .. } = &Locked::start(ONE_AT_ONCE);
+    let users = || Request::get("/api/v2/users/auth0%7Cada").bearer(token);
     let busy = "The tenant is busy with other requests. Try again in a second.";
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let patch = Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&json!({ "name": "Ada" }));
-            let patch = patch.bearer(&token);
+            let patch = patch.bearer(token);
             // One of the requests below may have been there first.
             let mut answers = std::iter::repeat_with(|| tenant.send(&patch));
             answers.find(|it| !it.text().contains(busy)).expect("an answer")
@@ -186,14 +203,7 @@ fn more_requests_than_are_worked_on_at_once() {
 /// Both requests begin while nothing is worked on. The second body arrives when the first request is worked
 /// on and waits for the directory, whose write lock another process holds.
 fn a_body_that_arrives_when_another_is_worked_on() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("users.db");
-    let directory = format!("sqlite:{}", file.display());
-    let limits = "\n[rate_limit]\nrequests_at_once = 1\n".to_owned();
-    let tenant = Tenant::started(&(limits + &ada()), &["--directory", &directory]);
-    let token = tenant.client_token("web");
-    let other = rusqlite::Connection::open(&file).expect("the file");
-    other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+    let Locked { tenant, token, other, .. } = &Locked::start(ONE_AT_ONCE);
 
     let body = br#"{"name":"Ada"}"#;
     let begin = || {
@@ -222,26 +232,20 @@ fn a_body_that_arrives_when_another_is_worked_on() {
     ];
     assert_eq!(messages, expected);
     other.execute_batch("ROLLBACK").expect("the lock ends");
-    let user = Request::get("/api/v2/users/auth0%7Cada").bearer(&token);
+    let user = Request::get("/api/v2/users/auth0%7Cada").bearer(token);
     assert_eq!(tenant.send(&user).status, 200);
 }
 
 /// Another process holds the directory's write lock.
 fn a_directory_that_is_locked() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("users.db");
-    let directory = format!("sqlite:{}", file.display());
-    let tenant = Tenant::started(&ada(), &["--directory", &directory]);
-    let token = tenant.client_token("web");
-    let other = rusqlite::Connection::open(&file).expect("the file");
-    other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+    let Locked { tenant, token, .. } = &Locked::start("");
 
     let sign_up = json!({
         "client_id": "web", "connection": DATABASE, "email": "new@example.com", "password": PASSWORD,
     });
     let sign_up = Request::post("/dbconnections/signup").json(&sign_up);
     let patch = Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&json!({ "name": "Ada" }));
-    for request in [sign_up, patch.bearer(&token)] {
+    for request in [sign_up, patch.bearer(token)] {
         assert_waits(&request.target, &tenant.send(&request), 503, "1");
     }
 }
