@@ -5,6 +5,7 @@ use std::sync::Barrier;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use libtest_mimic::Completion;
 use ligature_test_servers::{NoServer, Postgres};
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::service::{DATABASE, GOOGLE, Place, SECRET, Service, codes, event, eve
 
 crate::tests![
     a_login_that_finds_no_place_is_refused_at_once,
+    as_many_logins_are_decided_at_once_as_the_option_says,
     a_login_is_never_held_longer_than_its_limit,
     nothing_is_linked_after_the_answer,
     nothing_is_linked_after_the_action_has_hung_up,
@@ -90,6 +92,34 @@ fn a_login_that_finds_no_place_is_refused_at_once() {
     }
     // The signature was not used up: the same request may be sent again.
     assert_eq!(service.send(&request).json()["action"], "proceed");
+}
+
+/// The runtime has 512 threads for blocking work if it is not told otherwise. The others would wait for
+/// one, and count as being decided.
+fn as_many_logins_are_decided_at_once_as_the_option_says() -> Completion {
+    const LOGINS: usize = 600;
+    if !cfg!(target_os = "linux") {
+        return Completion::ignored_with("there is no /proc, where the threads are counted");
+    }
+    let place = Place::new();
+    let [option, limits] = within(&place, 60_000);
+    let service = place.start(&[&option, &limits, "--concurrent-logins", &LOGINS.to_string()]);
+    let locked = lock(&place);
+    let logins: Vec<_> = (0..LOGINS).map(|number| ask_later(&service, other(number))).collect();
+    wait_for_queue(&service, LOGINS, 0);
+    let tasks = format!("/proc/{}/task", service.pid());
+    let count = || std::fs::read_dir(&tasks).expect("the service runs").count();
+    let until = Instant::now() + Duration::from_secs(10);
+    while count() < LOGINS {
+        assert!(Instant::now() < until, "{} threads", count());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    locked.execute_batch("ROLLBACK").expect("it was locked");
+    for login in logins {
+        let (answered, _) = login.join().expect("an answer");
+        assert_eq!(answered.json()["action"], "proceed", "{}", answered.text());
+    }
+    Completion::Completed
 }
 
 fn a_login_is_never_held_longer_than_its_limit() {
