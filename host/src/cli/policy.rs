@@ -14,7 +14,6 @@ use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
 use crate::policies::{PolicyDocument, PolicyError};
 use crate::reading::display_path;
-use crate::sandbox::Plugin;
 use crate::terminal::Json;
 
 /// Check policy files
@@ -94,20 +93,7 @@ impl Args {
             Some(_) if json => Err(Exit::silently(UNREADABLE)),
             Some(error) => Err(error.into()),
             None if json => Ok(()),
-            None => {
-                let mut text = format_result(&display_path(&file), settings.sha256(), &plugin, &warnings);
-                if has_default_mode(&document, &plugin) {
-                    text.line("note: `mode` is not set, and is `observe` then: nothing is linked");
-                }
-                print(&text)
-            }
+            None => print(&format_result(&display_path(&file), &settings, &plugin, &warnings)),
         }
     }
-}
-
-/// Returns whether the built-in policy has its default mode, which neither the document nor a preset sets.
-fn has_default_mode(document: &PolicyDocument, plugin: &Plugin) -> bool {
-    let keys: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&document.text).unwrap_or_default();
-    plugin.name() == crate::PLUGIN_NAME && !keys.contains_key("mode") && !keys.contains_key("preset")
 }

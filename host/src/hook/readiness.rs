@@ -16,17 +16,11 @@ const LONGEST_FAULT: usize = 500;
 
 /// Answers `GET /readyz`.
 pub(super) async fn readyz(State(hook): State<Arc<Hook>>) -> Response {
-    let check = async move {
-        let directory = hook.directory.clone();
-        hook.readiness.check(&hook.ambient, move || directory.check(DIRECTORY_TIME)).await
-    };
-    // A task of its own: a client that hangs up does not end the turn of a check.
-    let why = match tokio::spawn(check).await {
-        Ok(Ok(())) => return "ready\n".into_response(),
-        Ok(Err(why)) => why,
-        Err(_) => "the check failed".into(),
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response()
+    let directory = hook.directory.clone();
+    match hook.readiness.check(&hook.ambient, move || directory.check(DIRECTORY_TIME)).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
 }
 
 /// Warns at the start if the directory cannot be used. The service starts nevertheless: the Action

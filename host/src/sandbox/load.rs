@@ -42,8 +42,8 @@ impl Sandbox {
         component: ComponentBytes<'_>,
         cancel: &Cancel,
     ) -> Result<Plugin, LoadError> {
-        if let Some(linked) = self.loaded_code.find(component.sha256) {
-            return Ok(self.new_plugin(name, component, linked));
+        if let Some(loaded) = self.find_loaded(name, component) {
+            return Ok(loaded);
         }
         let code = self.prepare(component, &self.kept_code, cancel).component?;
         self.link(name, component, &code)
@@ -57,8 +57,8 @@ impl Sandbox {
     ///
     /// The same as of [`Sandbox::load`].
     pub fn load_trusted(&self, name: &str, component: ComponentBytes<'_>) -> Result<Plugin, LoadError> {
-        if let Some(linked) = self.loaded_code.find(component.sha256) {
-            return Ok(self.new_plugin(name, component, linked));
+        if let Some(loaded) = self.find_loaded(name, component) {
+            return Ok(loaded);
         }
         check(component.bytes, &self.options).component?;
         let code = match self.kept_code.find(component.sha256) {
@@ -66,6 +66,12 @@ impl Sandbox {
             None => self.compile_trusted(component)?,
         };
         self.link(name, component, &code)
+    }
+
+    /// Returns a plugin with the code of one that is loaded.
+    fn find_loaded(&self, name: &str, component: ComponentBytes<'_>) -> Option<Plugin> {
+        let linked = self.loaded_code.find(component.sha256)?;
+        Some(self.new_plugin(name, component, linked))
     }
 
     fn compile_trusted(&self, component: ComponentBytes<'_>) -> Result<Components, LoadError> {

@@ -24,14 +24,25 @@ const LONGEST_CAUSE: usize = 500;
 pub(crate) type Readiness = Result<(), Arc<str>>;
 
 /// The last check, and the turn of the next one.
-#[derive(Debug, Default)]
-pub(crate) struct ReadinessCheck(Mutex<Option<(Monotonic, Readiness)>>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadinessCheck(Arc<Mutex<Option<(Monotonic, Readiness)>>>);
 
 impl ReadinessCheck {
     /// Asks the directory by `ask`, once at a time. The requests that come during a check, and in the two
     /// seconds after it, share its result, so that however many there are, they take no threads from
     /// logins, and few requests of what a tenant allows.
     pub(crate) async fn check(
+        &self,
+        ambient: &Ambient,
+        ask: impl FnOnce() -> Result<(), ApiError> + Send + 'static,
+    ) -> Readiness {
+        let (this, ambient) = (self.clone(), ambient.clone());
+        // A task of its own: a client that hangs up does not end the turn of a check.
+        let checked = tokio::spawn(async move { this.check_in_turn(&ambient, ask).await });
+        checked.await.unwrap_or_else(|_| Err("the check failed".into()))
+    }
+
+    async fn check_in_turn(
         &self,
         ambient: &Ambient,
         ask: impl FnOnce() -> Result<(), ApiError> + Send + 'static,
@@ -87,12 +98,12 @@ mod tests {
                 Err(ApiError::TimedOut)
             }
         };
-        let first = || check.check(&ambient, ask());
-        let results = tokio::join!(first(), first(), first());
+        let request = || check.check(&ambient, ask());
+        let results = tokio::join!(request(), request(), request());
         assert!(results.0.is_err() && results.1.is_err() && results.2.is_err());
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         clock.advance(KEPT);
-        assert!(first().await.is_err());
+        assert!(request().await.is_err());
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 }

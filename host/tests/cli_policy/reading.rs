@@ -89,6 +89,12 @@ fn each_policy_of_a_policies_file_is_checked() {
     assert_eq!(policies[1], (&true.into(), &false.into()));
     assert_eq!(json["policies"][1]["error"]["line"], 6, "{json}");
 
+    // Without a mode, nothing is linked.
+    fs::write(folder.path().join("p.toml"), "[[policy]]\n").expect("a file is written");
+    let checked = ligature_in(folder.path(), &["policy", "check", "p.toml"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(checked.stdout.ends_with("nothing is linked\n"), "{}", checked.stdout);
+
     let with_plugin = ligature_in(folder.path(), &["policy", "check", "p.toml", "--plugin", "a.wasm"]);
     let expected = "error: p.toml: a policies file names its plugins; leave --plugin out\n";
     assert_eq!((with_plugin.code, with_plugin.stderr.as_str()), (Some(2), expected));

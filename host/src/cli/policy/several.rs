@@ -73,7 +73,7 @@ fn print_policies(file: &Path, checked: &[Checked]) -> CommandResult {
     let mut text = Text::default();
     for policy in checked.iter().flatten() {
         let name = format!("{}: policy `{}`", display_path(file), policy.name);
-        text.append(format_result(&name, policy.settings.sha256(), &policy.plugin, &policy.warnings));
+        text.append(format_result(&name, &policy.settings, &policy.plugin, &policy.warnings));
     }
     print(&text)?;
     for refused in checked.iter().filter_map(|it| it.as_ref().err()) {

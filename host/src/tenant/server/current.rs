@@ -4,7 +4,7 @@
 //! it. A request keeps the tenant that it arrived at until its end, so nothing that began before
 //! the reset can write to the tenant after it.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use axum::extract::Request;
@@ -85,7 +85,7 @@ pub(super) struct LastingParts {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) ambient: Ambient,
     pub(super) admission: Admission,
-    /// Held by a request during a reset. Others wait for it without a thread.
+    /// Held during a reset: the later one of two replaces the earlier one.
     pub(super) reset_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -93,8 +93,6 @@ pub(super) struct LastingParts {
 pub(super) struct CurrentTenant {
     parts: LastingParts,
     running: ArcSwap<Running>,
-    /// Held during a reset: the later one of two replaces the earlier one.
-    resetting: Mutex<()>,
     /// This value, for the routes, which must not keep it alive: it holds them.
     this: Weak<Self>,
 }
@@ -113,7 +111,6 @@ impl CurrentTenant {
         Arc::new_cyclic(|this| Self {
             running: ArcSwap::from_pointee(Running::build(&parts, this)),
             parts,
-            resetting: Mutex::default(),
             this: this.clone(),
         })
     }
@@ -142,10 +139,9 @@ impl CurrentTenant {
         })
     }
 
-    /// Replaces the tenant by a new one with the users of the configuration.
+    /// Replaces the tenant by a new one with the users of the configuration. The caller has the turn.
     fn reset(&self) -> Result<(), ResetError> {
         let TenantDirectory::Memory = self.parts.directory else { return Err(ResetError::Database) };
-        let _one_at_a_time = self.resetting.lock().unwrap_or_else(PoisonError::into_inner);
         let next = Running::build(&self.parts, &self.this);
         next.create_users().map_err(ResetError::Seed)?;
         self.running.store(Arc::new(next));

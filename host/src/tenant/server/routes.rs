@@ -221,19 +221,13 @@ async fn healthz() -> &'static str {
 
 /// Responds whether logins can be served, which is when the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
-    let check = async move {
-        let directory = tenant.directory.clone();
-        tenant.readiness.check(&tenant.ambient, move || directory.check(DIRECTORY_TIME)).await
-    };
-    // A task of its own: a client that hangs up does not end the turn of a check.
-    match tokio::spawn(check).await {
-        Ok(Ok(())) => "ready\n".into_response(),
-        Ok(Err(_)) | Err(_) => not_ready(),
+    let directory = tenant.directory.clone();
+    match tenant.readiness.check(&tenant.ambient, move || directory.check(DIRECTORY_TIME)).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
+        }
     }
-}
-
-fn not_ready() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
 }
 
 async fn metrics(State(tenant): State<Shared>) -> impl IntoResponse {
