@@ -136,10 +136,13 @@ impl Directory for HeldDirectory {
 }
 
 /// The resident memory of this process in bytes, from Linux's `/proc`: the proportional set size, in
-/// which a page that several instances share counts once.
+/// which a page that several instances share counts once. Without the pages of files, whose share falls
+/// when another process begins to run the same program.
 fn read_resident_bytes() -> Option<u64> {
     let sizes = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
-    let line = sizes.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
+    let kibibytes = |name: &str| -> Option<u64> {
+        let line = sizes.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    Some((kibibytes("Pss_Anon:")? + kibibytes("Pss_Shmem:")?) * 1024)
 }
