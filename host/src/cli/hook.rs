@@ -14,6 +14,7 @@ use super::decision_args::DecisionArgs;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::exit::describe_error;
 use super::hook_secrets::read_secrets;
+use super::output::print_fault;
 use super::plugin::PluginArgs;
 use super::policy_set::{PoliciesArgs, read_policies_file};
 use super::recorder_args::RecorderArgs;
@@ -28,7 +29,7 @@ use crate::model::mask_addresses;
 use crate::policies::{LoadedPolicy, PoliciesFile, PolicyEntry, Source};
 use crate::sandbox::{Allocator, Cancel, Options};
 use crate::service::EarlyEnd;
-use crate::terminal::{Text, bad, care, line};
+use crate::terminal::{Text, care, line};
 
 /// Serve the login hook that a tenant's post-login Action asks
 ///
@@ -359,10 +360,6 @@ fn list_parts(parts: &[&str]) -> String {
         first.make_ascii_uppercase();
     }
     listed
-}
-
-fn print_fault(part: &str, why: &str) {
-    print_error(&Text::from_line(line![bad("error:").bold(), " ", format!("{part}: {why}")]));
 }
 
 /// Announces that the service is ready, in one line for programs.

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::{CommandResult, Exit};
-use crate::terminal::{Json, Line, Text};
+use crate::terminal::{Json, Line, Text, bad, line};
 
 /// Prints to standard output. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &Text) -> CommandResult {
@@ -24,6 +24,11 @@ pub(super) fn print_json(json: &Json) -> CommandResult {
 /// Prints to standard error. A failure is ignored, because it cannot be reported.
 pub(super) fn print_error(text: &Text) {
     let _ = anstream::stderr().write_all(text.with_styles().as_bytes());
+}
+
+/// Prints an error about a part of the input to standard error.
+pub(super) fn print_fault(part: &str, why: &str) {
+    print_error(&Text::from_line(line![bad("error:").bold(), " ", format!("{part}: {why}")]));
 }
 
 fn write(text: &str) -> CommandResult {

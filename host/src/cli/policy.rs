@@ -3,17 +3,19 @@
 mod report;
 mod several;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::Subcommand;
 use serde::Serialize;
 
-use self::report::{CheckError, CheckWarning, format_result, to_check_error, to_check_warning};
+use self::report::{CheckResult, format_result};
 use super::plugin::PluginArgs;
+use super::policy_set::PoliciesArgs;
 use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::policies::{PolicyDocument, PolicyError};
-use crate::reading::display_path;
+use crate::policies::{PoliciesFile, PolicyDocument, PolicyError};
+use crate::reading::{InputError, display_path, read_text};
 use crate::terminal::Json;
 
 /// Check policy files
@@ -34,66 +36,80 @@ enum Command {
     /// SHA-256 of a valid policy, which every outcome contains. Warns about options that
     /// enable an attack or have no effect.
     ///
-    /// A file whose name ends with `.toml` is a policies file: each of its policies is checked with its own
-    /// plugin and limits.
+    /// With `--policies`, checks each policy of a policies file, with its own plugin and limits.
     Check {
-        /// The policy file; `-` for standard input. Or a policies file, `*.toml`
-        file: PathBuf,
+        /// The policy file; `-` for standard input
+        #[arg(required_unless_present = "policies", conflicts_with = "policies")]
+        file: Option<PathBuf>,
         #[command(flatten)]
         plugin: PluginArgs,
+        #[command(flatten)]
+        several: PoliciesArgs,
         /// Print JSON instead of lines
         #[arg(long)]
         json: bool,
     },
 }
 
-/// The result of a check, as JSON.
+/// The result of checking a policy file, as JSON.
 #[derive(Debug, Serialize)]
-struct CheckResult<'a> {
+struct CheckedFile<'a> {
     file: String,
-    /// Whether the plugin accepts the policy.
-    is_good: bool,
-    /// SHA-256 of the document, as in every outcome.
-    sha256: &'a str,
-    /// Whether the plugin describes its settings; if not, nothing is checked.
-    is_described: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<CheckError>,
-    warnings: Vec<CheckWarning<'a>>,
+    #[serde(flatten)]
+    result: CheckResult<'a>,
 }
 
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        let Command::Check { file, plugin, json } = self.command;
-        if file.extension().is_some_and(|it| it.eq_ignore_ascii_case("toml")) {
-            return several::check(&file, &plugin, json, ambient);
+        let Command::Check { file, plugin, several, json } = self.command;
+        match (file, several.file()) {
+            (_, Some(policies)) => several::check(policies, &plugin, json, ambient),
+            (Some(file), None) => check(&file, &plugin, json, ambient),
+            (None, None) => {
+                Err(Exit::unreadable(anyhow!("name a policy file, or a policies file by --policies")))
+            }
         }
-        let document = PolicyDocument::read_file(&file)?;
-        let sandbox = plugin.sandbox(ambient)?;
-        let plugin = plugin.load(&sandbox)?;
-        let error = match document.check(&plugin) {
-            Ok(_) => None,
-            Err(failed @ PolicyError::Failed { .. }) => return Err(failed.into()),
-            Err(refusal) => Some(refusal),
+    }
+}
+
+fn check(file: &Path, plugin: &PluginArgs, json: bool, ambient: &Ambient) -> CommandResult {
+    let document = PolicyDocument::read_file(file).map_err(|error| explain_unreadable(file, error))?;
+    let sandbox = plugin.sandbox(ambient)?;
+    let plugin = plugin.load(&sandbox)?;
+    let error = match document.check(&plugin) {
+        Ok(_) => None,
+        Err(failed @ PolicyError::Failed { .. }) => return Err(failed.into()),
+        Err(refusal) => Some(refusal),
+    };
+    let warnings = if error.is_none() { document.warnings(&plugin)? } else { Vec::new() };
+    let settings = document.settings();
+    if json {
+        let result = CheckResult {
+            is_good: error.is_none(),
+            sha256: Some(settings.sha256()),
+            is_described: Some(plugin.has_settings()),
+            error: error.as_ref().map(Into::into),
+            warnings: warnings.iter().map(Into::into).collect(),
         };
-        let warnings = if error.is_none() { document.warnings(&plugin)? } else { Vec::new() };
-        let settings = document.settings();
-        if json {
-            let checked = CheckResult {
-                file: display_path(&file),
-                is_good: error.is_none(),
-                sha256: settings.sha256(),
-                is_described: plugin.has_settings(),
-                error: error.as_ref().map(to_check_error),
-                warnings: warnings.iter().map(to_check_warning).collect(),
-            };
-            print_json(&Json::pretty(&checked).map_err(Exit::failed)?)?;
-        }
-        match error {
-            Some(_) if json => Err(Exit::silently(UNREADABLE)),
-            Some(error) => Err(error.into()),
-            None if json => Ok(()),
-            None => print(&format_result(&display_path(&file), &settings, &plugin, &warnings)),
-        }
+        let checked = CheckedFile { file: display_path(file), result };
+        print_json(&Json::pretty(&checked).map_err(Exit::failed)?)?;
+    }
+    match error {
+        Some(_) if json => Err(Exit::silently(UNREADABLE)),
+        Some(error) => Err(error.into()),
+        None if json => Ok(()),
+        None => print(&format_result(&display_path(file), &settings, &plugin, &warnings)),
+    }
+}
+
+/// Explains why a file is not a policy document. A policies file has an option of its own.
+fn explain_unreadable(file: &Path, error: InputError) -> Exit {
+    let text = read_text(file).unwrap_or_default();
+    match PoliciesFile::parse(file, &text) {
+        Ok(several) if !several.policy.is_empty() => Exit::unreadable(anyhow!(
+            "{0}: this is a policies file; `ligature policy check --policies {0}` checks it",
+            display_path(file)
+        )),
+        _ => error.into(),
     }
 }

@@ -20,7 +20,7 @@ use super::paths::{
     UNDO, USER, USERS,
 };
 use super::state::Console;
-use super::visit::{ConsoleVisit, PageResult, respond};
+use super::visit::{ConsoleVisit, PageResult, respond, respond_at_once};
 use super::{
     conflict_pages, decision_pages, home, journal_pages, live_pages, merge_page, undo_page, user_page,
     users_page,
@@ -46,7 +46,7 @@ pub(super) fn router(console: &Arc<Console>) -> Router {
         .route(CONFLICTS, show(conflict_pages::list))
         .route(SETTLE, submit(conflict_pages::settle))
         .route(LIVE, show(live_pages::show))
-        .route(LIVE_SCRIPT, show(live_pages::script))
+        .route(LIVE_SCRIPT, show_at_once(live_pages::script))
         .route(LIVE_EVENTS, get(live_pages::events))
         .route(MERGE, show(merge_page::preview).merge(submit(merge_page::merge)))
         .with_state(console.clone());
@@ -57,9 +57,22 @@ pub(super) fn router(console: &Arc<Console>) -> Router {
             .route(LOG_IN, get(login_pages::log_in))
             .route(CALLBACK, get(login_pages::callback))
             .with_state(login.clone())
-            .merge(Router::new().route(LOG_OUT, submit(login_pages::log_out)).with_state(console.clone())),
+            .merge(
+                Router::new()
+                    .route(LOG_OUT, submit_at_once(login_pages::log_out))
+                    .with_state(console.clone()),
+            ),
     };
     pages.merge(login).layer(DefaultBodyLimit::max(FORM_BYTES)).layer(middleware::map_response(add_headers))
+}
+
+fn show_at_once(render: Render) -> MethodRouter<Arc<Console>> {
+    get(async move |State(console), request: Request| respond_at_once(console, request, render).await)
+}
+
+#[cfg(feature = "hook")]
+fn submit_at_once(render: Render) -> MethodRouter<Arc<Console>> {
+    post(async move |State(console), request: Request| respond_at_once(console, request, render).await)
 }
 
 fn show(render: Render) -> MethodRouter<Arc<Console>> {

@@ -39,7 +39,19 @@ pub(super) type RefusalPage = Box<Response>;
 /// The response to a visit.
 pub(super) type PageResult = Result<Response, RefusalPage>;
 
-/// Responds to a visit. A form is checked first.
+/// Responds to a visit by work that takes no time. A form is checked first.
+pub(super) async fn respond_at_once(
+    console: Arc<Console>,
+    request: Request,
+    render: fn(&ConsoleVisit) -> PageResult,
+) -> Response {
+    match open(console, request).await {
+        Ok(visit) => render(&visit).unwrap_or_else(|refusal| *refusal),
+        Err(refusal) => *refusal,
+    }
+}
+
+/// Responds to a visit by work that waits for the directory. A form is checked first.
 pub(super) async fn respond(
     console: Arc<Console>,
     request: Request,
@@ -61,7 +73,11 @@ pub(super) async fn respond(
 }
 
 fn refuse_without_place(visit: &ConsoleVisit) -> Response {
-    let words = "The console is busy with other pages. Try again in a second.";
+    tracing::warn!(
+        target: "audit", operator = %visit.masked_name(), path = %mask_addresses(&visit.path),
+        "a request to the console was refused, because it is busy"
+    );
+    let words = "The console is busy with other pages. Nothing was changed. Try again in a second.";
     let mut page = *visit.refuse(StatusCode::SERVICE_UNAVAILABLE, words);
     page.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     page

@@ -155,15 +155,35 @@ impl Source {
     /// When a file cannot be read, the plugin does not load or is not the one
     /// that is pinned, or it refuses its policy document.
     pub fn load(&self, before: Option<&LoadedPolicy>, cancel: &Cancel) -> Result<LoadedPolicy, SourceError> {
-        let document = self.document()?;
-        let plugin = self.plugin(before, self.read_plugin()?, cancel)?;
-        let settings = document.check(&plugin)?;
-        let warnings = document.warnings(&plugin).unwrap_or_else(|why| {
+        let (policy, document) = self.load_without_warnings(before, cancel)?;
+        let warnings = document.warnings(&policy.plugin).unwrap_or_else(|why| {
             tracing::warn!(policy = %self.name, %why, "the plugin could not be asked for warnings about its settings");
             Vec::new()
         });
-        let warnings = warnings.into();
-        Ok(LoadedPolicy { name: self.name.clone(), plugin, settings, warnings })
+        Ok(LoadedPolicy { warnings: warnings.into(), ..policy })
+    }
+
+    /// Loads the policy for a report on it, which lists all warnings.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`Source::load`], and when the plugin fails when it is asked for warnings.
+    pub fn check(&self) -> Result<LoadedPolicy, SourceError> {
+        let (policy, document) = self.load_without_warnings(None, &Cancel::default())?;
+        let warnings = document.warnings(&policy.plugin)?;
+        Ok(LoadedPolicy { warnings: warnings.into(), ..policy })
+    }
+
+    fn load_without_warnings(
+        &self,
+        before: Option<&LoadedPolicy>,
+        cancel: &Cancel,
+    ) -> Result<(LoadedPolicy, PolicyDocument), SourceError> {
+        let document = self.document()?;
+        let plugin = self.plugin(before, self.read_plugin()?, cancel)?;
+        let settings = document.check(&plugin)?;
+        let name = self.name.clone();
+        Ok((LoadedPolicy { name, plugin, settings, warnings: Arc::default() }, document))
     }
 
     fn read_plugin(&self) -> Result<PluginFile, SourceError> {

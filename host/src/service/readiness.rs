@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::model::{ApiError, join_lines, mask_addresses};
-use crate::service::blocking::run_blocking;
 
-/// The time limit of the directory's answer.
+/// The time that a request waits for the directory's answer.
 const TIME: Duration = Duration::from_secs(2);
-/// The part of it for the directory itself, whose error then names the cause.
-pub(crate) const DIRECTORY_TIME: Duration = Duration::from_millis(1_800);
+/// The part of it for a tenant of Auth0, whose error then names the cause. Databases have limits of their
+/// own, which are longer.
+pub(crate) const TENANT_TIME: Duration = Duration::from_millis(1_800);
 /// The time for which a result is kept from the end of its check: anybody can ask, and a check costs a
 /// tenant a request.
 const KEPT: Duration = Duration::from_secs(2);
@@ -23,52 +24,87 @@ const LONGEST_CAUSE: usize = 500;
 /// Whether logins can be decided: otherwise the cause, in words for people.
 pub(crate) type Readiness = Result<(), Arc<str>>;
 
-/// The last check, and the turn of the next one.
+/// The checks of a directory: one at a time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ReadinessCheck(Arc<Mutex<Option<(Monotonic, Readiness)>>>);
+pub(crate) struct ReadinessCheck(Arc<Mutex<Checks>>);
+
+#[derive(Debug, Default)]
+struct Checks {
+    /// The end of the last check, and its result.
+    last: Option<(Monotonic, Readiness)>,
+    /// A check that has not answered in time. No other one begins before it ends, so that a directory
+    /// that hangs holds one thread and one connection.
+    hanging: Option<Asked>,
+}
+
+/// A directory that is asked in a thread of its own.
+type Asked = JoinHandle<Result<(), ApiError>>;
 
 impl ReadinessCheck {
-    /// Asks the directory by `ask`, once at a time. The requests that come during a check, and in the two
-    /// seconds after it, share its result, so that however many there are, they take no threads from
-    /// logins, and few requests of what a tenant allows.
+    /// Asks the directory by `ask`. The requests that come during a check, and in the two seconds after it,
+    /// share its result, so that however many there are, they take no threads from logins, and few requests
+    /// of what a tenant allows.
     pub(crate) async fn check(
         &self,
         ambient: &Ambient,
         ask: impl FnOnce() -> Result<(), ApiError> + Send + 'static,
     ) -> Readiness {
-        let (this, ambient) = (self.clone(), ambient.clone());
+        let (checks, ambient) = (self.0.clone(), ambient.clone());
         // A task of its own: a client that hangs up does not end the turn of a check.
-        let checked = tokio::spawn(async move { this.check_in_turn(&ambient, ask).await });
+        let checked = tokio::spawn(async move { checks.lock().await.check(&ambient, ask).await });
         checked.await.unwrap_or_else(|_| Err("the check failed".into()))
     }
+}
 
-    async fn check_in_turn(
-        &self,
+impl Checks {
+    async fn check(
+        &mut self,
         ambient: &Ambient,
         ask: impl FnOnce() -> Result<(), ApiError> + Send + 'static,
     ) -> Readiness {
-        let mut last = self.0.lock().await;
-        if let Some((ended, readiness)) = &*last
+        if let Some((ended, readiness)) = &self.last
             && ambient.elapsed(*ended) < KEPT
         {
             return readiness.clone();
         }
-        let readiness = ask_directory(ask).await;
+        // An answer that came while nobody asked may be out of date.
+        let hanging = self.hanging.take().filter(|asked| !asked.is_finished());
+        let mut asked = hanging.unwrap_or_else(|| spawn_blocking(ask));
+        let readiness = match wait_for_answer(&mut asked).await {
+            Some(readiness) => readiness,
+            None => {
+                self.hanging = Some(asked);
+                Err(describe_silence())
+            }
+        };
         if let Err(why) = &readiness {
             tracing::warn!(%why, "not ready: the directory failed");
         }
-        *last = Some((ambient.monotonic(), readiness.clone()));
+        self.last = Some((ambient.monotonic(), readiness.clone()));
         readiness
     }
 }
 
-/// Asks a directory by `ask`, within two seconds.
+/// Asks a directory by `ask`, and waits two seconds at most.
+#[cfg(feature = "hook")]
 pub(crate) async fn ask_directory(ask: impl FnOnce() -> Result<(), ApiError> + Send + 'static) -> Readiness {
-    match tokio::time::timeout(TIME, run_blocking(ask)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(join_lines(&mask_addresses(&error.to_sentence()), LONGEST_CAUSE).into()),
-        Err(_) => Err(format!("the directory does not answer within {} s", TIME.as_secs()).into()),
+    wait_for_answer(&mut spawn_blocking(ask)).await.unwrap_or_else(|| Err(describe_silence()))
+}
+
+/// Waits two seconds at most. Returns none if there is no answer then.
+async fn wait_for_answer(asked: &mut Asked) -> Option<Readiness> {
+    match tokio::time::timeout(TIME, asked).await {
+        Ok(Ok(Ok(()))) => Some(Ok(())),
+        Ok(Ok(Err(error))) => {
+            Some(Err(join_lines(&mask_addresses(&error.to_sentence()), LONGEST_CAUSE).into()))
+        }
+        Ok(Err(_)) => Some(Err("the check failed".into())),
+        Err(_) => None,
     }
+}
+
+fn describe_silence() -> Arc<str> {
+    format!("the directory does not answer within {} s", TIME.as_secs()).into()
 }
 
 #[cfg(test)]
@@ -104,6 +140,38 @@ mod tests {
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         clock.advance(KEPT);
         assert!(request().await.is_err());
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+    /// A directory that hangs is not asked again before it answers.
+    #[tokio::test]
+    async fn a_check_that_hangs_is_the_only_one() {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::default()));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
+        let (check, asked) = (ReadinessCheck::default(), Arc::new(AtomicU32::new(0)));
+        let (answer, answered) = std::sync::mpsc::channel::<()>();
+        let answered = Arc::new(std::sync::Mutex::new(answered));
+        let request = || {
+            let (asked, answered) = (asked.clone(), answered.clone());
+            check.check(&ambient, move || {
+                asked.fetch_add(1, Ordering::SeqCst);
+                answered.lock().unwrap().recv().unwrap();
+                Ok(())
+            })
+        };
+        for _ in 0..2 {
+            assert!(request().await.unwrap_err().contains("does not answer within 2 s"));
+            clock.advance(KEPT);
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        answer.send(()).unwrap();
+        let has_answered =
+            || async { check.0.lock().await.hanging.as_ref().is_some_and(|it| it.is_finished()) };
+        while !has_answered().await {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // That answer is out of date, so that the directory is asked again.
+        answer.send(()).unwrap();
+        assert!(request().await.is_ok());
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 }

@@ -66,38 +66,85 @@ fn of_a_policies_file() {
         b"",
         b"{}",
     ];
-    assert_snapshot!(all(&["policy", "check", "p.toml"], "p.toml", &texts));
+    assert_snapshot!(all(&["policy", "check", "--policies", "p.toml"], "p.toml", &texts));
+}
+
+/// Checks a policies file of this text beside `bad.json`. Returns the result, and the JSON of the same.
+fn check_policies(text: &str) -> (crate::Ran, serde_json::Value) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::write(folder.path().join("p.toml"), text).expect("a file is written");
+    fs::write(folder.path().join("bad.json"), "{\n \"mode\": 1}").expect("a file is written");
+    let arguments = ["policy", "check", "--policies", "p.toml"];
+    let ran = ligature_in(folder.path(), &arguments);
+    let json = ligature_in(folder.path(), &[&arguments[..], &["--json"]].concat());
+    assert_eq!((json.code, json.stderr.as_str()), (ran.code, ""));
+    (ran, serde_json::from_str(&json.stdout).expect("JSON"))
 }
 
 #[test]
 fn each_policy_of_a_policies_file_is_checked() {
-    let text = "[[policy]]\nname = \"first\"\nsettings = { mode = \"off\" }\n\
-                [[policy]]\nname = \"second\"\nsettings = { mode = \"auto\", deny_unverified_candidate = 1 }\n";
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    fs::write(folder.path().join("p.toml"), text).expect("a file is written");
-    let checked = ligature_in(folder.path(), &["policy", "check", "p.toml"]);
-    assert_eq!(checked.code, Some(2), "{}", checked.stderr);
-    assert!(checked.stdout.starts_with("p.toml: policy `first`: good, sha256 "), "{}", checked.stdout);
-    assert!(checked.stderr.starts_with("error: p.toml, line 6, column "), "{}", checked.stderr);
+    let (ran, json) = check_policies(
+        "[[policy]]\nname = \"first\"\nplugin = \"none.wasm\"\n\
+         [[policy]]\nname = \"second\"\nsettings = \"bad.json\"\n\
+         [[policy]]\nname = \"third\"\nsettings = { preset = \"auth0-rule\", mode = \"auto\" }\n",
+    );
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stdout.starts_with("p.toml: policy `third`: good, sha256 "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("warning: "), "{}", ran.stdout);
+    let errors: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(errors.len(), 2, "{}", ran.stderr);
+    assert_eq!(errors[0], "error: policy `first`: none.wasm: there is no such file");
+    assert!(errors[1].starts_with("error: policy `second`: bad.json, line 2, column "), "{}", errors[1]);
 
-    let json = ligature_in(folder.path(), &["policy", "check", "p.toml", "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(json["is_good"], false);
-    let policies: Vec<_> =
-        ["name", "is_good"].map(|key| (&json["policies"][0][key], &json["policies"][1][key])).into();
-    assert_eq!(policies[0], (&"first".into(), &"second".into()));
-    assert_eq!(policies[1], (&true.into(), &false.into()));
-    assert_eq!(json["policies"][1]["error"]["line"], 6, "{json}");
+    let is_good: Vec<_> = [0, 1, 2].map(|at| &json["policies"][at]["is_good"]).into();
+    assert_eq!(is_good, [false, false, true]);
+    let error = &json["policies"][1]["error"];
+    assert_eq!((&error["file"], &error["line"]), (&"bad.json".into(), &2.into()), "{json}");
+    assert!(!json["policies"][2]["warnings"].as_array().expect("a list").is_empty(), "{json}");
+}
 
-    // Without a mode, nothing is linked.
-    fs::write(folder.path().join("p.toml"), "[[policy]]\n").expect("a file is written");
-    let checked = ligature_in(folder.path(), &["policy", "check", "p.toml"]);
-    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
-    assert!(checked.stdout.ends_with("nothing is linked\n"), "{}", checked.stdout);
+/// A policy without a mode links nothing.
+#[test]
+fn a_policy_without_a_mode_has_a_note() {
+    let (ran, json) = check_policies("[[policy]]\n");
+    assert_eq!((ran.code, &json["is_good"]), (Some(0), &true.into()));
+    assert!(ran.stdout.ends_with("nothing is linked\n"), "{}", ran.stdout);
+}
 
-    let with_plugin = ligature_in(folder.path(), &["policy", "check", "p.toml", "--plugin", "a.wasm"]);
-    let expected = "error: p.toml: a policies file names its plugins; leave --plugin out\n";
-    assert_eq!((with_plugin.code, with_plugin.stderr.as_str()), (Some(2), expected));
+/// The fuel is enough to check the document, and not enough to list the warnings.
+#[test]
+fn a_plugin_that_fails_when_it_is_asked_for_warnings_is_not_called_good() {
+    let fuel = |limit: u32| {
+        format!("[limits]\nfuel = {limit}\n[[policy]]\nsettings = {{ preset = \"auth0-rule\" }}\n")
+    };
+    // The command's answer is good only with the warnings that it has with enough fuel.
+    let (_, whole) = check_policies(&fuel(10_000_000));
+    let whole = &whole["policies"][0]["warnings"];
+    let mut limit = 20_000;
+    let good = loop {
+        let (ran, json) = check_policies(&fuel(limit));
+        if ran.code == Some(0) {
+            break json;
+        }
+        assert!(ran.stderr.contains("ran out of fuel"), "{}", ran.stderr);
+        assert_eq!(ran.code, Some(1));
+        limit += limit / 20;
+    };
+    assert_eq!(&good["policies"][0]["warnings"], whole);
+}
+
+#[test]
+fn a_policies_file_has_an_option_of_its_own() {
+    let text = b"[[policy]]\nsettings = { mode = \"auto\" }\n";
+    let error = print_error(&["policy", "check", "p.toml"], "p.toml", text);
+    let expected =
+        "p.toml: this is a policies file; `ligature policy check --policies p.toml` checks it (exit 2)";
+    assert!(error.ends_with(expected), "{error}");
+    for option in ["--plugin", "--limits", "--wasi"] {
+        let arguments = ["policy", "check", "--policies", "p.toml", option, "minimal"];
+        assert!(print_error(&arguments, "p.toml", text).contains("cannot be used with"), "{option}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::service::readiness::DIRECTORY_TIME;
+use crate::service::readiness::TENANT_TIME;
 use crate::tenant::account;
 use crate::tenant::config::Config;
 use crate::tenant::dev::fault_list::RoutePaths;
@@ -222,7 +222,7 @@ async fn healthz() -> &'static str {
 /// Responds whether logins can be served, which is when the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
     let directory = tenant.directory.clone();
-    match tenant.readiness.check(&tenant.ambient, move || directory.check(DIRECTORY_TIME)).await {
+    match tenant.readiness.check(&tenant.ambient, move || directory.check(TENANT_TIME)).await {
         Ok(()) => "ready\n".into_response(),
         Err(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
