@@ -3,17 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::anyhow;
+
 use super::plugin::PluginArgs;
 use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
 use crate::harness::{BenchError, BenchLoad, Case, Scaling, bench_case, group_thousands};
+use crate::reading::display_path;
 use crate::sandbox::{Allocator, Options};
 use crate::terminal::{Json, Text};
 
 /// Measure how fast a case's login is decided
 ///
 /// Measures how fast a case's login is decided, each time in a fresh instance with a
-/// fresh directory in memory. Nothing is recorded.
+/// fresh directory in memory. Nothing is recorded. The time to make directories is not
+/// counted, so that fewer logins are measured than the rate times the seconds.
 ///
 /// Use a release build, and compare only figures of the same run: they depend on the
 /// other load of the machine.
@@ -61,6 +65,13 @@ impl Args {
         let options = Options { allocator, concurrent_logins: self.threads.into(), ..Options::default() };
         let sandbox = self.plugin.start(options, ambient)?;
         let case = Case::read_file(&self.case).map_err(Exit::unreadable)?;
+        if let Some(named) = case.policies.first() {
+            let (file, name) = (display_path(&case.file), &named.name);
+            return Err(Exit::unreadable(anyhow!(
+                "{file}: it names the policy `{name}` of a policies file; `bench` measures one plugin with the case's \
+                 own `policy`"
+            )));
+        }
         let plugin = if self.no_snapshot {
             let plugin = self.plugin.load(&sandbox)?;
             case.policy.check(&plugin)?;
@@ -84,6 +95,9 @@ impl Args {
         )]
         let per_second = group_thousands(bench.logins_per_s.round() as u64);
         let mut text = Text::default();
+        if cfg!(debug_assertions) {
+            text.line("This is a development build, which is many times slower than a release build.");
+        }
         let mut figure = |name: &str, value: String| text.line(format!("{name:<12} {value}"));
         figure("p50", format!("{:.1} µs", bench.p50_us));
         figure("p99", format!("{:.1} µs", bench.p99_us));

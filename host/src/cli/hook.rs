@@ -27,7 +27,7 @@ use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, ServeError, Tls
 use crate::limits::Limits;
 use crate::model::mask_addresses;
 use crate::policies::{LoadedPolicy, PoliciesFile, PolicyEntry, Source};
-use crate::sandbox::{Allocator, Cancel, Options};
+use crate::sandbox::{Allocator, Options};
 use crate::service::EarlyEnd;
 use crate::terminal::{Text, care, line};
 
@@ -266,8 +266,13 @@ impl Args {
             print_warning("policies", NO_POLICY);
         }
         let sources = self.policy_sources(ambient)?;
-        let policies = sources.iter().map(|source| source.load(None, &Cancel::default()));
+        let policies = sources.iter().map(|source| source.check());
         let policies: Vec<LoadedPolicy> = policies.collect::<Result<_, _>>()?;
+        for policy in &policies {
+            for warning in &*policy.warnings {
+                print_warning(&format!("policy `{}`", policy.name), &warning.to_string());
+            }
+        }
         if let Some(warning) = self.confirmation.find_missing(&policies) {
             print_warning("confirmation", &warning);
         }

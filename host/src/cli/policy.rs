@@ -14,8 +14,8 @@ use super::plugin::PluginArgs;
 use super::policy_set::PoliciesArgs;
 use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::policies::{PoliciesFile, PolicyDocument, PolicyError};
-use crate::reading::{InputError, display_path, read_text};
+use crate::policies::{PolicyDocument, PolicyError};
+use crate::reading::display_path;
 use crate::terminal::Json;
 
 /// Check policy files
@@ -37,6 +37,9 @@ enum Command {
     /// enable an attack or have no effect.
     ///
     /// With `--policies`, checks each policy of a policies file, with its own plugin and limits.
+    #[command(
+        override_usage = "ligature policy check [OPTIONS] <FILE>\n       ligature policy check [OPTIONS] --policies <FILE>"
+    )]
     Check {
         /// The policy file; `-` for standard input
         #[arg(required_unless_present = "policies", conflicts_with = "policies")]
@@ -73,7 +76,7 @@ impl Args {
 }
 
 fn check(file: &Path, plugin: &PluginArgs, json: bool, ambient: &Ambient) -> CommandResult {
-    let document = PolicyDocument::read_file(file).map_err(|error| explain_unreadable(file, error))?;
+    let document = PolicyDocument::read_file(file)?;
     let sandbox = plugin.sandbox(ambient)?;
     let plugin = plugin.load(&sandbox)?;
     let error = match document.check(&plugin) {
@@ -99,17 +102,5 @@ fn check(file: &Path, plugin: &PluginArgs, json: bool, ambient: &Ambient) -> Com
         Some(error) => Err(error.into()),
         None if json => Ok(()),
         None => print(&format_result(&display_path(file), &settings, &plugin, &warnings)),
-    }
-}
-
-/// Explains why a file is not a policy document. A policies file has an option of its own.
-fn explain_unreadable(file: &Path, error: InputError) -> Exit {
-    let text = read_text(file).unwrap_or_default();
-    match PoliciesFile::parse(file, &text) {
-        Ok(several) if !several.policy.is_empty() => Exit::unreadable(anyhow!(
-            "{0}: this is a policies file; `ligature policy check --policies {0}` checks it",
-            display_path(file)
-        )),
-        _ => error.into(),
     }
 }

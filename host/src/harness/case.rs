@@ -165,7 +165,17 @@ impl Case {
                 message: format!("expected an object, not {kind}"),
             });
         }
-        let read: CaseFile = read_json(file, text)?;
+        let read: CaseFile = read_json(file, text).map_err(|error| {
+            let is_event = serde_json::from_str::<Map<String, Value>>(text)
+                .is_ok_and(|it| !it.contains_key("event") && it.get("user").is_some_and(Value::is_object));
+            if !is_event {
+                return error;
+            }
+            InputError::for_file(
+                file,
+                "this is an event, not a case: decide it with --event, or put it into a case",
+            )
+        })?;
         let document = |raw: &RawValue| {
             let before = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             let place = place_behind(&text.as_bytes()[..before]);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::entry::PoliciesFile;
 use super::toml_entry::TomlEntry;
 use crate::reading::{
     InputError, JsonPath, Located, Place, display_path, find_key, is_of_object, locate, offset, read_json,
@@ -132,8 +133,14 @@ impl PolicyDocument {
     /// When it cannot be read or is not a JSON object, with the place in it.
     pub fn read_file(file: &Path) -> Result<Self, InputError> {
         let text = read_text(file)?;
-        read_json::<Map<String, Value>>(file, &text)?;
-        Ok(Self::from_json_value(file, (1, 1), text))
+        match read_json::<Map<String, Value>>(file, &text) {
+            Ok(_) => Ok(Self::from_json_value(file, (1, 1), text)),
+            Err(error) => Err(if PoliciesFile::has_policies(file, &text) {
+                InputError::for_file(file, "this is a policies file: name it by --policies")
+            } else {
+                error
+            }),
+        }
     }
 
     /// The document of this text, which is part of a JSON file.

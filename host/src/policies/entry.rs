@@ -65,12 +65,21 @@ impl PoliciesFile {
     ///
     /// Names the line if the text is not a policies file, and the policy if its entry is invalid.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
+        if text.trim_start().starts_with('{') {
+            let why = "this is JSON: a policies file is TOML with a table `[[policy]]` for each policy";
+            return Err(InputError::for_file(file, why));
+        }
         let mut read: Self = read_toml_text(file, text)?;
         let whole = |why: String| InputError::for_file(file, why);
         read.limits.check().map_err(|why| whole(format!("limits: {why}")))?;
         PolicyEntry::check_all(&read.policy, &read.limits).map_err(whole)?;
         PolicyEntry::resolve_all(&mut read.policy, file, text);
         Ok(read)
+    }
+
+    /// Returns whether a text is a policies file with a policy.
+    pub(super) fn has_policies(file: &Path, text: &str) -> bool {
+        Self::parse(file, text).is_ok_and(|read| !read.policy.is_empty())
     }
 }
 

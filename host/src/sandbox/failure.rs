@@ -25,7 +25,7 @@ pub enum LoadError {
     /// The file is a core module instead of a component.
     #[error(
         "is a core WebAssembly module; expected a component (build it for the target wasm32-wasip2, \
-         or wrap it with `wasm-tools component new`)"
+         or make one of it with `ligature component FILE --output COMPONENT`)"
     )]
     CoreModule,
     /// The file is damaged.

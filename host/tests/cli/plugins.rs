@@ -84,6 +84,21 @@ fn bench_of_several_threads_compares_them_with_one_and_measures_their_memory() {
     assert_eq!(unverified["resident_bytes"], Value::Null, "{unverified}");
 }
 
+/// Without its policies, another login would be measured.
+#[test]
+fn bench_refuses_a_case_that_names_policies() {
+    let case = include_str!("../../../examples/cases/verified-google-login.json");
+    let mut case: Value = serde_json::from_str(case).expect("JSON");
+    let keys = case.as_object_mut().expect("an object");
+    keys.remove("policy");
+    keys.insert("policies".to_owned(), serde_json::json!([{ "name": "second" }]));
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, case.to_string()).expect("it is written");
+    let ran = ligature(&["bench", file.path().to_str().expect("UTF-8"), "--seconds", "0.05"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert!(ran.stderr.contains("it names the policy `second` of a policies file"), "{}", ran.stderr);
+}
+
 #[test]
 fn bench_shows_the_cost_of_a_trace() {
     let fuel = |more: &[&str]| {

@@ -7,6 +7,7 @@ use crate::service::{Place, SECRET, program, set_mode};
 
 crate::tests![
     a_check_without_a_fault_says_so,
+    a_check_lists_the_protections_that_a_policy_gives_up,
     every_fault_is_told_in_one_sentence,
     a_check_changes_nothing,
     a_port_that_is_taken_is_named,
@@ -97,6 +98,16 @@ fn a_check_and_a_start_warn_of_a_mode_that_asks_nobody() {
     let (code, said) = read(&output.expect("the program runs"), &place);
     let unused = "LIGATURE_CONFIRM_CLIENT_ID is set, and has no effect without --confirm-url";
     assert!(code == Some(0) && said.contains(unused), "{said}");
+}
+
+fn a_check_lists_the_protections_that_a_policy_gives_up() {
+    let place = Place::new();
+    place.write("policy.json", r#"{"preset": "auth0-rule"}"#);
+    let options =
+        ["--check", "--directory", &place.directory, "--secret-file", "secret", "--policy", "policy.json"];
+    let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
+    let warnings = said.matches("warning: policy `link-users-by-email`: ").count();
+    assert!(code == Some(0) && warnings >= 10 && said.contains("(S-08 in docs/security.md)"), "{said}");
 }
 
 fn every_fault_is_told_in_one_sentence() {
