@@ -1,10 +1,13 @@
-//! Builds the policy plugin and hands it to the host, which embeds it: the
+//! Builds the policy plugin, compiles it, and hands both to the host, which embeds them: the
 //! program `ligature` is one file that works. Embeds the files of `ligature
 //! new` too, and says which commit is built.
 
 #[cfg(feature = "cli")]
 #[path = "build/c_bindings.rs"]
 mod c_bindings;
+#[cfg(feature = "built-in")]
+#[path = "build/precompile.rs"]
+mod precompile;
 #[cfg(feature = "cli")]
 #[path = "build/scaffold.rs"]
 mod scaffold;
@@ -19,7 +22,9 @@ fn main() {
     );
     let workspace = host.parent().expect("the host lies in the workspace");
     let guest = ligature_build_guest::Guest::package("link-users-by-email");
-    hash_plugin(&guest.build(workspace, "link_users_by_email.wasm"));
+    let component = guest.build(workspace, "link_users_by_email.wasm");
+    hash_plugin(&component);
+    precompile::write_code(&component);
     #[cfg(feature = "cli")]
     {
         version::set_environment(workspace);

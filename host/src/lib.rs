@@ -99,4 +99,4 @@ pub mod transfer;
 
 pub use policies::PLUGIN_NAME;
 #[cfg(feature = "built-in")]
-pub use policies::{PLUGIN, PLUGIN_SHA256};
+pub use policies::{BUILT_IN, PLUGIN};

@@ -10,11 +10,9 @@ use super::{Exit, limits_file};
 use crate::ambient::Ambient;
 use crate::limits::Limits;
 use crate::policies::PolicyDocument;
-use crate::sandbox::{
-    Cancel, Compiler, ComponentBytes, LoadError, Options, Plugin, Sandbox, Wasi, read_component,
-};
+use crate::sandbox::{Cancel, Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
 use crate::terminal::escape;
-use crate::{PLUGIN, PLUGIN_NAME, PLUGIN_SHA256};
+use crate::{BUILT_IN, PLUGIN, PLUGIN_NAME};
 
 /// The options for the plugin and its limits.
 #[derive(Debug, Args)]
@@ -123,7 +121,7 @@ impl PluginArgs {
 
     fn compile(&self, sandbox: &Sandbox, name: &str, bytes: &[u8]) -> Result<Plugin, Exit> {
         let loaded = match self.plugin {
-            None => sandbox.load_trusted(name, ComponentBytes { bytes, sha256: PLUGIN_SHA256 }),
+            None => sandbox.load_trusted(name, BUILT_IN),
             Some(_) => while_compiling(name, || sandbox.load(name, bytes)),
         };
         loaded.map_err(|error| load_error(name, &error))

@@ -1,22 +1,32 @@
 //! The policy that comes with the host.
 
+#[cfg(feature = "built-in")]
 use crate::sandbox::ComponentBytes;
+use crate::sandbox::TrustedComponent;
 
 /// The plugin `link-users-by-email`, built with this host.
 #[cfg(feature = "built-in")]
 pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));
 
-/// SHA-256 of [`PLUGIN`], in hexadecimal.
+/// The plugin `link-users-by-email` with its hash, and the code that the build compiled of it.
 #[cfg(feature = "built-in")]
-pub const PLUGIN_SHA256: &str = env!("LIGATURE_PLUGIN_SHA256");
+#[allow(unsafe_code, reason = "the build script writes the component and its code")]
+pub const BUILT_IN: TrustedComponent = {
+    let component = ComponentBytes { bytes: PLUGIN, sha256: env!("LIGATURE_PLUGIN_SHA256") };
+    // SAFETY: `host/build/precompile.rs` has compiled the code of this component.
+    unsafe { TrustedComponent::new(component, CODE) }
+};
+
+#[cfg(feature = "built-in")]
+const CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.code"));
 
 /// The name of the built-in policy in messages.
 pub const PLUGIN_NAME: &str = "link-users-by-email";
 
-/// Returns the component of the built-in policy; none in a build without the feature `built-in`.
-pub(super) fn built_in_plugin() -> Option<ComponentBytes<'static>> {
+/// Returns the built-in policy; none in a build without the feature `built-in`.
+pub(super) fn built_in_plugin() -> Option<TrustedComponent> {
     #[cfg(feature = "built-in")]
-    let plugin = Some(ComponentBytes { bytes: PLUGIN, sha256: PLUGIN_SHA256 });
+    let plugin = Some(BUILT_IN);
     #[cfg(not(feature = "built-in"))]
     let plugin = None;
     plugin
@@ -27,11 +37,11 @@ pub(super) fn built_in_plugin() -> Option<ComponentBytes<'static>> {
 mod tests {
     use sha2::{Digest, Sha256};
 
-    use super::{PLUGIN, PLUGIN_SHA256};
+    use super::{BUILT_IN, PLUGIN};
 
     #[test]
     fn the_hash_is_that_of_the_embedded_component() {
         let hash: String = Sha256::digest(PLUGIN).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(PLUGIN_SHA256, hash);
+        assert_eq!(BUILT_IN.component.sha256, hash);
     }
 }

@@ -188,9 +188,10 @@ impl Source {
 
     fn read_plugin(&self) -> Result<PluginFile, SourceError> {
         let Some(file) = &self.entry.plugin else {
-            let plugin = built_in_plugin();
-            let ComponentBytes { bytes, sha256 } =
-                plugin.ok_or_else(|| SourceError::NotBuiltIn { name: self.name.to_string() })?;
+            let built_in = built_in_plugin();
+            let ComponentBytes { bytes, sha256 } = built_in
+                .map(|it| it.component)
+                .ok_or_else(|| SourceError::NotBuiltIn { name: self.name.to_string() })?;
             let name = PLUGIN_NAME.to_owned();
             return Ok(PluginFile { name, bytes: bytes.into(), sha256: sha256.into() });
         };
@@ -225,9 +226,9 @@ impl Source {
             return Ok(before.plugin.clone());
         }
         let component = ComponentBytes { bytes: &bytes, sha256: &sha256 };
-        let loaded = match &self.entry.plugin {
-            None => self.sandbox.load_trusted(&name, component),
-            Some(_) => self.compile(&name, component, cancel),
+        let loaded = match (&self.entry.plugin, built_in_plugin()) {
+            (None, Some(built_in)) => self.sandbox.load_trusted(&name, built_in),
+            _ => self.compile(&name, component, cancel),
         };
         loaded.map(Arc::new).map_err(|why| SourceError::Unloadable { name, why })
     }

@@ -10,7 +10,7 @@ mod toml_entry;
 
 pub use built_in::PLUGIN_NAME;
 #[cfg(feature = "built-in")]
-pub use built_in::{PLUGIN, PLUGIN_SHA256};
+pub use built_in::{BUILT_IN, PLUGIN};
 pub use document::{Origin, PolicyDocument, PolicyError, PolicyWarning};
 pub use entry::{EntrySettings, PoliciesFile, PolicyEntry};
 pub use load::{PrepareError, Source, SourceError};

@@ -8,7 +8,7 @@ use std::path::Path;
 use wasmparser::Validator;
 use wasmtime::Engine;
 
-use super::engine::FEATURES;
+use super::code_config::FEATURES;
 use super::failure::LoadError;
 use super::offer;
 use super::options::Options;

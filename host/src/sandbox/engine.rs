@@ -1,10 +1,8 @@
 //! The sandbox, and the configuration of the engines that compile and run plugins.
 
-use wasmparser::WasmFeatures;
-use wasmtime::{
-    Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Enabled, Engine, OptLevel, PoolingAllocationConfig};
 
+use super::code_config::new_code_config;
 use super::engines::{Engines, StartError};
 use super::kept_code::KeptCode;
 use super::loaded_code::LoadedCode;
@@ -12,23 +10,6 @@ use super::options::{Allocator, Options};
 use super::profile::Wasi;
 use crate::ambient::Ambient;
 use crate::limits::Limits;
-
-/// The WebAssembly proposals that a plugin may use: those of the standard that need
-/// neither threads nor a garbage collector. Listed here, so that a later engine
-/// does not add to them.
-pub(super) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
-    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
-    .union(WasmFeatures::SIGN_EXTENSION)
-    .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::MULTI_VALUE)
-    .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::SIMD)
-    .union(WasmFeatures::RELAXED_SIMD)
-    .union(WasmFeatures::FLOATS)
-    .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::MULTI_MEMORY)
-    .union(WasmFeatures::EXTENDED_CONST)
-    .union(WasmFeatures::COMPONENT_MODEL);
 
 /// The engines that plugins are compiled for and run in.
 #[derive(Clone)]
@@ -110,23 +91,8 @@ impl Sandbox {
 
 /// The engine's configuration, as far as compiled code depends on it.
 fn new_config(options: &Options) -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_features(FEATURES.complement(), false)
-        .wasm_features(FEATURES, true)
-        // Fuel limits the plugin's own work, equally on every machine; the ticking
-        // clock limits the host's work for it.
-        .consume_fuel(true)
-        .operator_cost(operator_costs())
-        .epoch_interruption(true)
-        // Floating-point results have the same bits on every processor.
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true)
-        .max_wasm_stack(options.limits.stack_bytes)
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        // A backtrace holds addresses, which would make snapshots of failures
-        // differ.
-        .wasm_backtrace_max_frames(None);
+    let mut config = new_code_config();
+    config.max_wasm_stack(options.limits.stack_bytes);
     if !options.optimise {
         config.cranelift_opt_level(OptLevel::None);
     }
@@ -137,11 +103,6 @@ fn new_config(options: &Options) -> Config {
             .memory_reservation_for_growth(0);
     }
     config
-}
-
-/// The fuel of instructions. Growing calls the engine, so it costs the most.
-fn operator_costs() -> OperatorCost {
-    OperatorCost { MemoryGrow: u8::MAX, TableGrow: u8::MAX, ..OperatorCost::new() }
 }
 
 /// The configuration of an engine with a pool of this many places for logins.

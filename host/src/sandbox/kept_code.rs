@@ -127,7 +127,7 @@ impl KeptCode {
     }
 
     /// Loads code that is in no file. Several engines share the pages of a file without a name.
-    fn copy(&self, code: &[u8]) -> wasmtime::Result<Components> {
+    pub(super) fn copy(&self, code: &[u8]) -> wasmtime::Result<Components> {
         if self.engines.len() > 1
             && let Some(components) = self.map_unnamed(code)
         {
@@ -152,8 +152,8 @@ impl KeptCode {
 
     #[allow(
         unsafe_code,
-        reason = "the code comes from this process, from a child process of this program through a pipe that no \
-                  other process has, or from a file as in `map`"
+        reason = "the code comes from this process, from the build of this program, from a child process of this \
+                  program through a pipe that no other process has, or from a file as in `map`"
     )]
     fn copy_for_each(&self, code: &[u8]) -> wasmtime::Result<Components> {
         // SAFETY: the bytes are those that wasmtime's compiler returned, for an engine like this one.

@@ -14,6 +14,7 @@ use super::plugin::{Linked, Plugin};
 use super::profile::Wasi;
 use super::settings::sha256_hex;
 use super::state::State;
+use super::trusted::TrustedComponent;
 use super::{v0_1, wasi};
 use crate::directory::PluginVersion;
 
@@ -49,23 +50,35 @@ impl Sandbox {
         self.link(name, component, &code)
     }
 
-    /// Loads a trusted plugin, for which no limit of time and memory applies. If its code is not kept,
-    /// it is compiled in a child process where there is one, because a compiler's memory of some 50 MB
-    /// stays with its process; and in this process if the child fails.
+    /// Loads a trusted plugin, for which no limit of time and memory applies. For a few logins, its code is
+    /// that of the build. Otherwise, if its code is not kept, it is compiled in a child process where there
+    /// is one, because a compiler's memory of some 50 MB stays with its process; and in this process if the
+    /// child fails.
     ///
     /// # Errors
     ///
     /// The same as of [`Sandbox::load`].
-    pub fn load_trusted(&self, name: &str, component: ComponentBytes<'_>) -> Result<Plugin, LoadError> {
+    pub fn load_trusted(&self, name: &str, trusted: TrustedComponent) -> Result<Plugin, LoadError> {
+        let TrustedComponent { component, code } = trusted;
         if let Some(loaded) = self.find_loaded(name, component) {
             return Ok(loaded);
         }
         check(component.bytes, &self.options).component?;
-        let code = match self.kept_code.find(component.sha256) {
-            Some(kept) => kept,
+        let code = self.load_code_of_build(code).or_else(|| self.kept_code.find(component.sha256));
+        let code = match code {
+            Some(code) => code,
             None => self.compile_trusted(component)?,
         };
         self.link(name, component, &code)
+    }
+
+    /// Loads the code of the build, which is for any processor of the target, and for memory that is mapped
+    /// on demand. A server compiles for its own processor and for its pool.
+    fn load_code_of_build(&self, code: &[u8]) -> Option<Components> {
+        if self.options.optimise || code.is_empty() {
+            return None;
+        }
+        self.kept_code.copy(code).ok()
     }
 
     /// Returns a plugin with the code of one that is loaded.

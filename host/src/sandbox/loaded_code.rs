@@ -30,10 +30,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::ambient::Ambient;
-    use crate::sandbox::{ComponentBytes, Options, Plugin, Sandbox};
-
-    const BUILT_IN: ComponentBytes<'static> =
-        ComponentBytes { bytes: crate::PLUGIN, sha256: crate::policies::PLUGIN_SHA256 };
+    use crate::sandbox::{Options, Plugin, Sandbox};
 
     fn start() -> Sandbox {
         Sandbox::start(Options { optimise: false, ..Options::default() }, &Ambient::system()).unwrap()
@@ -47,7 +44,7 @@ mod tests {
     fn a_plugin_that_is_loaded_again_under_another_name_shares_the_code() {
         let sandbox = start();
         let first = sandbox.load("first", crate::PLUGIN).unwrap();
-        let second = sandbox.load_trusted("second", BUILT_IN).unwrap();
+        let second = sandbox.load_trusted("second", crate::BUILT_IN).unwrap();
         assert!(share_code(&first, &second));
         assert_eq!((first.name(), second.name()), ("first", "second"));
         let other = wat::parse_str("(component)").unwrap();

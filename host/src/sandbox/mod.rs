@@ -3,8 +3,8 @@
 //!
 //! | files | contents |
 //! |---|---|
-//! | `options`, `engine`, `engines`, `semaphore` | the engines, and how many logins run at once |
-//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `load`, `loaded_code`, `inspect` | from a file to a plugin, or to the reason why it does not load |
+//! | `options`, `code_config`, `engine`, `engines`, `semaphore` | the engines, and how many logins run at once |
+//! | `structure`, `needs`, `offer`, `compile`, `compile_child`, `kept_code`, `trusted`, `load`, `loaded_code`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
 //! | `snapshot`, `post_return` | a plugin that has read its policy document before its logins |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
@@ -12,6 +12,7 @@
 //! | `answer_limits`, `messages`, `failure` | the check of what a plugin returns, and failures in words |
 
 mod answer_limits;
+mod code_config;
 mod compile;
 mod compile_child;
 mod contract;
@@ -40,6 +41,7 @@ mod settings;
 mod snapshot;
 mod state;
 mod structure;
+mod trusted;
 mod v0_1;
 mod wasi;
 
@@ -60,3 +62,4 @@ pub use profile::Wasi;
 pub(crate) use semaphore::{Permit, Semaphore};
 pub use settings::{Settings, SettingsError, SettingsWarning};
 pub use snapshot::SnapshotError;
+pub use trusted::TrustedComponent;

@@ -16,8 +16,9 @@ pub struct Options {
     pub wasi: Wasi,
     /// The source of an instance's memory.
     pub allocator: Allocator,
-    /// Whether plugins are compiled for speed. Compiling then takes twice as long,
-    /// which pays off after a few logins. Fuel is the same.
+    /// Whether plugins are compiled for speed. Compiling then takes longer, which pays off
+    /// after a few logins. Fuel is the same. Without it, the built-in policy is not
+    /// compiled: the build has done it.
     pub optimise: bool,
     /// The most logins that run at once; others wait. Applies to
     /// [`Allocator::Pool`] only.

@@ -272,7 +272,7 @@ fn read_port(name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_
 #[cfg(test)]
 mod tests {
     use super::{Needs, Structure};
-    use crate::sandbox::engine::FEATURES;
+    use crate::sandbox::code_config::FEATURES;
 
     fn needs(text: &str) -> Needs {
         let bytes = wat::parse_str(text).unwrap();
