@@ -26,8 +26,8 @@ use crate::directory::{Location, OpenMode, SetupFault};
 use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, ServeError, TlsFiles, bind, serve};
 use crate::limits::Limits;
 use crate::model::mask_addresses;
-use crate::policies::{LoadedPolicy, PoliciesFile, PolicyEntry, Source};
-use crate::sandbox::{Allocator, Options};
+use crate::policies::{LoadedPolicy, PoliciesFile, PolicyEntry, Source, SourceError};
+use crate::sandbox::{Allocator, Cancel, Options};
 use crate::service::EarlyEnd;
 use crate::terminal::{Text, care, line};
 
@@ -261,22 +261,28 @@ impl Args {
         Err(Exit::unreadable(anyhow!("{}", mask_addresses(&last.sentence))))
     }
 
+    /// Checks the policies, and prints each fault but the last, which is the error.
     fn check_policies(&self, ambient: &Ambient) -> CommandResult {
         if self.has_no_policy() {
             print_warning("policies", NO_POLICY);
         }
         let sources = self.policy_sources(ambient)?;
-        let policies = sources.iter().map(|source| source.check());
-        let policies: Vec<LoadedPolicy> = policies.collect::<Result<_, _>>()?;
-        for policy in &policies {
-            for warning in &*policy.warnings {
-                print_warning(&format!("policy `{}`", policy.name), &warning.to_string());
+        let (mut policies, mut faults): (Vec<LoadedPolicy>, Vec<Exit>) = (Vec::new(), Vec::new());
+        for source in &sources {
+            match check_policy(source) {
+                Ok(policy) => policies.push(policy),
+                Err(fault) => faults.push(fault.into()),
             }
         }
-        if let Some(warning) = self.confirmation.find_missing(&policies) {
-            print_warning("confirmation", &warning);
-        }
-        Ok(())
+        let Some(last) = faults.pop() else {
+            if let Some(warning) = self.confirmation.find_missing(&policies) {
+                print_warning("confirmation", &warning);
+            }
+            return Ok(());
+        };
+        let faults = faults.iter().filter_map(|fault| fault.error.as_ref());
+        faults.for_each(|fault| print_fault("policies", &describe_error(fault)));
+        Err(last)
     }
 
     /// Checks the address. While the service runs, its own address is in use: that is a warning,
@@ -347,6 +353,23 @@ impl Args {
             ..Options::default()
         })?;
         Ok(Source::open_all(entries, &options, ambient)?)
+    }
+}
+
+/// Loads a policy, and prints its warnings. If the plugin fails when it is asked for them, that is a
+/// warning too: a start ignores it.
+fn check_policy(source: &Source) -> Result<LoadedPolicy, SourceError> {
+    let part = format!("policy `{}`", source.name());
+    match source.check() {
+        Ok(policy) => {
+            policy.warnings.iter().for_each(|warning| print_warning(&part, &warning.to_string()));
+            Ok(policy)
+        }
+        Err(why) => {
+            let policy = source.load(None, &Cancel::default())?;
+            print_warning("policies", &why.to_string());
+            Ok(policy)
+        }
     }
 }
 

@@ -157,8 +157,8 @@ impl PolicySet {
                 ))),
             },
             Self::InOrder(_) if case.policy.origin.is_some() => Err(Exit::unreadable(anyhow!(
-                "{file}: it has a `policy`, and the policies file has settings of its own: remove the case's `policy`, or put \
-                 settings for this case under its `policies`"
+                "{file}: it has a `policy`, the settings of one plugin; with --policies, settings for this case belong under \
+                 its `policies`, by the name of the policy"
             ))),
             Self::InOrder(all) if case.policies.is_empty() => Ok(all.clone()),
             Self::InOrder(_) if find_duplicate(&case.policies).is_some() => Err(Exit::unreadable(anyhow!(

@@ -166,15 +166,11 @@ impl Case {
             });
         }
         let read: CaseFile = read_json(file, text).map_err(|error| {
-            let is_event = serde_json::from_str::<Map<String, Value>>(text)
-                .is_ok_and(|it| !it.contains_key("event") && it.get("user").is_some_and(Value::is_object));
-            if !is_event {
-                return error;
+            if is_event(text) {
+                let why = "this is an event, not a case: a case holds it under the key `event`";
+                return InputError::for_file(file, why);
             }
-            InputError::for_file(
-                file,
-                "this is an event, not a case: decide it with --event, or put it into a case",
-            )
+            error
         })?;
         let document = |raw: &RawValue| {
             let before = raw.get().as_ptr() as usize - text.as_ptr() as usize;
@@ -276,6 +272,14 @@ impl Case {
     }
 }
 /// Returns line and column of the nth occurrence of a user id in a case, counting from 0.
+/// Returns whether a text is a post-login event: it has a user, and nothing that a case has.
+fn is_event(text: &str) -> bool {
+    let keys = serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
+    keys.get("user").is_some_and(Value::is_object)
+        && !keys.contains_key("event")
+        && !keys.contains_key("users")
+}
+
 fn find_id(text: &str, id: &str, nth: usize) -> Option<(usize, usize)> {
     let quoted = Value::from(id).to_string();
     text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]))

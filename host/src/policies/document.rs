@@ -135,8 +135,10 @@ impl PolicyDocument {
         let text = read_text(file)?;
         match read_json::<Map<String, Value>>(file, &text) {
             Ok(_) => Ok(Self::from_json_value(file, (1, 1), text)),
-            Err(error) => Err(if PoliciesFile::has_policies(file, &text) {
-                InputError::for_file(file, "this is a policies file: name it by --policies")
+            Err(error) => Err(if PoliciesFile::has_policies(&text) {
+                let why =
+                    "this is a policies file; a policy document is JSON with the settings of one policy";
+                InputError::for_file(file, why)
             } else {
                 error
             }),

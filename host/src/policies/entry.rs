@@ -77,9 +77,9 @@ impl PoliciesFile {
         Ok(read)
     }
 
-    /// Returns whether a text is a policies file with a policy.
-    pub(super) fn has_policies(file: &Path, text: &str) -> bool {
-        Self::parse(file, text).is_ok_and(|read| !read.policy.is_empty())
+    /// Returns whether a text is TOML with a table `[[policy]]`.
+    pub(super) fn has_policies(text: &str) -> bool {
+        text.parse::<toml::Table>().is_ok_and(|it| it.get("policy").is_some_and(toml::Value::is_array))
     }
 }
 

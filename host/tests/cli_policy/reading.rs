@@ -138,7 +138,11 @@ fn a_plugin_that_fails_when_it_is_asked_for_warnings_is_not_called_good() {
 fn a_policies_file_has_an_option_of_its_own() {
     let text = b"[[policy]]\nsettings = { mode = \"auto\" }\n";
     let error = print_error(&["policy", "check", "p.toml"], "p.toml", text);
-    assert!(error.ends_with("p.toml: this is a policies file: name it by --policies (exit 2)"), "{error}");
+    let expected =
+        "p.toml: this is a policies file; a policy document is JSON with the settings of one policy (exit 2)";
+    assert!(error.ends_with(expected), "{error}");
+    let faulty = b"[[policy]]\nsha256 = \"no hash\"\n";
+    assert!(print_error(&["policy", "check", "p.toml"], "p.toml", faulty).ends_with(expected));
     let error = print_error(&["policy", "check", "--policies", "p.json"], "p.json", b"{}");
     assert!(error.contains("p.json: this is JSON: a policies file is TOML"), "{error}");
     for option in ["--plugin", "--limits", "--wasi"] {
@@ -151,9 +155,10 @@ fn a_policies_file_has_an_option_of_its_own() {
 fn an_event_is_no_case() {
     let event = br#"{"user": {"user_id": "auth0|1"}, "connection": {}, "agent": "x"}"#;
     let error = print_error(&["run", "e.json"], "e.json", event);
-    let expected =
-        "e.json: this is an event, not a case: decide it with --event, or put it into a case (exit 2)";
+    let expected = "e.json: this is an event, not a case: a case holds it under the key `event` (exit 2)";
     assert!(error.ends_with(expected), "{error}");
+    let misspelt = br#"{"users": [], "evnt": {}, "user": {}}"#;
+    assert!(!print_error(&["run", "c.json"], "c.json", misspelt).contains("not a case"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::service::{Place, SECRET, program, set_mode};
 crate::tests![
     a_check_without_a_fault_says_so,
     a_check_lists_the_protections_that_a_policy_gives_up,
+    a_check_reports_on_each_policy,
     every_fault_is_told_in_one_sentence,
     a_check_changes_nothing,
     a_port_that_is_taken_is_named,
@@ -108,6 +109,29 @@ fn a_check_lists_the_protections_that_a_policy_gives_up() {
     let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
     let warnings = said.matches("warning: policy `link-users-by-email`: ").count();
     assert!(code == Some(0) && warnings >= 10 && said.contains("(S-08 in docs/security.md)"), "{said}");
+}
+
+fn a_check_reports_on_each_policy() {
+    let place = Place::new();
+    let policies = "[[policy]]\nname = \"a\"\nsettings = { preset = \"auth0-rule\" }\n\
+                    [[policy]]\nname = \"b\"\nsettings = { mode = \"sometimes\" }\n\
+                    [[policy]]\nname = \"c\"\nsettings = { mode = \"never\" }\n";
+    place.write("policies.toml", policies);
+    let options = [
+        "--check",
+        "--directory",
+        &place.directory,
+        "--secret-file",
+        "secret",
+        "--policies",
+        "policies.toml",
+    ];
+    let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
+    assert_eq!(code, Some(2), "{said}");
+    let faults = ["error: policies: policies.toml, line 6,", "error: policies: policies.toml, line 9,"];
+    for part in ["warning: policy `a`: ", faults[0], faults[1]] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 fn every_fault_is_told_in_one_sentence() {
