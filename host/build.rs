@@ -5,7 +5,7 @@
 #[cfg(feature = "cli")]
 #[path = "build/c_bindings.rs"]
 mod c_bindings;
-#[cfg(feature = "built-in")]
+#[cfg(feature = "cli")]
 #[path = "build/precompile.rs"]
 mod precompile;
 #[cfg(feature = "cli")]
@@ -24,9 +24,9 @@ fn main() {
     let guest = ligature_build_guest::Guest::package("link-users-by-email");
     let component = guest.build(workspace, "link_users_by_email.wasm");
     hash_plugin(&component);
-    precompile::write_code(&component);
     #[cfg(feature = "cli")]
     {
+        precompile::write_code(&component);
         version::set_environment(workspace);
         scaffold::embed(&host.join("src/scaffold/templates"), workspace);
     }

@@ -190,7 +190,7 @@ impl Source {
         let Some(file) = &self.entry.plugin else {
             let built_in = built_in_plugin();
             let ComponentBytes { bytes, sha256 } = built_in
-                .map(|it| it.component)
+                .map(|it| it.component())
                 .ok_or_else(|| SourceError::NotBuiltIn { name: self.name.to_string() })?;
             let name = PLUGIN_NAME.to_owned();
             return Ok(PluginFile { name, bytes: bytes.into(), sha256: sha256.into() });

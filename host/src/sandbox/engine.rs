@@ -89,7 +89,8 @@ impl Sandbox {
     }
 }
 
-/// The engine's configuration, as far as compiled code depends on it.
+/// The engine's configuration, as far as compiled code depends on it. A setting that changes results belongs
+/// into [`new_code_config`]: wasmtime does not compare all of them when it loads the code of the build.
 fn new_config(options: &Options) -> Config {
     let mut config = new_code_config();
     config.max_wasm_stack(options.limits.stack_bytes);

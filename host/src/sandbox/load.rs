@@ -59,12 +59,12 @@ impl Sandbox {
     ///
     /// The same as of [`Sandbox::load`].
     pub fn load_trusted(&self, name: &str, trusted: TrustedComponent) -> Result<Plugin, LoadError> {
-        let TrustedComponent { component, code } = trusted;
+        let component = trusted.component();
         if let Some(loaded) = self.find_loaded(name, component) {
             return Ok(loaded);
         }
         check(component.bytes, &self.options).component?;
-        let code = self.load_code_of_build(code).or_else(|| self.kept_code.find(component.sha256));
+        let code = self.load_code_of_build(trusted.code).or_else(|| self.kept_code.find(component.sha256));
         let code = match code {
             Some(code) => code,
             None => self.compile_trusted(component)?,
@@ -78,7 +78,10 @@ impl Sandbox {
         if self.options.optimise || code.is_empty() {
             return None;
         }
-        self.kept_code.copy(code).ok()
+        let loaded = self.kept_code.copy(code);
+        loaded
+            .inspect_err(|why| tracing::debug!("the code of the build is not for this engine: {why:#}"))
+            .ok()
     }
 
     /// Returns a plugin with the code of one that is loaded.

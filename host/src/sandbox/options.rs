@@ -16,9 +16,10 @@ pub struct Options {
     pub wasi: Wasi,
     /// The source of an instance's memory.
     pub allocator: Allocator,
-    /// Whether plugins are compiled for speed. Compiling then takes longer, which pays off
-    /// after a few logins. Fuel is the same. Without it, the built-in policy is not
-    /// compiled: the build has done it.
+    /// Whether plugins are compiled for speed. Compiling then takes twice as long, which
+    /// pays off after a few logins. Without it, and with [`Allocator::OnDemand`], the
+    /// built-in policy is run as the build of the program has compiled it. Fuel is the
+    /// same.
     pub optimise: bool,
     /// The most logins that run at once; others wait. Applies to
     /// [`Allocator::Pool`] only.
