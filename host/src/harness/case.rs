@@ -271,7 +271,7 @@ impl Case {
         FaultyDirectory::new(directory, self.faults.clone(), self.exact_look_up)
     }
 }
-/// Returns line and column of the nth occurrence of a user id in a case, counting from 0.
+
 /// Returns whether a text is a post-login event: it has a user, and nothing that a case has.
 fn is_event(text: &str) -> bool {
     let keys = serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
@@ -280,6 +280,7 @@ fn is_event(text: &str) -> bool {
         && !keys.contains_key("users")
 }
 
+/// Returns line and column of the nth occurrence of a user id in a case, counting from 0.
 fn find_id(text: &str, id: &str, nth: usize) -> Option<(usize, usize)> {
     let quoted = Value::from(id).to_string();
     text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]))

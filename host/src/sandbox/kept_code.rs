@@ -156,7 +156,7 @@ impl KeptCode {
                   program through a pipe that no other process has, or from a file as in `map`"
     )]
     fn copy_for_each(&self, code: &[u8]) -> wasmtime::Result<Components> {
-        // SAFETY: the bytes are those that wasmtime's compiler returned, for an engine like this one.
+        // SAFETY: the bytes are those that wasmtime's compiler returned. It refuses those for another engine.
         self.engines.iter().map(|engine| unsafe { Component::deserialize(engine, code) }).collect()
     }
 }
