@@ -367,7 +367,7 @@ fn check_policy(source: &Source) -> Result<LoadedPolicy, SourceError> {
         }
         Err(why) => {
             let policy = source.load(None, &Cancel::default())?;
-            print_warning("policies", &why.to_string());
+            print_warning(&part, &format!("its warnings are not known: {why}"));
             Ok(policy)
         }
     }

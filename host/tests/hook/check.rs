@@ -9,6 +9,7 @@ crate::tests![
     a_check_without_a_fault_says_so,
     a_check_lists_the_protections_that_a_policy_gives_up,
     a_check_reports_on_each_policy,
+    a_plugin_that_fails_when_it_is_asked_for_warnings_costs_no_login,
     every_fault_is_told_in_one_sentence,
     a_check_changes_nothing,
     a_port_that_is_taken_is_named,
@@ -132,6 +133,33 @@ fn a_check_reports_on_each_policy() {
     for part in ["warning: policy `a`: ", faults[0], faults[1]] {
         assert!(said.contains(part), "{part}: {said}");
     }
+}
+
+fn a_plugin_that_fails_when_it_is_asked_for_warnings_costs_no_login() {
+    let place = Place::new();
+    let options = [
+        "--check",
+        "--directory",
+        &place.directory,
+        "--secret-file",
+        "secret",
+        "--policies",
+        "policies.toml",
+    ];
+    // Asking for warnings takes more fuel than checking the policy.
+    let mut fuel = 40_000;
+    let said = loop {
+        let settings = "[[policy]]\nsettings = { preset = \"auth0-rule\" }\n";
+        place.write("policies.toml", format!("[limits]\nfuel = {fuel}\n{settings}"));
+        let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
+        if code == Some(0) {
+            break said;
+        }
+        assert!(said.contains("error: policies: ") && said.contains("ran out of fuel"), "{said}");
+        fuel += fuel / 10;
+    };
+    let warning = "warning: policy `link-users-by-email`: its warnings are not known: plugin link-users-by-email ran out of fuel";
+    assert!(said.contains(warning), "{said}");
 }
 
 fn every_fault_is_told_in_one_sentence() {
